@@ -1,0 +1,48 @@
+"""A real service in a process of its own, for figures that are taken from outside, over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx2
+
+_START, _STOP = 30.0, 30.0
+
+
+@contextmanager
+def station(**settings: str) -> Iterator[httpx2.Client]:
+    """A client of a fresh service; the settings are HEADGATE_* without the prefix."""
+    with TemporaryDirectory(prefix="headgate-bench-") as folder:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = os.environ | {f"HEADGATE_{name.upper()}": value for name, value in settings.items()}
+        command = [sys.executable, "-m", "service", "up", "--port", str(port), "--data", str(Path(folder) / "data")]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0) as client:
+                _wait(client)
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(_STOP)
+
+
+def _wait(client: httpx2.Client) -> None:
+    until = time.monotonic() + _START
+    while time.monotonic() < until:
+        try:
+            if client.get("/healthz").is_success:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.05)
+    raise TimeoutError("the service did not start")

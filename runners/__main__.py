@@ -1,0 +1,122 @@
+"""The agent as a program: beside the service (`headgate up` starts it), or alone on another host (`headgate runner`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from runners import processes
+from runners.agent import Agent, Locked, Timing
+from runners.backend import Backend, Backends
+from runners.backends.docker import Docker, DockerBackend
+from runners.backends.process import Process, ProcessBackend
+from runners.client import HttpDispatcher, HttpFiles
+from runners.protocol import Dispatcher, Files, Refused, RunnerInfo, Unreachable
+from runners.workspace import Workspace
+
+OK, FAILED, UNREACHABLE, LOCKED = 0, 1, 3, 75
+DEFAULTS = {"auto": "auto", "docker": Docker.TYPE, "process": Process.TYPE}
+
+
+def build(dispatcher: Dispatcher, files: Files, base: Path, *, slots: int = 4, backend: str = "auto", timing: Timing | None = None, version: str = "") -> Agent:
+    """An agent with every backend that fits `backend`: `auto`, `docker` or `process`."""
+    workspace = Workspace(base)
+    found: list[Backend] = [DockerBackend(workspace.instance()), ProcessBackend(workspace.base, workspace.instance())]
+    # The same after a restart, because the folder is: what it left running is its own. The host's name is for people: a container made
+    # anew has another one.
+    info = RunnerInfo(workspace.instance(), socket.gethostname(), version, slots=slots)
+    return Agent(dispatcher, files, info, workspace.base, Backends(found, DEFAULTS[backend]), timing=timing)
+
+
+def run(server: str | Callable[[], str], token: str, base: Path, *, slots: int = 4, backend: str = "auto", timing: Timing | None = None) -> int:
+    """Works until SIGTERM or SIGINT, and leaves what runs then to the next agent on the folder; returns the exit code."""
+    processes.seal()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    dispatcher, files = HttpDispatcher(server, token), HttpFiles(server, token)
+    try:
+        build(dispatcher, files, base, slots=slots, backend=backend, timing=timing or Timing(leave=True)).run(stop)
+    except Locked as problem:
+        _say(f"another agent works in {base}: {problem}")
+        return LOCKED
+    except Refused as problem:
+        _say(f"the service does not take this runner: {problem}")
+        return FAILED
+    except Unreachable as problem:
+        _say(f"the service does not answer: {problem}")
+        return UNREACHABLE
+    finally:
+        dispatcher.close()
+        files.close()
+    return OK
+
+
+def from_file(path: Path) -> Callable[[], str]:
+    """The service's address, read anew each time: it may come back on another port."""
+
+    def read() -> str:
+        try:
+            return str(json.loads(path.read_text("utf-8"))["url"])
+        except (OSError, ValueError, KeyError):
+            return "http://127.0.0.1:9"  # nobody is there: the same as a service that does not answer
+
+    return read
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """The command line that the service uses for its own agent."""
+    parser = argparse.ArgumentParser(prog="runners")
+    parser.add_argument("--server-file", type=Path, required=True)
+    parser.add_argument("--token-file", type=Path, required=True)
+    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--backend", choices=sorted(DEFAULTS), default="auto")
+    parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument("--beat", type=float, default=10.0)
+    parser.add_argument("--lease", type=float, default=30.0)
+    parser.add_argument("--drain", type=float, default=5.0)
+    options = parser.parse_args(arguments)
+    log_to_stderr(environ.get("LOG_LEVEL", "INFO"))
+    timing = Timing(lease=options.lease, beat=options.beat, drain=options.drain, leave=True)
+    token = options.token_file.read_text("utf-8").strip()
+    return run(from_file(options.server_file), token, options.base, slots=options.slots, backend=options.backend, timing=timing)
+
+
+def log_to_stderr(level: str) -> None:
+    """A line for each event, with plain tracebacks: the default ones show the values of variables, and those may be secrets."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    logging.basicConfig(level=number, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    for name in ("httpx2", "httpcore2"):  # a line for each heartbeat would fill the disk
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, _line],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _line(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    """`job finished exit_code=0 result=SUCCESS`."""
+    exception = event.pop("exception", None)
+    head = " ".join([str(event.pop("event", "")), *(f"{key}={value}" for key, value in sorted(event.items()) if key != "level")])
+    return f"{head}\n{exception}" if exception else head
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

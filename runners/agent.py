@@ -1,0 +1,460 @@
+"""The runner's loop: claim, run, report.
+
+Each job has a thread. Beside them one thread claims, one beats (renews the leases, hears of kills), one sends what was said. An agent may
+die at any instruction: programs run on without it, and the next agent on the same folder goes on with what is still ours (`adopt`) and
+removes the rest. An agent that is told to end does the same in order, where its folder will have a next agent (`Timing.leave`); else it
+hands its jobs back.
+
+One more thread watches the leases. A lease that was not renewed is over before the service gives the job to somebody else: the job is
+stopped so early that its grace time fits in. What counts is when the last answered beat was sent; when it was answered says nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from pydantic import ValidationError
+
+from runners import tasks
+from runners.backend import Backends
+from runners.masking import Masker
+from runners.protocol import (
+    Adopted,
+    Dispatcher,
+    Files,
+    Gone,
+    Job,
+    Lease,
+    LogLine,
+    Order,
+    Outcome,
+    Refused,
+    Rejected,
+    Result,
+    RunnerInfo,
+    Unreachable,
+    Unusable,
+)
+from runners.reports import Caps, Report
+from runners.task import RunnerTask
+from runners.work import Interrupted, JobWork, Means
+from runners.workspace import Locked, Workspace
+
+__all__ = ["Agent", "Locked", "Timing"]
+
+log = structlog.get_logger()
+
+
+#: Seconds that the service may hold back the answer to a beat while there is nothing to say.
+_HELD = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds. `stay`: outlive a service that is away for longer than a lease (its jobs are stopped all the same).
+
+    `leave`: what has not ended after `drain` runs on without an agent, for the next one on this folder; without it, it is handed back.
+    """
+
+    lease: float = 30.0
+    beat: float = 10.0
+    wait: float = 5.0
+    flush: float = 0.2
+    grace: float = 5.0
+    drain: float = 30.0
+    stay: bool = False
+    leave: bool = False
+
+    @property
+    def last_grace(self) -> float:
+        """The grace time of a job whose lease runs out."""
+        return min(self.grace, self.lease / 4)
+
+    @property
+    def trust(self) -> float:
+        """How long a lease is taken to last: with the grace time and a margin it is over before the service ends it."""
+        return self.lease * 0.9 - self.last_grace
+
+    @property
+    def pace(self) -> float:
+        """The longest time between beats while there is work: several fit into the trusted time."""
+        return min(self.beat, self.trust / 4)
+
+
+class Agent:
+    """Runs jobs in a folder of its own. `base` and `info.base` become the same."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        files: Files,
+        info: RunnerInfo,
+        base: Path,
+        backends: Backends,
+        *,
+        timing: Timing | None = None,
+        types: Callable[[str], type[RunnerTask]] = tasks.find,
+        caps: Caps | None = None,
+    ) -> None:
+        self._timing = timing or Timing()
+        self._workspace = Workspace(base)
+        self._info = replace(info, base=str(self._workspace.base), backends=tuple(one.options.TYPE for one in backends))
+        self._means = Means(dispatcher, files, self._workspace, backends, types, self._timing.grace)
+        self._caps = caps
+        self._running: dict[str, _Running] = {}
+        self._changed = threading.Condition()
+        self._over = threading.Event()
+        self._draining = threading.Event()
+        self._much = threading.Event()
+        self._fresh = threading.Event()
+        self._contact = time.monotonic()
+        self._fault: Exception | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set and its jobs have ended or are handed back. Raises Locked, Refused, and Unreachable after a lease time."""
+        with self._workspace.lock():
+            self._workspace.sweep()
+            self._contact = time.monotonic()
+            loops = {"beat": self._beats, "watch": self._watches, "send": self._sends, "claim": self._claims}
+            threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
+            for thread in threads[:-1]:
+                thread.start()
+            self._adopt_all(stop)
+            threads[-1].start()
+            while not stop.wait(0.05) and not self._over.is_set():
+                pass
+            self._drain()
+            self._fresh.set()
+            for thread in threads:
+                thread.join(self._timing.wait + 5)
+        if self._fault:
+            raise self._fault
+
+    def _adopt_all(self, stop: threading.Event) -> None:
+        """Goes on with what an agent before us left, and removes what is no longer ours."""
+        left = {*self._workspace.left(), *(lease for backend in self._means.backends for lease in backend.left())}
+        for lease in sorted(left, key=lambda lease: lease.key):
+            while not stop.is_set() and not self._over.is_set() and not self._adopt(lease):
+                time.sleep(0.2)
+        if self._over.is_set():
+            for lease in left:
+                for backend in self._means.backends:
+                    backend.remove(lease)
+
+    def _adopt(self, lease: Lease) -> bool:
+        sent = time.monotonic()
+        try:
+            adopted = self._means.dispatcher.adopt(self._info.id, lease)
+        except Unreachable:
+            return False
+        except (Gone, Rejected):
+            log.info("stale job removed", job=lease.key)
+            for backend in self._means.backends:
+                backend.remove(lease)
+            self._workspace.remove(lease)
+        except Refused as problem:
+            self._fail(problem)
+        else:
+            log.info("job adopted", job=lease.key, next_line=adopted.next_line)
+            self._begin(adopted, sent, found=True)
+        self._contact = time.monotonic()
+        return True
+
+    def _begin(self, adopted: Adopted, kept: float, found: bool = False) -> bool:
+        """Starts a job whose lease was renewed at `kept`, unless we are ending."""
+        running = _Running(self._means, adopted, kept, self._caps, self._ended, self._much.set)
+        running.found = found
+        with self._changed:
+            if self._draining.is_set():
+                return False
+            self._running[running.lease.key] = running
+            running.thread.start()
+        self._fresh.set()
+        return True
+
+    def _ended(self, running: _Running) -> None:
+        with self._changed:
+            self._running.pop(running.lease.key, None)
+            self._changed.notify_all()
+
+    def _active(self) -> list[_Running]:
+        with self._changed:
+            return list(self._running.values())
+
+    def _claims(self) -> None:
+        pause = 0.1
+        while not self._over.is_set() and not self._draining.is_set():
+            with self._changed:
+                if len(self._running) >= self._info.slots:
+                    self._changed.wait(0.2)
+                    continue
+            sent = time.monotonic()
+            try:
+                job = self._means.dispatcher.claim(self._info, self._timing.wait)
+                self._contact, pause = time.monotonic(), 0.1
+            except Unreachable:
+                self._over.wait(pause)
+                pause = min(pause * 2, 2.0)
+            except Refused as problem:
+                self._fail(problem)
+            except Exception:  # a loop's tick  # noqa: BLE001
+                log.exception("claim failed")
+                self._over.wait(1.0)
+            else:
+                # An answer is held back until there is a job, so the lease began some time after the question; the next beat tells.
+                if job and not self._begin(Adopted(job, 0), max(sent, self._contact - self._timing.trust / 2)):
+                    self._hand_back(job.lease)
+
+    def _hand_back(self, lease: Lease) -> None:
+        """Returns a job that came when we were ending, for somebody else to do at once. If that fails, the lease runs out."""
+        with contextlib.suppress(Unreachable, Gone, Refused, Rejected):
+            self._means.dispatcher.finish(lease, Outcome(Result.HANDED, "the runner was being shut down when it got the job"))
+
+    def _beats(self) -> None:
+        """With work here the service holds its answer back until there is something to hear, so beats follow each other at once."""
+        pause = 0.0
+        while not self._over.is_set():
+            self._fresh.wait(pause)
+            self._fresh.clear()
+            answered, active = self._beat(), bool(self._active())
+            pause = 0.05 if answered and active else min(self._timing.pace, 1.0) if active else self._timing.beat
+
+    def _beat(self) -> bool:
+        active, sent = self._active(), time.monotonic()
+        wait = min(self._timing.pace, _HELD) if active else 0.0
+        try:
+            orders = self._means.dispatcher.beat(self._info.id, tuple(running.lease for running in active), wait)
+        except Unreachable:
+            return False
+        except Refused as problem:
+            self._fail(problem)
+            return False
+        except Exception:  # a loop's tick  # noqa: BLE001
+            log.exception("beat failed")
+            return False
+        self._contact = time.monotonic()
+        for running in active:
+            running.obey(orders.get(running.lease.key), sent)
+        return True
+
+    def _watches(self) -> None:
+        """No call to the service here: one that hangs must not keep us from seeing that time runs out."""
+        while not self._over.wait(min(0.5, self._timing.trust / 20)):
+            now = time.monotonic()
+            for running in self._active():
+                if now - running.kept > self._timing.trust and not running.late:
+                    log.warning("the lease was not renewed in time; stopping", job=running.lease.key, seconds=round(now - running.kept, 1))
+                    running.late = True
+                    running.stop("lost", self._timing.last_grace)
+            away = now - self._contact
+            if away > self._timing.lease and not self._timing.stay:
+                self._fail(Unreachable(f"the service did not answer for {away:.0f} seconds"))
+
+    def _sends(self) -> None:
+        while not self._over.is_set():
+            self._much.wait(self._timing.flush)
+            self._much.clear()
+            for running in self._active():
+                try:
+                    running.flush()
+                except Refused as problem:
+                    self._fail(problem)
+                except Exception:  # a loop's tick  # noqa: BLE001
+                    log.exception("sending failed", job=running.lease.key)
+
+    def _fail(self, problem: Exception) -> None:
+        self._fault = self._fault or problem
+        self._over.set()
+
+    def _drain(self) -> None:
+        """Nothing new; what runs may end. After the time for that it is left to the next agent, or stopped and handed back."""
+        with self._changed:
+            self._draining.set()
+        self._let_end(self._timing.drain)
+        if self._timing.leave and not self._over.is_set():
+            self._leave()
+        else:
+            self._give_up()
+        self._over.set()
+
+    def _leave(self) -> None:
+        left = self._active()
+        for running in left:
+            running.leave()
+        # For one that is being started just now; one that waits for a silent program's next line has nothing to finish.
+        deadline = time.monotonic() + 1.0
+        for running in left:
+            running.thread.join(max(0.0, deadline - time.monotonic()))
+        if left:
+            log.info("jobs go on without an agent; the next one on this folder takes them over", jobs=[running.lease.key for running in left])
+
+    def _give_up(self) -> None:
+        for running in self._active():
+            running.stop("lost" if self._over.is_set() else "handed")
+        self._let_end(self._timing.grace + 5.0)
+        for running in self._active():
+            running.lose("handed")
+        for running in self._active():
+            running.thread.join(self._timing.grace + 10.0)
+
+    def _let_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._active() and time.monotonic() < deadline and not self._over.is_set():
+            time.sleep(0.02)
+
+
+class _Running:
+    """A job and its thread."""
+
+    def __init__(self, means: Means, adopted: Adopted, kept: float, caps: Caps | None, ended: Callable[[_Running], None], much: Callable[[], None]) -> None:
+        self.job: Job = adopted.job
+        #: When the last renewal of the lease was asked for that was granted.
+        self.kept = kept
+        #: It was so long ago that the job has been stopped.
+        self.late = False
+        self.lease = adopted.job.lease
+        self.thread = threading.Thread(target=self._run, name=f"job {self.lease.key}", daemon=True)
+        self._means = means
+        self._ended = ended
+        self._masker = Masker(self.job.masks)
+        self._report = Report(self._send, self._masker.text, least=self.job.log_level, first=adopted.next_line, caps=caps, full=much)
+        self._work = JobWork(means, self.job, self._report)
+        #: Set when the result is nobody's business any more, or can't be told: no more reports.
+        self._silent = threading.Event()
+        self._gone = False
+        #: The outcome was accepted: that the lease is gone now is no news.
+        self._told = threading.Event()
+        #: An agent before us had it, and may have used any backend.
+        self.found = False
+
+    def obey(self, order: Order | None, sent: float) -> None:
+        """What the service says to this job's heartbeat, which was sent then."""
+        if order is None:
+            self.forget()
+            return
+        self.kept = sent
+        if order is Order.STOP and self._work.reason is None:
+            self.stop("killed")
+
+    def stop(self, reason: str, limit: float = math.inf) -> None:
+        """Asks the job to end, within `limit` seconds; returns at once."""
+        threading.Thread(target=self._work.stop, args=(reason, limit), name=f"stop {self.lease.key}", daemon=True).start()
+
+    def leave(self) -> None:
+        """Lets go of the job without a word; its program and its folder stay."""
+        self._silent.set()
+        self._report.abandon()
+        self._work.leave()
+
+    def lose(self, reason: str) -> None:
+        """Ends the job without a report. Its folder stays, for an agent that reaches the service again."""
+        self._silent.set()
+        self._report.abandon()
+        self.stop(reason)
+
+    def forget(self) -> None:
+        """Ends the job and removes all of it: it is somebody else's."""
+        if self._told.is_set():
+            return
+        if not self._gone:
+            log.info("job is gone", job=self.lease.key)
+        self._gone = True
+        self.lose("lost")
+
+    def flush(self) -> None:
+        """Sends what was said. May raise Refused."""
+        try:
+            self._report.flush()
+        except Gone:
+            self.forget()
+
+    def _run(self) -> None:
+        try:
+            if self._deliver(self._masked(self._outcome())):
+                self._clean_up()
+        except Exception:  # a job's run  # noqa: BLE001
+            log.exception("job failed in the runner", job=self.lease.key)
+        finally:
+            self._ended(self)
+
+    def _outcome(self) -> Outcome:
+        job = self.job
+        try:
+            task = self._means.types(job.type).model_validate(job.spec)
+        except KeyError:
+            return Outcome.failed(f"this runner knows no task type {job.type}")
+        except ValidationError as problem:
+            return Outcome.failed("; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()))
+        try:
+            self._work.prepare()
+            outcome = task.run(self._work)
+            return replace(outcome, metrics=(*outcome.metrics, *self._work.metrics))
+        except (Unusable, Rejected) as problem:
+            return Outcome.failed(str(problem))
+        except Interrupted:
+            return Outcome(_RESULTS.get(self._work.reason or "", Result.FAILED), self._work.ending())
+        except Gone:
+            self.forget()
+            return Outcome(Result.LOST)
+        except OSError as problem:
+            log.exception("task failed on the runner's host", job=self.lease.key)
+            return Outcome.failed(f"the runner's host failed: {problem.strerror or type(problem).__name__}")
+        except Exception as problem:  # a job's run  # noqa: BLE001
+            log.exception("task failed in the runner", job=self.lease.key, type=job.type)
+            return Outcome.failed(f"an error inside the runner ({type(problem).__name__}); its log has the details")
+
+    def _masked(self, outcome: Outcome) -> Outcome:
+        hide = self._masker.text
+        metrics = tuple(
+            replace(one, name=hide(one.name), tags=self._masker.value(one.tags), description=one.description and hide(one.description))
+            for one in outcome.metrics
+        )
+        return replace(outcome, message=outcome.message and hide(outcome.message), outputs=self._masker.value(outcome.outputs), metrics=metrics)
+
+    def _deliver(self, outcome: Outcome) -> bool:
+        """Sends the rest of the log, and the outcome; False when the job's folder must be kept."""
+        self._report.finish()
+        try:
+            while not self._silent.is_set() and not self._report.flush():
+                self._silent.wait(0.2)
+            self._finish(outcome)
+        except (Gone, Refused) as problem:
+            log.info("result not taken", job=self.lease.key, problem=type(problem).__name__)
+            return isinstance(problem, Gone)
+        return self._gone or self._told.is_set() or not self._silent.is_set()
+
+    def _finish(self, outcome: Outcome) -> None:
+        pause = 0.1
+        while not self._silent.is_set():
+            try:
+                self._means.dispatcher.finish(self.lease, outcome)
+                self._told.set()
+                log.info("job finished", job=self.lease.key, result=outcome.result.value, exit_code=outcome.exit_code)
+                return
+            except Unreachable:
+                self._silent.wait(pause)
+                pause = min(pause * 2, 2.0)
+            except Rejected as problem:
+                if not outcome.outputs and not outcome.metrics:
+                    log.error("outcome refused", job=self.lease.key, problem=str(problem))
+                    return
+                outcome = Outcome.failed(f"the service refused the task's result: {problem}", exit_code=outcome.exit_code)
+
+    def _clean_up(self) -> None:
+        for backend in self._means.backends:
+            if self._gone or self.found or backend in self._work.used:
+                backend.remove(self.lease)
+        self._means.workspace.remove(self.lease)
+
+    def _send(self, lines: tuple[LogLine, ...]) -> None:
+        self._means.dispatcher.log(self.lease, lines)
+
+
+_RESULTS = {"killed": Result.KILLED, "timeout": Result.FAILED, "lost": Result.LOST, "handed": Result.HANDED}

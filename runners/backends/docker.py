@@ -1,0 +1,475 @@
+"""Runs programs in containers of a Docker daemon, one container each.
+
+The daemon keeps what must outlive the agent: the container, its exit code, its log. Everything made here is labelled with the agent's
+instance and the job's lease, so that a new agent finds what an old one left. Files go in and out through the API. The container's root,
+user and capabilities are the image's and the engine's own; privileges can't grow, and processes, memory and logs are bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, ClassVar, Literal
+
+import structlog
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from runners.backend import Launch, Line, NoImage, NotStarted
+from runners.engine import Engine, EngineError
+from runners.fields import Duration, Dynamic, Model, Text, Typed
+from runners.lines import Splitter
+from runners.protocol import Lease, Unusable
+from runners.task import Exit
+from runners.workspace import remove, unpack
+
+log = structlog.get_logger()
+
+#: How much a program may print, in bytes, before it is stopped; the daemon keeps twice that at most.
+OUTPUT_CAP = 1 << 30
+
+#: Processes and threads in one container.
+PIDS = 4096
+
+_LABEL = "headgate"
+
+#: Tells the init process to pass signals on to the program's children too: a shell keeps them from what it runs.
+_INIT = {"TINI_KILL_PROCESS_GROUP": "1"}
+
+#: How much later than a container's end it may become known that memory was the reason, in seconds.
+_OOM_LATE = 1.0
+
+_SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
+_ANSWER_KEPT, _NO_IMAGE_KEPT = 10.0, 300.0
+
+
+class Credentials(Model):
+    """How to log in to a registry."""
+
+    registry: Dynamic[Text] | None = None
+    username: Dynamic[Text] | None = None
+    password: Dynamic[Text] | None = None
+    registry_token: Dynamic[Text] | None = None
+    identity_token: Dynamic[Text] | None = None
+    auth: Dynamic[Text] | None = None
+
+
+class Cpu(Model):
+    """How much of the processors."""
+
+    cpus: Dynamic[float] | None = Field(None, description="In processors; 0.5 is half of one.")
+
+
+class Memory(Model):
+    """How much memory; sizes like 512MB or 2g."""
+
+    memory: Dynamic[Text] | None = None
+    memory_swap: Dynamic[Text] | None = None
+    memory_swappiness: Dynamic[int] | None = None
+    memory_reservation: Dynamic[Text] | None = None
+    kernel_memory: Dynamic[Text] | None = None
+    oom_kill_disable: Dynamic[bool] | None = None
+
+
+class Docker(Typed):
+    """Runs the commands in a container."""
+
+    TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",)
+
+    version: str | None = None
+    image: Dynamic[Text] | None = Field(None, description="The image; the task's containerImage goes first.")
+    pull_policy: Dynamic[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"]] = Field("IF_NOT_PRESENT", description="When the image is downloaded.")
+    user: Dynamic[Text] | None = Field(None, description="User, or user:group; the image's own by default.")
+    entry_point: Dynamic[list[Text]] | None = Field(None, description="Replaces the image's entry point; by default there is none.")
+    extra_hosts: Dynamic[list[Text]] | None = Field(None, description="Further lines of /etc/hosts, each as name:address.")
+    network_mode: Dynamic[Text] | None = Field(None, description="bridge (default), none, or a network's name.")
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    shm_size: Dynamic[Text] | None = Field(None, description="Size of /dev/shm.")
+    credentials: Credentials | None = Field(None, description="Login for the image's registry.")
+    config: Dynamic[dict[str, Any]] | Text | None = Field(None, description="A Docker config.json, as text or map, with logins.")
+    kill_grace_period: Duration | Dynamic[Text] | None = Field(None, description="Time between SIGTERM and SIGKILL.")
+    privileged: Dynamic[bool] = Field(False, description="All rights on the host. Refused unless this runner allows it.")
+    volumes: Dynamic[list[Text]] | None = Field(None, description="Folders of the host to mount. Refused unless this runner allows it.")
+    file_handling_strategy: Dynamic[Literal["VOLUME"]] = Field("VOLUME", description="How files get in and out; without effect.")
+    resume: Dynamic[Literal[True]] = Field(True, description="A restarted runner goes on with the container. Always.")
+    delete: Dynamic[Literal[True]] = Field(True, description="The container is removed afterwards. Always.")
+    wait: Dynamic[Literal[True]] = Field(True, description="The task ends with the container. Always.")
+    host: Any = Field(None, description="Not run yet: the runner's own daemon is used.")
+    port_bindings: Any = Field(None, description="Not run yet.")
+    device_requests: Any = Field(None, description="Not run yet.")
+
+    @field_validator("host", "port_bindings", "device_requests")
+    @classmethod
+    def _not_yet(cls, value: Any) -> Any:
+        if value:
+            raise PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
+        return value
+
+
+class DockerBackend:
+    """`instance` names the agent among all that use the daemon. `allow` may hold `privileged`, `volumes` and `host_network`."""
+
+    options: type[Typed] = Docker
+
+    def __init__(
+        self,
+        instance: str,
+        *,
+        host: str | None = None,
+        allow: frozenset[str] = frozenset(),
+        pull_timeout: float = 900.0,
+        output_cap: int = OUTPUT_CAP,
+    ) -> None:
+        self._instance = instance
+        self._allow = allow
+        self._pull_timeout = pull_timeout
+        self._output_cap = output_cap
+        self._engine = Engine(host)
+        self._guard = threading.Lock()
+        self._answer: tuple[float, str | None] = (-_ANSWER_KEPT, None)
+        self._pulling: dict[str, threading.Lock] = {}
+        self._missing: dict[str, float] = {}
+        # More starts at once than this only make each of them slower: the daemon is the bottleneck.
+        self._starting = threading.Semaphore(2 * (os.cpu_count() or 1))
+
+    def close(self) -> None:
+        """Closes the connections to the daemon."""
+        self._engine.close()
+
+    def available(self) -> str | None:
+        """Whether the daemon answers; asked at most every few seconds."""
+        with self._guard:
+            asked, problem = self._answer
+            if time.monotonic() - asked > _ANSWER_KEPT:
+                problem = self._engine.problem()
+                self._answer = (time.monotonic(), problem)
+        if problem is None:
+            return None
+        return f"no Docker daemon answers on this runner ({problem}); start one, set DOCKER_HOST, or use the task runner io.kestra.plugin.core.runner.Process"
+
+    def start(self, launch: Launch) -> DockerProgram:
+        """Starts a container, or joins it; raises NotStarted and NoImage."""
+        options = self._options(launch)
+        try:
+            if launch.expected:
+                return self._join(launch, options)
+            user = self._ready(launch, options)
+            container = self._engine.create(self._name(launch), **self._settings(launch, options))
+            try:
+                self._engine.send(container, launch.work, self._owner(container, options.user or user))
+                launch.begun()
+                with self._starting:
+                    self._engine.start(container)
+            except BaseException:
+                self._engine.remove(container)
+                raise
+        except EngineError as problem:
+            raise NotStarted(f"the container can't be started: {problem}") from problem
+        return DockerProgram(self._engine, container, launch, options, self._output_cap)
+
+    def left(self) -> tuple[Lease, ...]:
+        """The jobs that have a container."""
+        try:
+            found = self._engine.labelled({f"{_LABEL}.instance": self._instance})
+        except EngineError:
+            return ()
+        keys = {labels.get(f"{_LABEL}.job", "") for _, labels in found}
+        return tuple(lease for key in sorted(keys) if (lease := Lease.of(key)))
+
+    def remove(self, lease: Lease) -> None:
+        """Removes the job's containers. Those that a daemon out of reach still has are found again at the next start."""
+        try:
+            for container, _ in self._engine.labelled({f"{_LABEL}.instance": self._instance, f"{_LABEL}.job": lease.key}):
+                self._engine.remove(container)
+        except EngineError as problem:
+            if self.available() is None:
+                log.warning("containers not removed", job=lease.key, problem=str(problem))
+
+    def _options(self, launch: Launch) -> Docker:
+        try:
+            options = Docker.model_validate({key: value for key, value in launch.options.items() if key != "type"})
+        except ValidationError as problem:
+            raise NotStarted("; ".join(f"taskRunner.{_path(error['loc'])}: {error['msg']}" for error in problem.errors())) from problem
+        dangerous = {
+            "privileged": options.privileged,
+            "volumes": bool(options.volumes),
+            "host_network": (options.network_mode or "").startswith(("host", "container:")),
+        }
+        for name, wanted in dangerous.items():
+            if wanted and name not in self._allow:
+                raise NotStarted(f"this runner does not allow {name.replace('_', ' ')} for containers; whoever runs it can")
+        return options
+
+    def _join(self, launch: Launch, options: Docker) -> DockerProgram:
+        name = self._name(launch)
+        found = self._engine.inspect(name)
+        if found and found["State"]["Status"] == "created":
+            self._engine.start(name)
+        return DockerProgram(self._engine, name, launch, options, self._output_cap, joined=True)
+
+    def _name(self, launch: Launch) -> str:
+        return f"headgate-{self._instance[:12]}-{launch.name}"
+
+    def _ready(self, launch: Launch, options: Docker) -> str:
+        """Sees to it that the image is here; returns its user."""
+        image = launch.image or options.image or launch.default_image
+        known = self._engine.image(image)
+        if known is None and options.pull_policy == "NEVER":
+            raise NoImage(f"the image {image} is not on this runner, and the pull policy is NEVER")
+        if known is None or options.pull_policy == "ALWAYS":
+            self._pull(image, launch, options)
+            known = self._engine.image(image)
+        if known is None:
+            raise NoImage(f"the image {image} was pulled, and is not here")
+        return str((known.get("Config") or {}).get("User") or "")
+
+    def _pull(self, image: str, launch: Launch, options: Docker) -> None:
+        """Downloads the image, once for all jobs that wait for it."""
+        if time.monotonic() < self._missing.get(image, 0) and not (launch.image or options.image):
+            raise NoImage(f"the image {image} is not on this runner and can't be pulled")
+        with self._guard:
+            once = self._pulling.setdefault(image, threading.Lock())
+        deadline = time.monotonic() + self._pull_timeout
+        while not once.acquire(timeout=0.2):
+            _check(launch, image, deadline)
+        try:
+            if options.pull_policy == "ALWAYS" or self._engine.image(image) is None:
+                self._download(image, launch, _login(image, options), deadline)
+        finally:
+            once.release()
+
+    def _download(self, image: str, launch: Launch, login: Mapping[str, Any] | None, deadline: float) -> None:
+        launch.say("INFO", f"Pulling the image {image}")
+        began, problems = time.monotonic(), list[str]()
+
+        def download() -> None:
+            try:
+                self._engine.pull(image, login)
+            except EngineError as problem:
+                problems.append(str(problem))
+
+        # The daemon may be silent for as long as it likes; the thread is left behind when nobody waits any more.
+        thread = threading.Thread(target=download, name=f"pull {image}", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
+            if thread.is_alive():
+                _check(launch, image, deadline)
+        if problems:
+            self._missing[image] = time.monotonic() + _NO_IMAGE_KEPT
+            raise NoImage(f"the image {image} can't be pulled: {problems[0]}")
+        launch.say("INFO", f"Pulled the image {image} in {time.monotonic() - began:.1f} s")
+
+    def _settings(self, launch: Launch, options: Docker) -> dict[str, Any]:
+        memory = options.memory or Memory()
+        host = {
+            "init": True,
+            "security_opt": ["no-new-privileges"],
+            "pids_limit": PIDS,
+            "log_config": {"type": "json-file", "config": {"max-size": f"{max(1, self._output_cap >> 20)}m", "max-file": "2"}},
+            "network_mode": options.network_mode,
+            "extra_hosts": dict(line.split(":", 1) for line in options.extra_hosts or ()) or None,
+            "nano_cpus": int(options.cpu.cpus * 10**9) if options.cpu and options.cpu.cpus else None,
+            "mem_limit": _size(memory.memory),
+            "memswap_limit": _size(memory.memory_swap),
+            "mem_swappiness": memory.memory_swappiness,
+            "mem_reservation": _size(memory.memory_reservation),
+            "kernel_memory": _size(memory.kernel_memory),
+            "oom_kill_disable": bool(memory.oom_kill_disable),
+            "shm_size": _size(options.shm_size),
+            "privileged": options.privileged,
+            "binds": options.volumes,
+        }
+        return {
+            "image": launch.image or options.image or launch.default_image,
+            "command": list(launch.argv),
+            "entrypoint": options.entry_point or [""],
+            "environment": {**launch.env, **_INIT},
+            "working_dir": str(launch.work),
+            "user": options.user,
+            "labels": self._labels(launch),
+            "host": {name: value for name, value in host.items() if value is not None},
+        }
+
+    def _labels(self, launch: Launch) -> dict[str, str]:
+        own = {
+            "instance": self._instance,
+            "job": launch.lease.key,
+            "task_run": launch.lease.task_run,
+            "attempt": str(launch.lease.attempt),
+            "epoch": str(launch.lease.epoch),
+            "step": str(launch.step),
+        }
+        return {**launch.labels, **{f"{_LABEL}.{name}": value for name, value in own.items()}}
+
+    def _owner(self, container: str, user: str) -> tuple[int, int] | None:
+        """Whose the files must be to be writable inside; None when that can't be told."""
+        name, _, group = user.partition(":")
+        if name in ("", "0", "root"):
+            return (0, 0)
+        if name.isdigit():
+            return (int(name), int(group) if group.isdigit() else 0)
+        for line in self._engine.text(container, "/etc/passwd").splitlines():
+            fields = line.split(":")
+            if fields[0] == name and len(fields) > 3 and fields[2].isdigit() and fields[3].isdigit():
+                return (int(fields[2]), int(fields[3]))
+        return None
+
+
+class DockerProgram:
+    """One container."""
+
+    def __init__(self, engine: Engine, container: str, launch: Launch, options: Docker, output_cap: int, *, joined: bool = False) -> None:
+        self.joined = joined
+        self._engine = engine
+        self._container = container
+        self._launch = launch
+        self._options = options
+        self._output_cap = output_cap
+        self._fault: str | None = None
+        self._left = threading.Event()
+
+    def output(self) -> Iterator[Line]:
+        """The container's log, with the daemon's times."""
+        splitters = {"stdout": Splitter(), "stderr": Splitter()}
+        read, stamp = 0, 0
+        for frame in self._engine.follow(self._container):
+            if self._left.is_set():
+                return
+            read, stamp = read + len(frame.content), frame.stamp
+            for text in splitters[frame.stream].feed(frame.content):
+                yield Line(frame.stream, text, _moment(stamp))
+            if read > self._output_cap:
+                self._fault = f"the command was stopped: it printed more than {self._output_cap >> 20} MiB"
+                self._engine.stop(self._container, 0)
+                break
+        for stream, splitter in splitters.items():
+            for text in splitter.rest():
+                yield Line(stream, text, _moment(stamp))
+
+    def wait(self) -> Exit:
+        """What the daemon says of its end."""
+        if self._fault:
+            return Exit(None, "error", self._fault, Docker.TYPE)
+        limit = self._options.memory.memory if self._options.memory else None
+        try:
+            found = self._engine.inspect(self._container)
+            deadline = time.monotonic() + (_OOM_LATE if limit else 0)
+            # A daemon hears of a lack of memory apart from the end, and at times after it.
+            while found and _shot(found["State"]) and time.monotonic() < deadline and not self._launch.stopping.wait(0.05):
+                found = self._engine.inspect(self._container)
+        except EngineError as problem:
+            return Exit(None, "lost", f"the Docker daemon was lost: {problem}", Docker.TYPE)
+        if found is None:
+            return Exit(None, "lost", "the container vanished: somebody removed it", Docker.TYPE)
+        state = found["State"]
+        code = int(state["ExitCode"])
+        if code and state.get("OOMKilled"):
+            return Exit(code, "oom", f"out of memory{f': the limit is {limit}' if limit else ''}", Docker.TYPE)
+        if state.get("Error"):
+            return Exit(code, "error", f"the container failed: {state['Error']}", Docker.TYPE)
+        return Exit(code, runner=Docker.TYPE)
+
+    def stop(self, grace: float, limit: float = math.inf) -> None:
+        """The image's stop signal to the program, SIGKILL to the container after the grace time."""
+        own = self._options.kill_grace_period
+        wanted = own.total_seconds() if own and not isinstance(own, str) else grace
+        try:
+            self._engine.stop(self._container, min(wanted, limit))
+        except EngineError:
+            return  # the output's end and `wait` tell what has become of it
+
+    def leave(self) -> None:
+        """Stops reading at the next line; the daemon has the rest."""
+        self._left.set()
+
+    def collect(self, path: str) -> None:
+        """Copies a file or folder out of the container; links and the like stay there."""
+        work = self._launch.work
+        target = work / path if path else work
+        remove(target)
+        target.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            content = self._engine.fetch(self._container, str(target))
+            for first in content:
+                unpack(chain((first,), content), target.parent)
+        except EngineError as problem:
+            raise Unusable(f"files can't be copied from the container: {problem}") from problem
+        work.mkdir(exist_ok=True)
+
+
+def _check(launch: Launch, image: str, deadline: float) -> None:
+    if launch.stopping.is_set():
+        raise NotStarted("stopped while the image was pulled")
+    if time.monotonic() > deadline:
+        raise NoImage(f"the image {image} could not be pulled in time")
+
+
+def _login(image: str, options: Docker) -> dict[str, Any] | None:
+    """The login for an image's registry, from `credentials`, else from `config`."""
+    registry = _registry(image)
+    if given := options.credentials:
+        named = {"username": given.username, "password": given.password, "identitytoken": given.identity_token, "registrytoken": given.registry_token}
+        return _decoded({**named, "auth": given.auth}, given.registry or registry)
+    config = options.config
+    try:
+        config = json.loads(config) if isinstance(config, str) else config
+        logins: Mapping[str, Any] = (config or {}).get("auths") or {}
+        for name in (registry, f"https://{registry}", f"https://{registry}/v1/", f"{registry}/v1/"):
+            if name in logins:
+                return _decoded(logins[name], registry)
+    except (ValueError, AttributeError, TypeError) as problem:
+        raise NotStarted(f"taskRunner.config is no Docker configuration: {problem}") from problem
+    return None
+
+
+def _decoded(login: Mapping[str, Any], registry: str) -> dict[str, Any]:
+    """A login as the daemon wants it: `auth` is user:password in base64."""
+    found = {name: value for name, value in login.items() if value and name != "auth"}
+    if login.get("auth"):
+        try:
+            user, _, password = base64.b64decode(login["auth"], validate=True).decode().partition(":")
+        except ValueError as problem:
+            raise NotStarted(f"the login for {registry} has an `auth` that is not base64") from problem
+        found = {"username": user, "password": password.rstrip("\0"), **found}
+    return {**found, "serveraddress": registry}
+
+
+def _registry(image: str) -> str:
+    """The registry's host; an image that names none is of the hub."""
+    head, slash, _ = image.partition("/")
+    return head if slash and (head == "localhost" or "." in head or ":" in head) else "index.docker.io"
+
+
+def _size(text: str | None) -> int | None:
+    """Bytes of a size like 512MB, 2g, 1.5GiB; a unit is 1024 of the one before, as for the docker command."""
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip().lower())
+    if not found:
+        raise NotStarted(f"{text!r} is not a size; write for example 512MB or 2g")
+    return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
+
+
+def _shot(state: Mapping[str, Any]) -> bool:
+    """Whether it was killed, and nothing says why."""
+    return bool(state["ExitCode"] == 137 and not state.get("OOMKilled"))
+
+
+def _moment(stamp: int) -> datetime:
+    return datetime.fromtimestamp(stamp / 10**9, UTC) if stamp else datetime.now(UTC)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc)

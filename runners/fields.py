@@ -1,0 +1,107 @@
+"""What every task, flowable, trigger and task-runner class is made of: field types that read YAML the way flows write it.
+
+pydantic only. A class built on `Typed` names its canonical type (`TYPE`), its old spellings (`ALIASES`), and declares its
+properties as fields; JSON Schema, forms, completion and reference pages come from them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WrapValidator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+
+_DURATION = re.compile(
+    r"(?P<sign>[+-])?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,9})?)S)?)?",
+)
+
+
+def is_template(value: object) -> bool:
+    """Whether a value is text with something to render in it."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def _template_or(value: Any, validate: Any) -> Any:
+    """Text with an expression passes as it is; rendered text that holds JSON is read where a map or list is wanted."""
+    if is_template(value):
+        return value
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return validate(value)
+        except ValueError:
+            return validate(_json(value))
+    return validate(value)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+#: A property that takes a literal of T or an expression that renders to one (Kestra's dynamic property).
+#: Before rendering the value may be the expression's text; after it, it is a T.
+Dynamic = Annotated[T, WrapValidator(_template_or)]
+
+
+def parse_duration(value: object) -> timedelta:
+    """ISO-8601 (`PT5M`, `P1D`, `PT0.5S`). Months and years have no fixed length and are refused."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value)
+    match = _DURATION.fullmatch(text)
+    if not match or text[-1] in "PT":
+        hint = "months and years have no fixed length, use days" if re.match(r"P.*\d[YM]", text.split("T")[0]) else "for example PT5M, PT30S, P1D"
+        raise PydanticCustomError("duration", "not an ISO-8601 duration: {hint}", {"hint": hint})
+    parts = {name: float(number) for name, number in match.groupdict().items() if number and name != "sign"}
+    try:
+        length = timedelta(**parts)
+    except OverflowError:
+        raise PydanticCustomError("duration", "a duration this long can't be counted: {hint}", {"hint": "use fewer days"}) from None
+    return -length if match["sign"] == "-" else length
+
+
+def format_duration(value: timedelta) -> str:
+    """The ISO-8601 text that Kestra's JSON shows (`PT1.5S`)."""
+    seconds = value.total_seconds()
+    whole = int(seconds) if seconds == int(seconds) else None
+    return f"PT{whole if whole is not None else round(seconds, 6)}S"
+
+
+#: A length of time; reads ISO-8601 text.
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+
+
+def _as_text(value: Any) -> Any:
+    """Scalars where text is wanted: `true` and `1.5` in YAML, printed as they were meant."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+#: Text that also takes a YAML number or boolean.
+Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+class Model(BaseModel):
+    """Frozen, camelCase in YAML, and strict about names: an unknown property is a mistake to be pointed at."""
+
+    # A message about a wrong value does not quote it: it may be a secret.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+class Typed(Model):
+    """A model that YAML names by `type:`. The common properties (`id`, `type`, `timeout`, …) are taken out before it is built."""
+
+    TYPE: ClassVar[str]
+    ALIASES: ClassVar[tuple[str, ...]] = ()

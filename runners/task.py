@@ -1,0 +1,79 @@
+"""The documented face for people who add a task type that runs on a runner.
+
+A runner task is one class in one file under `runners/tasks/`: fields for its properties, and `run`, which does the work and
+returns an `Outcome`. A script that exits with 1 is an outcome; an exception is a fault of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from runners.fields import Typed
+from runners.protocol import Job, Metric, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program to run: where and how is the backend's business.
+
+    `image` is for container backends alone; None asks for the backend's default. `runner` is the task's own
+    choice of task runner (its `type` and properties), None for the agent's default.
+    """
+
+    argv: tuple[str, ...] = field(repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    image: str | None = None
+    default_image: str = "ubuntu"
+    runner: Mapping[str, object] | None = field(default=None, repr=False)
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a command ended. `reason` is set when it wasn't by itself: `timeout`, `killed`, `oom`, `lost`, `handed`, or `error` with a message.
+
+    `runner` is the type of the task runner that ran it.
+    """
+
+    code: int | None
+    reason: str | None = None
+    message: str | None = None
+    runner: str | None = None
+
+
+class Work(Protocol):
+    """What a task's `run` is given."""
+
+    job: Job
+    directory: Path
+
+    def log(self, level: str, message: str) -> None:
+        """One entry in the task's log (masked)."""
+
+    def metric(self, metric: Metric) -> None:
+        """A number to publish with the outcome."""
+
+    def execute(self, command: Command, on_line: Callable[[str, str], None]) -> Exit:
+        """Runs a program in the working directory; `on_line(stream, text)` gets its lines in order."""
+
+    def write(self, name: str, content: str) -> None:
+        """Writes a file of the working directory; raises Unusable for a path that leads outside."""
+
+    def upload(self, pattern: str) -> Mapping[str, str]:
+        """Stores the working directory's files that match a glob; path → URI."""
+
+    def fetch(self, uri: str, to: Path) -> None:
+        """Downloads a `kestra:///…` URI."""
+
+
+class RunnerTask(Typed):
+    """Base of tasks that touch the world."""
+
+    RUNS: ClassVar[str] = "runner"
+
+    def run(self, work: Work) -> Outcome:
+        """Does the work. Called in the agent, in a thread of its own."""
+        raise NotImplementedError

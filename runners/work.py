@@ -1,0 +1,322 @@
+"""One job at work: what a task's `run` is given, and how it is stopped.
+
+The job's folder remembers what a new agent must know: when the job began, which backend runs each program and what was said before it
+(`step-<n>.json`), and why it was stopped (`ending`). With that, running the job again *is* adopting it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runners.backend import Backend, Backends, Launch, NoImage, NotStarted, Program
+from runners.fields import format_duration
+from runners.protocol import Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
+from runners.reports import Report
+from runners.task import Command, Exit, RunnerTask
+from runners.workspace import OWN, Workspace, fixed_part, inside, matching, write
+
+T = TypeVar("T")
+
+#: Why a job is stopped → how its end is told.
+_ENDINGS = {
+    "killed": "the task was killed",
+    "lost": "the runner lost contact with the service and stopped the task",
+    "handed": "the runner was shut down before the task ended",
+}
+#: What became of a program that was left running, and is gone.
+_VANISHED = "the runner was shut down, and what it left running ended with it"
+
+
+class Interrupted(Exception):
+    """The job is being stopped, or left to another agent, while it waits for something."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all jobs of an agent share. `grace` is the time between asking a program to end and killing it, in seconds."""
+
+    dispatcher: Dispatcher
+    files: Files
+    workspace: Workspace
+    backends: Backends
+    types: Callable[[str], type[RunnerTask]]
+    grace: float = 5.0
+
+
+class JobWork:
+    """The Work of one job."""
+
+    def __init__(self, means: Means, job: Job, report: Report) -> None:
+        self.job = job
+        self.directory = means.workspace.base / job.lease.directory
+        self.stopping = threading.Event()
+        self.metrics: list[Metric] = []
+        self.used: set[Backend] = set()
+        self._means = means
+        self._report = report
+        self._folder = means.workspace.folder(job.lease)
+        self._guard = threading.Lock()
+        self._reason: str | None = None
+        self._left = threading.Event()
+        #: An agent before us left it running when it was shut down.
+        self._was_left = False
+        self._program: Program | None = None
+        self._step = 0
+        self._time: datetime | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the job is being stopped: `killed`, `timeout`, `lost`, `handed`; None when it is not."""
+        return self._reason
+
+    def prepare(self) -> None:
+        """The working directory with the commit's files, unless a program of this job has begun in it already."""
+        job = self.job
+        if self._record(0) is None:
+            # Emptied and made anew: an agent before us may have been cut off half-way.
+            try:
+                self.patiently(lambda: self._means.workspace.prepare(job.lease, job.tree, self._tree))
+            except Rejected as problem:
+                raise Unusable(f"the commit's files can't be had: {problem}") from problem
+        self._was_left = (self._folder / "left").exists()
+        (self._folder / "left").unlink(missing_ok=True)
+        self._watch_time()
+        ending = self._folder / "ending"
+        if ending.exists():
+            self.stop(ending.read_text())
+
+    def log(self, level: str, message: str) -> None:
+        """One entry in the task's log (masked)."""
+        self._report.say(level, message, self._time)
+
+    def metric(self, metric: Metric) -> None:
+        """A number to publish with the outcome."""
+        self.metrics.append(metric)
+
+    def write(self, name: str, content: str) -> None:
+        """Writes a file of the working directory; raises Unusable for a path that leads outside."""
+        if not self._replaying:
+            write(self.directory, name, (content.encode("utf-8", "replace"),), 0o600 if name.startswith(OWN) else 0o644)
+
+    def fetch(self, uri: str, to: Path) -> None:
+        """Downloads a `kestra:///…` URI; raises Unusable."""
+        name = str(to.relative_to(self.directory)) if to.is_relative_to(self.directory) else str(to)
+        inside(self.directory, name)
+        if self._replaying:
+            return
+        try:
+            self.patiently(lambda: write(self.directory, name, self._means.files.get(self.job.lease, uri)))
+        except Rejected as problem:
+            raise Unusable(f"{uri} can't be downloaded: {problem}") from problem
+
+    def upload(self, pattern: str) -> Mapping[str, str]:
+        """Stores the working directory's files that match a glob; path → URI. Raises Unusable."""
+        if self._program:
+            self._program.collect(fixed_part(pattern.removeprefix("./")))
+        stored: dict[str, str] = {}
+        for path, file in matching(self.directory, (pattern,)):
+            name = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+            def put(name: str = name, file: Any = file) -> str:
+                file.seek(0)
+                return self._means.files.put(self.job.lease, name, file)
+
+            try:
+                stored[name] = self.patiently(put)
+            except Rejected as problem:
+                raise Unusable(f"{name} can't be stored: {problem}") from problem
+        return stored
+
+    def execute(self, command: Command, on_line: Callable[[str, str], None]) -> Exit:
+        """Runs a program in the working directory, or goes on with the one that runs already."""
+        step, self._step = self._step, self._step + 1
+        record = self._record(step)
+        if self._left.is_set():
+            raise Interrupted
+        if self._reason is not None and record is None:
+            return self._told(Exit(None))
+        try:
+            if self._program and record is None:
+                self._program.collect("")
+            program = self._start(command, step, record)
+        except NotStarted as problem:
+            end = self._told(Exit(None, "lost" if record else "error", str(problem)))
+        else:
+            end = self._follow(program, on_line)
+        self._report.mark()
+        return end
+
+    def stop(self, reason: str, limit: float = math.inf) -> None:
+        """Ends the job's program within `limit` seconds, and all waiting; the first reason counts. Returns when it is over."""
+        with self._guard:
+            if self._reason is None:
+                self._reason = reason
+                with contextlib.suppress(OSError):  # there is no folder yet, or no longer
+                    (self._folder / "ending").write_text(reason)
+            program = self._program
+        self.stopping.set()
+        if program:
+            program.stop(self._means.grace, limit)
+
+    def leave(self) -> None:
+        """Ends all waiting; the job's program runs on, for the next agent on this folder."""
+        with self._guard:
+            self._left.set()
+            with contextlib.suppress(OSError):
+                (self._folder / "left").touch()
+            program = self._program
+        self.stopping.set()
+        if program:
+            program.leave()
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """The answer of a call to the service, however long that is away; raises Interrupted when the job is stopped meanwhile."""
+        pause = 0.1
+        while True:
+            try:
+                return call()
+            except Unreachable as problem:
+                if self.stopping.wait(pause):
+                    raise Interrupted from problem
+                pause = min(pause * 2, 2.0)
+
+    def ending(self) -> str:
+        """What to say of a job that was stopped."""
+        if self._reason == "timeout":
+            return f"the task timed out after {format_duration(timedelta(seconds=self.job.timeout or 0))}"
+        return _ENDINGS.get(self._reason or "", "the task was stopped")
+
+    @property
+    def _replaying(self) -> bool:
+        """Whether an agent before us has come further than this: what is written now was written then."""
+        return self._record(self._step) is not None
+
+    def _tree(self) -> Iterable[bytes]:
+        assert self.job.tree is not None
+        return self._means.files.tree(self.job.lease, self.job.tree)
+
+    def _watch_time(self) -> None:
+        """Stops the job when its time is over, counted from its first beginning."""
+        path = self._folder / "began"
+        if not path.exists():
+            path.write_text(f"{time.time()}")
+        if self.job.timeout is None:
+            return
+        left = float(path.read_text() or time.time()) + self.job.timeout - time.time()
+        threading.Thread(target=self._time_out, args=(left,), name=f"timeout {self.job.lease.key}", daemon=True).start()
+
+    def _time_out(self, left: float) -> None:
+        if not self.stopping.wait(max(0.0, left)):
+            self.stop("timeout")
+
+    def _start(self, command: Command, step: int, record: Mapping[str, Any] | None) -> Program:
+        if record is not None:
+            backend = self._means.backends.named(record["runner"])
+            self.used.add(backend)
+            program = backend.start(self._launch(backend, command, step, expected=True))
+            self._report.resume([decode(LogLine, line) for line in record["lines"]])
+            return program
+        candidates = self._means.backends.candidates(command)
+        for backend, other in zip_longest(candidates, candidates[1:]):
+            self.used.add(backend)
+            try:
+                return backend.start(self._launch(backend, command, step))
+            except NoImage as problem:
+                if other is None or self.stopping.is_set():
+                    raise
+                self.log("WARN", f"{problem}; using the task runner {other.options.TYPE} instead")
+        raise NotStarted("there is no task runner")
+
+    def _launch(self, backend: Backend, command: Command, step: int, expected: bool = False) -> Launch:
+        job = self.job
+        return Launch(
+            lease=job.lease,
+            step=step,
+            argv=command.argv,
+            env={**_identity(job), **job.env, **command.env},
+            work=self.directory,
+            folder=self._folder,
+            image=command.image,
+            default_image=command.default_image,
+            options=command.runner or {},
+            labels=_labels(job),
+            expected=expected,
+            say=self.log,
+            begun=lambda: self._remember(step, backend),
+            stopping=self.stopping,
+        )
+
+    def _follow(self, program: Program, on_line: Callable[[str, str], None]) -> Exit:
+        with self._guard:
+            self._program = program
+            stopped = self._reason is not None
+        if self._left.is_set():
+            raise Interrupted
+        if stopped:
+            threading.Thread(target=program.stop, args=(self._means.grace,), daemon=True).start()
+        try:
+            for line in program.output():
+                self._time = line.time
+                on_line(line.stream, line.text)
+        finally:
+            self._time = None
+        if self._left.is_set():
+            raise Interrupted
+        return self._told(program.wait())
+
+    def _told(self, end: Exit) -> Exit:
+        """The end, with our reason where we had one."""
+        if self._reason is not None:
+            return replace(end, reason=self._reason, message=self.ending())
+        if end.reason == "lost" and self._was_left:
+            # A container or a host that was stopped in order took it along: no fault of the work.
+            return replace(end, reason="handed", message=_VANISHED)
+        return end
+
+    def _remember(self, step: int, backend: Backend) -> None:
+        """On disk before the program's first instruction."""
+        lines = [encode(line) for line in self._report.aside()]
+        fresh = self._folder / "step.new"
+        fresh.write_text(json.dumps({"runner": backend.options.TYPE, "lines": lines}))
+        fresh.rename(self._record_path(step))
+
+    def _record(self, step: int) -> Mapping[str, Any] | None:
+        with contextlib.suppress(OSError, ValueError):
+            found: Mapping[str, Any] = json.loads(self._record_path(step).read_text())
+            return found
+        return None
+
+    def _record_path(self, step: int) -> Path:
+        return self._folder / f"step-{step}.json"
+
+
+def _identity(job: Job) -> dict[str, str]:
+    """What every program is told. The key stays the same over attempts: the same work, tried again."""
+    return {
+        "HEADGATE_RUN_ID": job.execution,
+        "HEADGATE_TASK_ID": job.task,
+        "HEADGATE_ATTEMPT": str(job.lease.attempt),
+        "HEADGATE_IDEMPOTENCY_KEY": job.lease.task_run,
+    }
+
+
+def _labels(job: Job) -> dict[str, str]:
+    theirs = {
+        "namespace": job.namespace,
+        "flow-id": job.flow,
+        "task-id": job.task,
+        "execution-id": job.execution,
+        "taskrun-id": job.lease.task_run,
+        "taskrun-attempt": str(job.lease.attempt),
+    }
+    return {"headgate.execution": job.execution, "headgate.task": job.task} | {f"kestra.io/{name}": value for name, value in theirs.items()}

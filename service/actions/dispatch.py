@@ -1,0 +1,302 @@
+"""The service's side of the runner protocol: jobs out, reports in.
+
+A claim is durable before it is answered, and rendering comes after it, outside the writer: the queue holds ids only, and a template that can't be
+rendered ends its attempt like any other failure. A report is accepted only with the epoch of the current lease; the first end wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from pydantic_core import PydanticCustomError
+
+from runners.fields import parse_duration
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from service.actions.kit import Kit
+from service.actions.scope import Rendering, of_execution
+from service.engine.events import Claimed, Ended, Lost
+from service.engine.program import Node, RenderFailed
+from service.engine.state import State
+from service.errors import Invalid, NotFound, TooLarge
+from service.store import events, executions, jobs, logs, repositories, runners
+from service.store.codec import now, to_json
+from service.store.database import Session
+from service.store.executions import OUTPUT_LIMIT
+from service.store.jobs import Job as QueuedJob
+from service.store.logs import RUNNER, Line
+
+_STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
+_CHUNK = 1 << 16
+_log = logging.getLogger("headgate.dispatch")
+
+#: The topic of stops: somebody should be told at once.
+STOPS = ("stops", "")
+
+
+class Dispatch:
+    """Implements `runners.protocol.Dispatcher` and `Files` directly over the database. Thread-safe."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    # claiming
+
+    def claim(self, runner: RunnerInfo, wait: float) -> Job | None:
+        """Blocks for up to `wait` seconds; see `Dispatcher.claim`."""
+        deadline = time.monotonic() + wait
+        woken = threading.Event()
+        stop = self._kit.database.hub.listen(("jobs", ""), lambda _: woken.set())
+        try:
+            while True:
+                woken.clear()
+                job = self.try_claim(runner)
+                left = deadline - time.monotonic()
+                if job is not None or left <= 0:
+                    return job
+                woken.wait(left)
+        finally:
+            stop()
+
+    def try_claim(self, runner: RunnerInfo) -> Job | None:
+        """The next job if there is one now."""
+        while True:
+            queued = self._kit.database.write(lambda session: self._lease(session, runner))
+            if queued is None:
+                return None
+            try:
+                return self._rendered(queued, runner.base)
+            except RenderFailed as failure:
+                self._refuse(queued, str(failure))
+            except Exception:  # noqa: BLE001 - a job's run: the lease must not be left to run out
+                _log.exception("job %s of execution %s can't be made ready", queued.task_run_id, queued.execution_id)
+                self._refuse(queued, "a fault of Headgate's own: the job could not be made ready; the service's log has the error")
+
+    def _lease(self, session: Session, runner: RunnerInfo) -> QueuedJob | None:
+        moment = now().timestamp()
+        runners.see(session, runner.id, to_json(encode(runner)), moment)
+        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease)
+        if queued is not None:
+            events.add(session, queued.execution_id, queued.task_run_id, Claimed(queued.attempt, runner.id))
+        return queued
+
+    def _refuse(self, queued: QueuedJob, reason: str) -> None:
+        def action(session: Session) -> None:
+            jobs.end(session, queued.task_run_id, queued.attempt, "not rendered")
+            events.add(session, queued.execution_id, queued.task_run_id, Ended(queued.attempt, State.FAILED, message=self._kit.masker.text(reason)))
+
+        self._kit.database.write(action)
+
+    def _rendered(self, queued: QueuedJob, base: str) -> Job:
+        """The job with everything filled in. Raises RenderFailed with the place."""
+        with self._kit.database.read() as session:
+            row = executions.get(session, queued.execution_id)
+            path = executions.path(session, row, queued.task_run_id) if row else None
+            if row is None or path is None or not path.runs:
+                raise RenderFailed("the execution of this job is gone")
+            execution, run = row.execution, path.runs[-1]
+            flow = self._kit.reader.revision(session, row.flow, execution.revision).flow
+            if flow is None or run.node not in flow.program.nodes:
+                raise RenderFailed("this version of Headgate can't read the flow's revision any more")
+            node = flow.program.nodes[run.node]
+            lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
+            folder = f"{base}/{lease.directory}"
+            more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
+            scope = of_execution(self._kit, execution, node, run, lambda: executions.outputs(session, execution.id), more)
+            place = f"{execution.pin.path}:{node.place[0]}:{node.place[1]}: task `{node.id}`: " if execution.pin else ""
+            rendering = Rendering(self._kit, scope, now, place)
+            spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
+            repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
+        return Job(
+            lease=lease,
+            execution=execution.id,
+            namespace=execution.namespace,
+            flow=execution.flow,
+            task=node.id,
+            type=node.type,
+            spec=spec,
+            tree=Tree(repository.name, execution.pin.commit) if repository and execution.pin and execution.pin.commit else None,
+            masks=tuple(sorted(rendering.used)),
+            timeout=timeout,
+            log_level=node.log_level,
+            labels=dict(execution.labels),
+        )
+
+    # reports
+
+    def beat(self, runner: str, leases: tuple[Lease, ...], wait: float = 0.0) -> Mapping[str, Order | None]:
+        """See `Dispatcher.beat`."""
+        woken = threading.Event()
+        stop = self._kit.database.hub.listen(STOPS, lambda _: woken.set())
+        try:
+            answers = self.beat_now(runner, leases)
+            if leases and all(order is Order.GO_ON for order in answers.values()) and woken.wait(wait):
+                answers = self.beat_now(runner, leases)
+        finally:
+            stop()
+        return answers
+
+    def beat_now(self, runner: str, leases: tuple[Lease, ...]) -> Mapping[str, Order | None]:
+        """The same, answered at once."""
+        return self._kit.database.write(lambda session: self._beat(session, runner, leases)) if leases else {}
+
+    def _beat(self, session: Session, runner: str, leases: tuple[Lease, ...]) -> Mapping[str, Order | None]:
+        until = now().timestamp() + self._kit.settings.lease
+        answers: dict[str, Order | None] = {}
+        for lease in leases:
+            held = _held(session, lease)
+            if held is not None and held.runner != runner:
+                held = None
+            if held is not None:
+                jobs.beat(session, held, until)
+            answers[lease.key] = None if held is None else Order.STOP if held.stop else Order.GO_ON
+        return answers
+
+    def log(self, lease: Lease, lines: tuple[LogLine, ...]) -> None:
+        """See `Dispatcher.log`."""
+        mask = self._kit.masker.text
+        safe = [Line(line.time, line.level if line.level in logs.LEVELS else "INFO", mask(line.message)) for line in lines]
+
+        def action(session: Session) -> None:
+            held = _must_hold(session, lease)
+            path = executions.path(session, _row(session, held), lease.task_run)
+            task = path.runs[-1].node if path.runs else ""
+            logs.append(session, held.execution_id, lease.task_run, task, lease.attempt, safe, source=RUNNER, first=lines[0].number)
+
+        if lines:
+            self._kit.database.write(action)
+
+    def finish(self, lease: Lease, outcome: Outcome) -> None:
+        """See `Dispatcher.finish`."""
+        outputs = self._kit.masker.value(dict(outcome.outputs))
+        message = None if outcome.message is None else self._kit.masker.text(outcome.message)
+        digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+        def action(session: Session) -> None:
+            held = jobs.get(session, lease.task_run, lease.attempt)
+            if held is not None and held.state == "done" and held.result == digest:
+                return
+            held = _must_hold(session, lease)
+            jobs.end(session, lease.task_run, lease.attempt, digest)
+            events.add(session, held.execution_id, lease.task_run, _event(lease, outcome, outputs, message))
+
+        self._kit.database.write(action)
+
+    def adopt(self, runner: str, lease: Lease) -> Adopted:
+        """See `Dispatcher.adopt`."""
+
+        def action(session: Session) -> tuple[QueuedJob, int, str]:
+            held = _must_hold(session, lease)
+            if held.runner != runner:
+                raise Gone(f"the lease is runner {held.runner}'s")
+            jobs.beat(session, held, now().timestamp() + self._kit.settings.lease)
+            return held, logs.next_line(session, held.execution_id, lease.task_run, lease.attempt), runners.base(session, runner)
+
+        held, line, base = self._kit.database.write(action)
+        try:
+            return Adopted(self._rendered(held, base), line)
+        except RenderFailed as failure:
+            self._refuse(held, str(failure))
+            raise Gone(str(failure)) from failure
+
+    # files
+
+    def tree(self, lease: Lease, tree: Tree) -> Iterator[bytes]:
+        """See `Files.tree`. Raises Gone for a lease that is over, or for a tree that is not this job's."""
+        with self._kit.database.read() as session:
+            held = _must_hold(session, lease)
+            pin = _row(session, held).execution.pin
+            repository = repositories.by_id(session, pin.repository) if pin else None
+            if pin is None or repository is None or (repository.name, pin.commit) != (tree.repository, tree.commit):
+                raise Gone("this lease has no right to that tree")
+        with _rejecting():
+            return _chunks(self._kit.git.export(tree.repository, tree.commit).open("rb"))
+
+    def get(self, lease: Lease, uri: str) -> Iterator[bytes]:
+        """See `Files.get`."""
+        with self._kit.database.read() as session:
+            held = _must_hold(session, lease)
+            execution = _row(session, held).execution
+        if not self._kit.storage.allowed(uri, execution.namespace, execution.flow, execution.id):
+            raise Rejected(f"`{uri[:200]}` is not a file of this execution")
+        with _rejecting():
+            return _chunks(self._kit.storage.open(uri))
+
+    def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
+        """See `Files.put`."""
+        with self._kit.database.read() as session:
+            held = _must_hold(session, lease)
+            execution = _row(session, held).execution
+            path = executions.path(session, _row(session, held), lease.task_run)
+        with _rejecting():
+            return self._kit.storage.put(execution.namespace, execution.flow, execution.id, path.runs[-1].node, lease.task_run, name, stream)
+
+
+@contextmanager
+def _rejecting() -> Iterator[None]:
+    """What can't be had however often it is asked for, in the protocol's words."""
+    try:
+        yield
+    except (NotFound, Invalid, TooLarge) as failure:
+        raise Rejected(failure.message) from failure
+
+
+def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
+    """Ends a lease that ran out, unless a beat came in the meantime; the engine decides whether the work is sent again."""
+    current = jobs.get(session, job.task_run_id, job.attempt)
+    if current is None or current.state != "leased" or current.epoch != job.epoch or (current.lease_until or 0) >= at:
+        return
+    jobs.end(session, job.task_run_id, job.attempt, "lost")
+    message = f"runner {job.runner} has been silent for {silence:.0f} s"
+    events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
+
+
+def _held(session: Session, lease: Lease) -> QueuedJob | None:
+    job = jobs.get(session, lease.task_run, lease.attempt)
+    return job if job is not None and job.state == "leased" and job.epoch == lease.epoch else None
+
+
+def _must_hold(session: Session, lease: Lease) -> QueuedJob:
+    held = _held(session, lease)
+    if held is None:
+        raise Gone(f"the lease of attempt {lease.attempt}, epoch {lease.epoch} is over")
+    return held
+
+
+def _row(session: Session, job: QueuedJob) -> executions.Row:
+    row = executions.get(session, job.execution_id)
+    if row is None:
+        raise Gone("the execution is gone")
+    return row
+
+
+def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
+    if outcome.result in (Result.LOST, Result.HANDED):
+        return Lost(lease.attempt, message or "the runner lost the work", counts=outcome.result is Result.LOST)
+    size = len(to_json(outputs))
+    if size > OUTPUT_LIMIT:
+        too_large = TooLarge(f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
+        return Ended(lease.attempt, State.FAILED, message=too_large.message)
+    return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
+
+
+def _timeout(rendering: Rendering, node: Node, place: str) -> float | None:
+    if node.timeout is None:
+        return None
+    text = rendering.text(node.timeout).strip()
+    try:
+        return parse_duration(text).total_seconds()
+    except PydanticCustomError as wrong:
+        raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The content. Opened by the caller: once the first byte is on its way, nothing can be refused any more."""
+    with stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk

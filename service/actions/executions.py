@@ -1,0 +1,183 @@
+"""Starting, stopping and looking up executions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from service.actions import reports
+from service.actions.kit import Kit
+from service.actions.scope import Rendering, Scope, of_flow
+from service.engine.events import Began, Killed
+from service.engine.execution import Execution, Pin
+from service.engine.program import RenderFailed
+from service.engine.state import Stamp, State
+from service.errors import Conflict, Invalid, NotFound
+from service.flows.flow import Flow
+from service.flows.inputs import resolve_inputs
+from service.store import events, executions, flows, logs, repositories
+from service.store.codec import new_id
+from service.store.database import Session
+from service.store.executions import Row
+from service.store.logs import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for. `once` is a name under which only one execution may ever be started."""
+
+    environment: str
+    namespace: str
+    flow_id: str
+    inputs: Mapping[str, Any]
+    labels: Mapping[str, str]
+    trigger: Mapping[str, Any] | None = None
+    revision: int | None = None
+    origin: str = "api"
+    pin: Pin | None = None
+    caused: bool = False
+    generation: int = 1
+    once: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An execution that can be stored. `refusal` is set when it is to be stored as FAILED at once, with the reason."""
+
+    execution: Execution
+    flow: str
+    order: Order
+    refusal: str | None = None
+    unknown_inputs: tuple[str, ...] = ()
+
+
+def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared:
+    """Reads the flow and settles inputs and labels. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
+    found = flows.get(session, order.environment, (order.namespace, order.flow_id))
+    number = order.revision if order.revision is not None else (found.live if found else None)
+    if found is None or number is None:
+        raise NotFound(f"there is no flow `{order.namespace}.{order.flow_id}`" + (" any more: it was deleted" if found else ""))
+    stored = flows.revision(session, found.id, number)
+    if stored is None or stored.deleted:
+        raise NotFound(f"`{order.namespace}.{order.flow_id}` has no revision {number}")
+    flow = kit.reader.read(stored.blob, stored.path, stored.source.encode("utf-8")).flow
+    if flow is None:
+        raise Conflict(f"revision {number} of `{order.namespace}.{order.flow_id}` has problems and can't run; fix the file and push it")
+    if found.disabled or flow.disabled:
+        raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
+    pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
+    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now)
+
+
+def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
+    """The live revision runs in the files of the live commit: what is at the tip is what runs, also where only a script was changed."""
+    repository = repositories.by_id(session, flow.repository_id)
+    if repository is None or repository.live_oid is None:
+        return _own_pin(flow, revision)
+    kit.git.keep(repository.name, repository.live_oid)
+    return Pin(flow.repository_id, repository.live_oid, repository.live_ref or "", flow.path, flow.blob)
+
+
+def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
+    """An older revision runs in the files that it was written with."""
+    return Pin(flow.repository_id, revision.commit, "", revision.path, revision.blob)
+
+
+def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
+    """The execution of a known flow. Raises Invalid when the inputs don't fit."""
+    parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
+    render = _renderer(kit, parts, order, now)
+    values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
+    if problems:
+        raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
+    id = new_id()
+    chosen = {key: kit.masker.text(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
+    labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
+    execution = Execution(
+        id,
+        order.environment,
+        flow.namespace,
+        flow.id,
+        revision,
+        (Stamp(State.CREATED, now),),
+        values,
+        labels,
+        flow.variables,
+        order.trigger,
+        pin,
+        generation=order.generation,
+    )
+    return Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
+
+
+def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
+    """As `settle`; inputs that don't fit give an execution that is FAILED from the start: nobody is there to read an answer."""
+    try:
+        return settle(kit, order, flow, flow_row, revision, pin, now)
+    except (Invalid, RenderFailed) as failure:
+        created = Stamp(State.CREATED, now)
+        id = new_id()
+        labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id}
+        history = (created, Stamp(State.FAILED, now))
+        execution = Execution(
+            id, order.environment, flow.namespace, flow.id, revision, history, {}, labels, {}, order.trigger, pin, generation=order.generation
+        )
+        return Prepared(execution, flow_row, order, refusal=f"not started: {failure}")
+
+
+def add(session: Session, kit: Kit, prepared: Prepared, now: datetime) -> bool:
+    """Stores the execution and lets the executor know; False when `once` was taken."""
+    execution = prepared.execution
+    if not executions.add(session, execution, prepared.flow, caused=prepared.order.caused, once=prepared.order.once):
+        return False
+    for name in prepared.unknown_inputs:
+        line = Line(now, "WARN", f"input `{kit.masker.text(name[:100])}` is not one of this flow's inputs and is ignored")
+        logs.append(session, execution.id, "", "", 0, [line])
+    if prepared.refusal:
+        logs.append(session, execution.id, "", "", 0, [Line(now, "ERROR", kit.masker.text(prepared.refusal))])
+    else:
+        events.add(session, execution.id, None, Began())
+    reports.execution_moved(session, kit, Row(execution, prepared.flow, 1, prepared.order.caused, now.timestamp()), now.timestamp())
+    return True
+
+
+def kill(session: Session, id: str, by: str) -> Row:
+    """Asks the executor to stop an execution. Raises Conflict when it has ended."""
+    row = get(session, id)
+    if row.execution.state.terminal:
+        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value} already")
+    events.add(session, row.execution.id, None, Killed(by))
+    return row
+
+
+def get(session: Session, id: str) -> Row:
+    """One execution by its id or an unambiguous beginning of it."""
+    row = executions.get(session, id)
+    if row is None and 4 <= len(id) < 22:
+        candidates = executions.find(session, id)
+        if len(candidates) > 1:
+            raise Conflict(f"several executions begin with `{id}`: give more of it")
+        row = executions.get(session, candidates[0]) if candidates else None
+    if row is None:
+        raise NotFound(f"there is no execution `{id[:40]}`")
+    return row
+
+
+def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], Any]) -> Mapping[str, Any]:
+    """A trigger's `inputs` may hold expressions; values that a person sent are taken as they are, never rendered."""
+    if order.trigger is None:
+        return order.inputs
+    return {name: render(value, {}) for name, value in order.inputs.items()}
+
+
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, now: datetime) -> Callable[[Any, Mapping[str, Any]], Any]:
+    def render(value: Any, inputs: Mapping[str, Any]) -> Any:
+        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
+        if order.trigger is not None:
+            variables = order.trigger.get("variables", {})
+            scope["trigger"] = lambda: variables
+        return Rendering(kit, Scope(scope), lambda: now, "input: ").typed(value)
+
+    return render

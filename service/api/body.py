@@ -1,0 +1,69 @@
+"""Request bodies, read with a cap and of the right type only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.types import Message
+
+from service.errors import Malformed, TooLarge
+
+JSON = ("application/json",)
+YAML = ("application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml")
+FLOW_CAP = 1_000_000
+JSON_CAP = 5_000_000
+
+
+def content_type(request: Request) -> str:
+    """The media type without parameters, lower-case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def require_type(request: Request, allowed: tuple[str, ...]) -> None:
+    """Strict: what is not asked for by name is refused with 415."""
+    if content_type(request) not in allowed:
+        raise HTTPException(415, f"Content-Type must be {' or '.join(allowed)}")
+
+
+def capped(request: Request, cap: int) -> Request:
+    """The same request, whose body raises TooLarge past the cap, however it is read; from its declared length where there is one."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "compressed bodies are not taken here")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > cap:
+        raise TooLarge(f"the body has {int(declared):,} bytes; the limit is {cap:,}")
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > cap:
+            raise TooLarge(f"the body has more than {cap:,} bytes")
+        return message
+
+    return Request(request.scope, receive)
+
+
+async def read(request: Request, cap: int) -> bytes:
+    """The body. Raises TooLarge."""
+    return b"".join([chunk async for chunk in capped(request, cap).stream()])
+
+
+async def read_json(request: Request, cap: int = JSON_CAP) -> Any:
+    """A JSON body; an empty one is an empty object. Raises Malformed."""
+    body = await read(request, cap)
+    if not body.strip():
+        return {}
+    require_type(request, JSON)
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as failure:
+        raise Malformed(f"the body is not JSON: {failure}") from failure
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

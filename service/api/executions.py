@@ -1,0 +1,201 @@
+"""Executions: start, look at, follow, stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from service.actions import executions
+from service.actions.executions import Order, Prepared
+from service.api import body, shapes
+from service.api.access import Reader, Writer
+from service.api.found import Found, find
+from service.api.parts import LONGEST_WORD, Parts, Tenant, Use, listening, pause
+from service.engine.execution import TaskRun
+from service.engine.state import State
+from service.errors import Invalid, Malformed
+from service.store import executions as rows
+from service.store import repositories
+from service.store.codec import from_iso, now
+from service.store.database import Session
+from service.store.executions import Filter, Row
+
+router = APIRouter(prefix="/executions", tags=["executions"])
+
+_SORTS = {"state.startDate", "startDate", "created"}
+_FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
+LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
+
+
+@router.get("/search")
+def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the address
+    parts: Use,
+    _: Reader,
+    tenant: Tenant,
+    namespace: str | None = Query(None, max_length=LONGEST_WORD),
+    flow_id: str | None = Query(None, alias="flowId"),
+    state: list[str] | None = Query(None),
+    q: str | None = Query(None, max_length=LONGEST_WORD),
+    start_date: str | None = Query(None, alias="startDate"),
+    end_date: str | None = Query(None, alias="endDate"),
+    sort: str = "state.startDate:desc",
+    page: int = Query(1, ge=1, le=100_000),
+    size: int = Query(25, ge=1, le=1000),
+) -> dict[str, Any]:
+    """A page of executions, newest first."""
+    field, _sep, direction = sort.partition(":")
+    if field not in _SORTS or direction not in ("", "asc", "desc"):
+        raise Invalid(f"can't sort by `{sort[:60]}`; there is {', '.join(sorted(_SORTS))} with :asc or :desc")
+    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date))
+    with parts.kit.database.read() as session:
+        found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
+        return {"results": [_shape(parts, session, row, ()) for row in found], "total": total}
+
+
+def _states(names: list[str] | None) -> tuple[str, ...]:
+    wanted = tuple(name.strip().upper() for text in names or () for name in text.split(",") if name.strip())
+    unknown = [name for name in wanted if name not in State.__members__]
+    if unknown:
+        raise Invalid(f"there is no state `{unknown[0][:40]}`; there are {', '.join(State)}")
+    return wanted
+
+
+def _moment(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return from_iso(text).timestamp()
+    except ValueError as failure:
+        raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
+
+
+@router.get("/{id}")
+def get(id: str, parts: Use, _: Reader, tenant: Tenant) -> dict[str, Any]:
+    """One execution with its task runs."""
+    with parts.kit.database.read() as session:
+        row = find(session, tenant, id)
+        return _shape(parts, session, row, rows.runs(session, row.execution.id))
+
+
+@router.get("/{id}/follow", response_class=EventSourceResponse)
+async def follow(found: Found, parts: Use, _: Reader) -> AsyncIterator[ServerSentEvent]:
+    """The execution as it is, then again whenever it has changed, until it ends."""
+
+    def look() -> tuple[dict[str, Any], bool]:
+        with parts.kit.database.read() as session:
+            row = executions.get(session, found.execution.id)
+            return _shape(parts, session, row, rows.runs(session, row.execution.id)), row.execution.state.terminal
+
+    async with listening(parts, ("execution", found.execution.id)) as woken:
+        kind = "start"
+        while not parts.stopping.is_set():
+            shown, ended = await run_in_threadpool(look)
+            name = "end" if ended else kind
+            yield ServerSentEvent(data=shown, event=name, id=name)
+            if ended:
+                return
+            kind = "progress"
+            await pause(parts, woken, 15.0)
+
+
+@router.post("/trigger/{namespace}/{id}")
+@router.post("/{namespace}/{id}")
+async def create(  # noqa: PLR0913 - one parameter for each option of the address
+    namespace: str,
+    id: str,
+    request: Request,
+    parts: Use,
+    _: Writer,
+    tenant: Tenant,
+    labels: list[str] | None = Query(None),
+    revision: int | None = None,
+    wait: bool = False,
+) -> dict[str, Any]:
+    """Starts an execution; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body."""
+    inputs = await _inputs(request)
+    order = Order(tenant, namespace, id, inputs, _labels(labels), revision=revision)
+    prepared = await run_in_threadpool(_prepare, parts, order)
+    moment = now()
+    await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
+    if wait:
+        await _ended(parts, request, prepared.execution.id)
+    return await run_in_threadpool(get, prepared.execution.id, parts, _, tenant)
+
+
+def _prepare(parts: Parts, order: Order) -> Prepared:
+    with parts.kit.database.read() as session:
+        return executions.prepare(session, parts.kit, order, now())
+
+
+async def _inputs(request: Request) -> Mapping[str, Any]:
+    if body.content_type(request) in _FORM:
+        return await _form(request)
+    content = await body.read_json(request)
+    if not isinstance(content, dict):
+        raise Malformed('the body must be a JSON object such as {"inputs": {"name": "value"}}')
+    found = content.get("inputs", content.get("parameters", {}))
+    unknown = content.keys() - {"inputs", "parameters"}
+    if unknown or not isinstance(found, dict):
+        raise Invalid('the body takes {"inputs": {…}} or {"parameters": {…}}' + (f", not `{sorted(unknown)[0][:60]}`" if unknown else ""))
+    return found
+
+
+async def _form(request: Request) -> Mapping[str, Any]:
+    async with body.capped(request, body.JSON_CAP).form(max_files=0, max_fields=1000, max_part_size=body.JSON_CAP) as form:
+        found: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                raise Invalid(f"input `{name[:60]}`: files as inputs are not taken by this version")
+            found[name] = value if name not in found else [*(found[name] if isinstance(found[name], list) else [found[name]]), value]
+    return found
+
+
+def _labels(texts: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in texts or ():
+        key, colon, value = text.partition(":")
+        if not colon or not key or not value or key.startswith("system.") or len(text) > 1000:
+            raise Invalid(f"label `{text[:60]}` must be key:value, and `system.` keys are ours")
+        found[key] = value
+    return found
+
+
+async def _ended(parts: Parts, request: Request, id: str) -> None:
+    """Waits until the execution has ended, but no longer than somebody waits for the answer."""
+    deadline = time.monotonic() + LONGEST_WAIT
+
+    def terminal() -> bool:
+        with parts.kit.database.read() as session:
+            row = rows.get(session, id)
+            return row is None or row.execution.state.terminal
+
+    async with listening(parts, ("execution", id)) as woken:
+        while not (parts.stopping.is_set() or await request.is_disconnected() or await run_in_threadpool(terminal)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            await pause(parts, woken, min(left, 15.0))
+
+
+@router.delete("/{id}/kill", status_code=202)
+@router.post("/{id}/actions/kill", status_code=202)
+async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant) -> dict[str, Any]:
+    """Stops an execution; 409 when it has ended."""
+
+    def action(session: Session) -> Row:
+        return executions.kill(session, find(session, tenant, id).execution.id, caller.name)
+
+    row = await parts.kit.database.awrite(action)
+    return {"id": row.execution.id, "state": row.execution.state.value}
+
+
+def _shape(parts: Parts, session: Session, row: Row, runs: tuple[TaskRun, ...]) -> dict[str, Any]:
+    pin = row.execution.pin
+    repository = repositories.by_id(session, pin.repository) if pin else None
+    return shapes.execution(parts.kit, row, runs, now(), repository.name if repository else None)

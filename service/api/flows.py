@@ -1,0 +1,157 @@
+"""Flows and their revisions. Every change is a commit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.actions import edits
+from service.actions.edits import Removal
+from service.api import body, shapes
+from service.api.access import Reader, Writer
+from service.api.editing import carry_out
+from service.api.parts import LONGEST_WORD, Parts, Tenant, Use
+from service.errors import NotFound
+from service.flows.flow import Reading
+from service.flows.problems import Severity
+from service.store import flows
+from service.store import repositories as rows
+from service.store.database import Session
+from service.store.flows import Flow
+
+router = APIRouter(prefix="/flows", tags=["flows"])
+
+
+@router.get("/search")
+def search(
+    parts: Use,
+    _: Reader,
+    tenant: Tenant,
+    q: str | None = Query(None, max_length=LONGEST_WORD),
+    namespace: str | None = Query(None, max_length=LONGEST_WORD),
+    page: int = Query(1, ge=1, le=100_000),
+    size: int = Query(25, ge=1, le=1000),
+) -> dict[str, Any]:
+    """A page of live flows."""
+    with parts.kit.database.read() as session:
+        found = flows.live(session, tenant, namespace=namespace, query=q, limit=size, offset=(page - 1) * size)
+        total = flows.count_live(session, tenant, namespace, q)
+        return {"results": [_shape(parts, session, row) for row in found], "total": total}
+
+
+@router.post("/validate")
+async def validate(request: Request, parts: Use, _: Reader, __: Tenant) -> list[dict[str, Any]]:
+    """What is wrong with a text, without storing it."""
+    body.require_type(request, body.YAML)
+    text = await body.read(request, body.FLOW_CAP)
+    reading = await run_in_threadpool(edits.check, parts.kit, text)
+    return [_validation(reading)]
+
+
+@router.post("")
+async def create(request: Request, parts: Use, _: Writer, __: Tenant, message: str | None = None) -> dict[str, Any]:
+    """Commits a new flow."""
+    return await _save(request, parts, only="new", message=message)
+
+
+@router.get("/{namespace}")
+def by_namespace(namespace: str, parts: Use, _: Reader, tenant: Tenant) -> list[dict[str, Any]]:
+    """The live flows of one namespace."""
+    with parts.kit.database.read() as session:
+        found = [row for row in flows.live(session, tenant, namespace=namespace) if row.namespace == namespace]
+        return [_shape(parts, session, row) for row in found]
+
+
+@router.get("/{namespace}/{id}")
+def get(
+    namespace: str,
+    id: str,
+    parts: Use,
+    _: Reader,
+    tenant: Tenant,
+    revision: int | None = None,
+    source: bool = True,
+    allow_deleted: bool = Query(False, alias="allowDeleted"),
+) -> dict[str, Any]:
+    """One flow, as it is live or at a revision."""
+    with parts.kit.database.read() as session:
+        row = _row(session, tenant, namespace, id)
+        if row.live is None and revision is None and not allow_deleted:
+            raise NotFound(f"flow `{namespace}.{id}` was deleted in revision {row.revision}")
+        return _shape(parts, session, row, revision, source=source)
+
+
+@router.get("/{namespace}/{id}/revisions")
+def revisions(namespace: str, id: str, parts: Use, _: Reader, tenant: Tenant) -> list[dict[str, Any]]:
+    """All revisions with the commits that they came from, oldest first."""
+    with parts.kit.database.read() as session:
+        row = _row(session, tenant, namespace, id)
+        return [{"namespace": namespace, "id": id, **shapes.revision(one), "source": one.source} for one in flows.revisions(session, row.id)]
+
+
+@router.put("/{namespace}/{id}")
+async def update(namespace: str, id: str, request: Request, parts: Use, _: Writer, __: Tenant, message: str | None = None) -> dict[str, Any]:
+    """Commits a flow's new text."""
+    return await _save(request, parts, only="existing", message=message, identity=(namespace, id))
+
+
+@router.delete("/{namespace}/{id}", status_code=204)
+async def delete(namespace: str, id: str, parts: Use, _: Writer, __: Tenant, message: str | None = None) -> Response:
+    """Commits the removal of a flow's file."""
+    await carry_out(parts, Removal((namespace, id), message))
+    return Response(status_code=204)
+
+
+async def _save(request: Request, parts: Parts, *, only: str, message: str | None, identity: tuple[str, str] | None = None) -> dict[str, Any]:
+    body.require_type(request, body.YAML)
+    text = await body.read(request, body.FLOW_CAP)
+    saving = await run_in_threadpool(partial(edits.saving, parts.kit, text, only=only, identity=identity, message=message))
+    attempt = await carry_out(parts, saving)
+
+    def shown() -> dict[str, Any]:
+        saved = edits.live(parts.kit, saving.identity, attempt)
+        with parts.kit.database.read() as session:
+            return _shape(parts, session, saved, source=True)
+
+    return await run_in_threadpool(shown)
+
+
+def _row(session: Session, tenant: str, namespace: str, id: str) -> Flow:
+    row = flows.get(session, tenant, (namespace, id))
+    if row is None:
+        raise NotFound(f"there is no flow `{namespace[:150]}.{id[:100]}`")
+    return row
+
+
+def _shape(parts: Parts, session: Session, row: Flow, number: int | None = None, *, source: bool = False) -> dict[str, Any]:
+    wanted = number if number is not None else row.live or row.revision
+    revision = flows.revision(session, row.id, wanted)
+    if revision is None:
+        raise NotFound(f"flow `{row.namespace}.{row.flow_id}` has no revision {wanted}")
+    read = None if revision.deleted else parts.kit.reader.read(revision.blob, revision.path, revision.source.encode("utf-8")).flow
+    repository = rows.by_id(session, row.repository_id)
+    return shapes.flow(row, revision, read, repository.name if repository else None, source=source)
+
+
+def _validation(reading: Reading) -> dict[str, Any]:
+    """Kestra's validation result, with the problems and their places beside."""
+    by_severity = {
+        severity: [f"{problem.line}:{problem.column}: {problem.message}" for problem in reading.problems if problem.severity is severity]
+        for severity in Severity
+    }
+    namespace, flow = reading.identity or (None, None)
+    return {
+        "index": 0,
+        "namespace": namespace,
+        "flow": flow,
+        "constraints": "\n".join(by_severity[Severity.ERROR]) or None,
+        "warnings": by_severity[Severity.WARNING],
+        "infos": by_severity[Severity.NOTICE],
+        "deprecationPaths": [],
+        "outdated": False,
+        "problems": [problem.as_json() for problem in reading.problems],
+    }

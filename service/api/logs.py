@@ -1,0 +1,96 @@
+"""Logs: read, and follow from the first line to the last. A log may be of any length, so both go page by page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from service.actions import executions
+from service.api import shapes
+from service.api.access import Reader
+from service.api.found import Found
+from service.api.parts import Parts, Use, listening, pause
+from service.errors import Invalid
+from service.store import logs
+from service.store.executions import Row
+from service.store.logs import Entry
+
+router = APIRouter(prefix="/logs", tags=["logs"])
+
+
+def _level(level: str = Query("TRACE", alias="minLevel")) -> str:
+    if level.upper() not in logs.LEVELS:
+        raise Invalid(f"there is no level `{level[:20]}`; there are {', '.join(logs.LEVELS)}")
+    return level
+
+
+Level = Annotated[str, Depends(_level)]
+
+
+@router.get("/{id}")
+def read(
+    row: Found,
+    level: Level,
+    parts: Use,
+    _: Reader,
+    task: str | None = Query(None, alias="taskId"),
+    task_run: str | None = Query(None, alias="taskRunId"),
+) -> Response:
+    """All entries of an execution that are stored by now, in order."""
+    return StreamingResponse(_array(parts, row, partial(logs.page, level=level, task_run=task_run, task=task)), media_type="application/json")
+
+
+async def _array(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> AsyncIterator[bytes]:
+    """The entries as a JSON array, in as many pieces as there are pages."""
+
+    def until() -> int:
+        with parts.kit.database.read() as session:
+            return logs.newest(session, row.execution.id)
+
+    last, after, begin = await run_in_threadpool(until), 0, b"["
+    while shown := await run_in_threadpool(_shown, parts, row, partial(page, after=after, until=last)):
+        entries, after = shown
+        text = ",".join(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in entries)
+        yield begin + text.encode()
+        begin = b","
+    yield b"[]" if begin == b"[" else b"]"
+
+
+@router.get("/{id}/follow", response_class=EventSourceResponse)
+async def follow(found: Found, level: Level, parts: Use, _: Reader) -> AsyncIterator[ServerSentEvent]:
+    """Every entry from the first, then as they come; ends when the execution has ended and all is sent."""
+    key = found.execution.id
+    yield ServerSentEvent(data={"id": key}, event="start", id="start")
+    after = 0
+    async with listening(parts, ("log", key), ("execution", key)) as woken:
+        while not parts.stopping.is_set():
+            # Asked before reading: what was logged before the end is in what is read after it.
+            row, ended = await run_in_threadpool(_look, parts, key)
+            while shown := await run_in_threadpool(_shown, parts, row, partial(logs.page, after=after, level=level)):
+                entries, after = shown
+                for entry in entries:
+                    yield ServerSentEvent(data=entry, event="progress", id="progress")
+            if ended:
+                yield ServerSentEvent(data={"id": key, "state": row.execution.state.value}, event="end", id="end")
+                return
+            await pause(parts, woken, 15.0)
+
+
+def _look(parts: Parts, id: str) -> tuple[Row, bool]:
+    with parts.kit.database.read() as session:
+        row = executions.get(session, id)
+        return row, row.execution.state.terminal
+
+
+def _shown(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> tuple[list[dict[str, Any]], int] | None:
+    """A page and where the next one begins; None at the end."""
+    with parts.kit.database.read() as session:
+        found = page(session, row.execution.id)
+    return ([shapes.log_entry(entry, row) for entry in found], found[-1].chunk) if found else None

@@ -1,0 +1,27 @@
+"""The HTTP application: every route, its guard and its errors, put together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from service.api import errors, executions, flows, git, health, hooks, logs, pages, repositories, runner
+from service.api.access import LoopbackGuard
+from service.api.parts import Parts
+
+#: The nouns that stand below a tenant, and below no tenant in older addresses.
+_NOUNS: tuple[APIRouter, ...] = (repositories.router, flows.router, executions.router, logs.router, runner.people)
+
+
+def application(parts: Parts) -> FastAPI:
+    """The application of one service."""
+    app = FastAPI(title="Headgate", version=parts.kit.version, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.parts = parts
+    errors.install(app)
+    # Addresses without a tenant come first, so that a namespace called `flows` is not taken for one.
+    for prefix, shown in (("/api/v1", False), ("/api/v1/{tenant}", True)):
+        for noun in _NOUNS:
+            app.include_router(noun, prefix=prefix, include_in_schema=shown)
+    for other in (health.router, hooks.router, git.router, runner.router, pages.router):
+        app.include_router(other)
+    app.add_middleware(LoopbackGuard, own=parts.kit.url, loopback=parts.kit.settings.loopback)
+    return app

@@ -1,0 +1,145 @@
+"""Kestra's JSON shapes for what the service knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from runners.fields import format_duration
+from service.actions.kit import Kit
+from service.engine.execution import Attempt, TaskRun
+from service.engine.state import History
+from service.flows.flow import Flow
+from service.store import flows
+from service.store.codec import from_epoch, iso
+from service.store.executions import Row
+from service.store.logs import Entry
+
+
+def state(history: History, now: datetime) -> dict[str, Any]:
+    """`state` of an execution, a task run or an attempt."""
+    started, last = history[0].date, history[-1]
+    shown: dict[str, Any] = {
+        "current": last.state.value,
+        "histories": [{"state": stamp.state.value, "date": iso(stamp.date)} for stamp in history],
+        "startDate": iso(started),
+        "duration": format_duration((last.date if last.state.terminal else now) - started),
+    }
+    if last.state.terminal:
+        shown["endDate"] = iso(last.date)
+    return shown
+
+
+def labels(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Labels as Kestra lists them."""
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, repository: str | None) -> dict[str, Any]:
+    """One execution with its task runs. What came from secrets is masked."""
+    of = row.execution
+    shown: dict[str, Any] = {
+        "id": of.id,
+        "tenantId": of.environment,
+        "namespace": of.namespace,
+        "flowId": of.flow,
+        "flowRevision": of.revision,
+        "url": kit.page("executions", of.id),
+        "inputs": kit.masker.value(dict(of.inputs)),
+        "variables": kit.masker.value(dict(of.variables)),
+        "labels": labels(kit.masker.value(dict(of.labels))),
+        "state": state(of.history, now),
+        "taskRunList": [task_run(kit, row, run, now) for run in runs],
+        "originalId": of.id,
+        "deleted": False,
+        "metadata": {"attemptNumber": 1, "originalCreatedDate": iso(of.created)},
+    }
+    if of.trigger is not None:
+        shown["trigger"] = kit.masker.value(dict(of.trigger))
+    if of.pin is not None:
+        shown["commit"] = {"repository": repository, "sha": of.pin.commit, "ref": of.pin.ref or None, "path": of.pin.path}
+    return shown
+
+
+def task_run(kit: Kit, row: Row, run: TaskRun, now: datetime) -> dict[str, Any]:
+    """One task run."""
+    shown: dict[str, Any] = {
+        "id": run.id,
+        "executionId": run.execution,
+        "namespace": row.execution.namespace,
+        "flowId": row.execution.flow,
+        "taskId": run.node,
+        "attempts": [attempt(kit, one, now) for one in run.attempts],
+        "outputs": kit.masker.value(dict(run.outputs or {})),
+        "state": state(run.history, now),
+    }
+    optional = {"parentTaskRunId": run.parent, "value": run.value, "iteration": run.iteration}
+    return shown | {key: value for key, value in optional.items() if value is not None}
+
+
+def attempt(kit: Kit, one: Attempt, now: datetime) -> dict[str, Any]:
+    """One try."""
+    shown: dict[str, Any] = {"state": state(one.history, now)}
+    if one.runner:
+        shown["workerId"] = one.runner
+    if one.message:
+        shown["message"] = kit.masker.text(one.message)
+    return shown
+
+
+def flow(row: flows.Flow, revision: flows.Revision, read: Flow | None, repository: str | None, *, source: bool) -> dict[str, Any]:
+    """One flow at one revision."""
+    shown: dict[str, Any] = {
+        "id": row.flow_id,
+        "namespace": row.namespace,
+        "tenantId": row.environment,
+        "revision": revision.revision,
+        "deleted": revision.deleted,
+        "disabled": row.disabled or bool(read and read.disabled),
+        "repository": repository,
+        "path": row.path if revision.revision == row.live else revision.path,  # a file may have moved since
+        "commit": revision.commit,
+        "updated": iso(from_epoch(revision.created_at)),
+    }
+    if read is not None:
+        shown |= {
+            "description": read.description,
+            "labels": labels(read.labels),
+            "inputs": [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in read.inputs],
+            "variables": dict(read.variables),
+            "tasks": [{"id": node.id, "type": node.type} for node in read.program.root.branches.get("tasks", ())],
+            "triggers": [{"id": trigger.id, "type": trigger.type, "disabled": trigger.disabled} for trigger in read.triggers],
+        }
+    if source:
+        shown["source"] = revision.source
+    return shown
+
+
+def revision(one: flows.Revision) -> dict[str, Any]:
+    """A revision and the commit that it came from."""
+    return {
+        "revision": one.revision,
+        "commit": one.commit,
+        "path": one.path,
+        "blob": one.blob,
+        "author": one.author,
+        "date": iso(from_epoch(one.date)),
+        "created": iso(from_epoch(one.created_at)),
+        "deleted": one.deleted,
+    }
+
+
+def log_entry(entry: Entry, row: Row) -> dict[str, Any]:
+    """One line of a log."""
+    shown: dict[str, Any] = {
+        "namespace": row.execution.namespace,
+        "flowId": row.execution.flow,
+        "executionId": entry.execution,
+        "timestamp": iso(entry.line.time),
+        "level": entry.line.level,
+        "message": entry.line.message,
+    }
+    if entry.task:
+        shown |= {"taskId": entry.task, "taskRunId": entry.task_run, "attemptNumber": max(0, entry.attempt - 1)}
+    return shown

@@ -1,0 +1,58 @@
+"""What can happen to an execution. The list is closed: anything new is said in these words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The execution has been created: start it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A runner took the attempt."""
+
+    attempt: int
+    runner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED."""
+
+    attempt: int
+    state: State
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The attempt's runner went silent, says that the work is gone without a trace, or (`counts` is False) handed it back because it was shut down."""
+
+    attempt: int
+    message: str
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A timer of the task run has come."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """Somebody wants the execution stopped."""
+
+    by: str
+
+
+Event = Began | Claimed | Ended | Lost | Due | Killed

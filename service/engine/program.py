@@ -1,0 +1,114 @@
+"""The lowered flow: a tree of nodes that the engine walks, whatever dialect the YAML was written in.
+
+`flows.lower` makes a Program out of a document; the engine and the executor read it and never see YAML, aliases or plugin defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from service.engine.state import State
+
+Runs = Literal["flowable", "inline", "pool", "runner"]
+Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One task of the flow.
+
+    `spec` holds the task's own properties as written (plugin defaults merged, templates unrendered, common properties taken out); `model` is the validated
+    instance of its class. `branches` are the named child lists of a flowable (`tasks`, `errors`, `finally`, …), disabled tasks left out.
+    `run_if` is a template, None when absent. `timeout` may be a template. `place` is (line, column) of the task in its file, from 1.
+    """
+
+    id: str
+    type: str
+    runs: Runs
+    model: Any
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    branches: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
+    run_if: str | None = None
+    timeout: str | None = None
+    allow_failure: bool = False
+    allow_warning: bool = False
+    log_level: str | None = None
+    place: tuple[int, int] = (1, 1)
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, in the order of the file."""
+        yield self
+        for branch in self.branches.values():
+            for child in branch:
+                yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A whole flow, ready to run. `root.branches` has `tasks`, and `errors` and `finally` where the flow has them."""
+
+    root: Node
+    nodes: Mapping[str, Node]
+
+    @classmethod
+    def of(cls, root: Node) -> Program:
+        """Indexes the nodes by id; ids are unique over the whole tree (checked by `flows`)."""
+        return cls(root, {node.id: node for node in root.walk() if node is not root})
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A child to be started, with its loop value where it has one."""
+
+    node: Node
+    value: str | None = None
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child that has ended, as its parent sees it."""
+
+    node: Node
+    state: State
+    value: str | None = None
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A flowable's answer: what starts now, what it remembers, and its own end when it has come to one."""
+
+    memory: Memory
+    start: tuple[Start, ...] = ()
+    end: State | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    after: timedelta | None = None
+
+
+class Ask(Protocol):
+    """What a flowable may ask while it decides: rendering in the scope of its own task run."""
+
+    def text(self, template: str) -> str:
+        """Renders to text; raises RenderFailed."""
+
+    def typed(self, value: Any) -> Any:
+        """Renders a value of any nesting, keeping types; raises RenderFailed."""
+
+
+@runtime_checkable
+class Flowable(Protocol):
+    """A construct that decides what runs next. It answers two questions and does nothing itself."""
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        """What should start first?"""
+
+    def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
+        """What follows, now that this child has ended?"""
+
+
+class RenderFailed(Exception):
+    """A template of the user's could not be rendered; the message names the place. Ends the task, not the service."""

@@ -1,0 +1,91 @@
+"""States of executions and task runs, and the only moves between them.
+
+Laws: every change of a state goes through `moved`; a move that MOVES does not list is a bug of ours, never a user's
+mistake; nothing follows a terminal state of the same attempt (restart and change-state open a new one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The field's names (Kestra's), for executions and task runs alike."""
+
+    CREATED = "CREATED"  #: known, nothing started
+    QUEUED = "QUEUED"  #: waits for a place under the flow's concurrency limit
+    SUBMITTED = "SUBMITTED"  #: handed to a runner, not yet begun
+    RUNNING = "RUNNING"  #: something is being done
+    PAUSED = "PAUSED"  #: waits for a person or a date
+    RETRYING = "RETRYING"  #: failed, will be tried again
+    RESTARTED = "RESTARTED"  #: opened again by a person
+    BREAKPOINT = "BREAKPOINT"  #: stopped before a task, on request
+    KILLING = "KILLING"  #: asked to stop, work still ending
+    SUCCESS = "SUCCESS"  #: ended well
+    WARNING = "WARNING"  #: ended well enough
+    FAILED = "FAILED"  #: ended badly
+    KILLED = "KILLED"  #: stopped by a person
+    CANCELLED = "CANCELLED"  #: stopped by a rule
+    SKIPPED = "SKIPPED"  #: not needed (runIf)
+    RETRIED = "RETRIED"  #: failed, and a new execution took over
+    RESUBMITTED = "RESUBMITTED"  #: lost with its runner, sent again
+
+    @property
+    def terminal(self) -> bool:
+        """Nothing follows."""
+        return self in TERMINAL
+
+
+S = State
+TERMINAL = frozenset({S.SUCCESS, S.WARNING, S.FAILED, S.KILLED, S.CANCELLED, S.SKIPPED, S.RETRIED, S.RESUBMITTED})
+
+_ENDS = frozenset({S.SUCCESS, S.WARNING, S.FAILED, S.CANCELLED})
+
+#: From each state, the states that may follow. The diagram in docs/states.md is printed from this table.
+MOVES: dict[State, frozenset[State]] = {
+    S.CREATED: _ENDS | {S.QUEUED, S.SUBMITTED, S.RUNNING, S.PAUSED, S.KILLING, S.KILLED, S.SKIPPED, S.BREAKPOINT},
+    S.QUEUED: frozenset({S.RUNNING, S.CANCELLED, S.FAILED, S.KILLED}),
+    S.SUBMITTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.RESUBMITTED},
+    S.RUNNING: _ENDS | {S.PAUSED, S.RETRYING, S.KILLING, S.KILLED, S.RETRIED, S.RESUBMITTED, S.BREAKPOINT},
+    S.PAUSED: _ENDS | {S.RUNNING, S.RESTARTED, S.KILLING, S.KILLED},
+    S.RETRYING: frozenset({S.RUNNING, S.FAILED, S.WARNING, S.KILLING, S.KILLED, S.CANCELLED, S.RETRIED}),
+    S.RESTARTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.QUEUED},
+    S.BREAKPOINT: frozenset({S.RUNNING, S.KILLING, S.KILLED}),
+    S.KILLING: frozenset({S.KILLED}),
+    **{terminal: frozenset() for terminal in TERMINAL},
+}
+
+#: How bad an end is; a group takes the worst of its children.
+_BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.CANCELLED: 2, S.FAILED: 3, S.KILLED: 4}
+
+
+class IllegalMove(Exception):
+    """A bug: the engine tried a move that MOVES does not list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A state and when it began."""
+
+    state: State
+    date: datetime
+
+
+History = tuple[Stamp, ...]
+
+
+def moved(history: History, state: State, now: datetime) -> History:
+    """The history with one more state. Moving to the state it is in changes nothing."""
+    current = history[-1].state
+    if state is current:
+        return history
+    if state not in MOVES[current]:
+        raise IllegalMove(f"{current} -> {state}")
+    return (*history, Stamp(state, now))
+
+
+def worst(*states: State) -> State:
+    """The state of a group whose counted children ended so. No children: SUCCESS."""
+    return max((S.SUCCESS, *states), key=lambda state: _BADNESS.get(state, 0))

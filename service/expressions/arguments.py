@@ -1,0 +1,59 @@
+"""What filters share: checks of what they are given, and the walk through nested values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from service.expressions.errors import Refused
+from service.expressions.limits import Budget
+from service.expressions.values import is_list, java_text, kind
+
+
+def text_of(name: str, value: Any) -> str:
+    """A text, for the filter `name`. Raises Refused for anything else."""
+    if not isinstance(value, str):
+        raise Refused(f"`{name}` takes text, not {kind(value)}")
+    return value
+
+
+def count_of(name: str, value: Any) -> int:
+    """A whole number of 0 or more. Raises Refused for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Refused(f"`{name}` takes a whole number of 0 or more, not {value if isinstance(value, int) else kind(value)}")
+    return value
+
+
+def list_of(name: str, value: Any) -> list[Any]:
+    """A list. Raises Refused for anything else."""
+    if not is_list(value):
+        raise Refused(f"`{name}` takes a list, not {kind(value)}")
+    return list(value)
+
+
+def is_empty(value: Any) -> bool:
+    """Null, blank text, an empty list or map."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or ((isinstance(value, Mapping) or is_list(value)) and not value)
+
+
+def through(value: Any, change: Callable[[str], str], budget: Budget) -> Any:
+    """Changes a text, or all values of a map or list as texts. Null stays null."""
+    return _through(value, change, budget, budget.limits.nesting)
+
+
+def _through(value: Any, change: Callable[[str], str], budget: Budget, levels: int) -> Any:
+    if levels <= 0:
+        raise Refused("maps and lists are nested too deeply")
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        budget.spend(16 + 4 * len(value))
+        return {key: _through(item, change, budget, levels - 1) for key, item in value.items()}
+    if is_list(value):
+        budget.spend(16 + 4 * len(value))
+        return [_through(item, change, budget, levels - 1) for item in value]
+    changed = change(java_text(value, budget))
+    budget.text(len(changed))
+    return changed

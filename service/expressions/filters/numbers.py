@@ -1,0 +1,117 @@
+"""Numbers and their text."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from service.expressions.arguments import text_of
+from service.expressions.errors import Refused
+from service.expressions.operators import as_decimal
+from service.expressions.registry import filter_
+from service.expressions.run import Run
+from service.expressions.values import is_number, java_text, kind
+
+_WHOLE = re.compile(r"([+-]?)(?:(0[xX]|#)([0-9a-fA-F]{1,400})|([0-9]{1,400}))")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,5})?")
+
+
+@filter_("abs")
+def absolute(value: Any) -> Any:
+    """Without its sign.
+
+    {{ -7 | abs }} -> 7
+    {{ -1.5 | abs }} -> 1.5
+    """
+    if value is None:
+        return None
+    if not is_number(value):
+        raise Refused(f"`abs` takes a number, not {kind(value)}")
+    return abs(value)
+
+
+def _whole(text: str, bits: int | None) -> int:
+    match = _WHOLE.fullmatch(text)
+    if not match:
+        raise Refused(f"`{text[:40]}` is not a whole number")
+    sign, _, hexadecimal, digits = match.groups()
+    number = int(hexadecimal, 16) if hexadecimal else int(digits)
+    number = -number if sign == "-" else number
+    if bits is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise Refused(f"`{text[:40]}` does not fit into {bits} bits")
+    return number
+
+
+def _decimal(text: str) -> Decimal:
+    if not _DECIMAL.fullmatch(text):
+        raise Refused(f"`{text[:40]}` is not a number")
+    try:
+        return as_decimal(Decimal(text))
+    except InvalidOperation:
+        raise Refused(f"`{text[:40]}` is not a number") from None
+
+
+def _double(text: str) -> float:
+    return float(_decimal(text.rstrip("dDfF")))
+
+
+def _float(text: str) -> float:
+    try:
+        single: float = struct.unpack("f", struct.pack("f", _double(text)))[0]
+    except OverflowError:
+        return math.inf
+    # The shortest decimal that is the same 32-bit number, as Java prints it.
+    return next(float(f"{single:.{digits}g}") for digits in range(1, 18) if struct.pack("f", float(f"{single:.{digits}g}")) == struct.pack("f", single))
+
+
+def _automatic(text: str) -> Any:
+    if _WHOLE.fullmatch(text):
+        return _whole(text, None)
+    return _double(text)
+
+
+_TYPES: Mapping[str, Callable[[str], Any]] = {
+    "INT": lambda text: _whole(text, 32),
+    "LONG": lambda text: _whole(text, 64),
+    "BIGINTEGER": lambda text: _whole(text, None),
+    "FLOAT": _float,
+    "DOUBLE": _double,
+    "BIGDECIMAL": _decimal,
+    "": _automatic,
+}
+
+
+@filter_("number")
+def number(value: Any, type_: str = "") -> Any:
+    """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER.
+
+    {{ ('12' | number) + 1 }} -> 13
+    {{ '1.5' | number }} -> 1.5
+    {{ '3' | number('DOUBLE') }} -> 3.0
+    """
+    if value is None:
+        return None
+    read = _TYPES.get(type_ or "")
+    if read is None:
+        raise Refused(f"`number` knows {', '.join(name for name in _TYPES if name)}, not `{type_}`")
+    return read(text_of("number", value))
+
+
+@filter_("string")
+def string(call: Run, value: Any) -> str | None:
+    """The text of a number.
+
+    {{ (12 | string) + 1 }} -> 121
+    {{ 1.50 | string }} -> 1.5
+    """
+    if value is None:
+        return None
+    if is_number(value):
+        return java_text(value, call.budget)
+    if isinstance(value, str):
+        return str(_decimal(value))
+    raise Refused(f"`string` takes a number or the text of one, not {kind(value)}")

@@ -1,0 +1,238 @@
+"""Templates to values: compiles once, keeps what was compiled, renders in two modes.
+
+*Text* mode prints everything. *Typed* mode keeps the value of a template that is one expression; see `Expressions.typed`.
+A rendered result is a value and never a template again, unless a template asks for that with `render()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import GeneratorType
+from typing import Any
+
+from jinja2 import Template
+
+from service.expressions.environment import Sandbox
+from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError
+from service.expressions.lexer import has_expressions
+from service.expressions.limits import Budget, Limits
+from service.expressions.parser import parse
+from service.expressions.ports import Ports
+from service.expressions.run import Run
+from service.expressions.syntax import Call, Place, Reference
+from service.expressions.values import is_number, parse_json, plain, printed
+
+_FALSE = frozenset({"", "false", "0", "-0"})
+#: Whole scripts are rare and large, expressions many and small: two caches keep one kind from throwing the other out.
+_SMALL = 16_384
+_KEPT_SMALL, _KEPT_LARGE = 2_048, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template that is ready to run."""
+
+    source: str
+    template: Template
+    places: tuple[Place, ...]
+
+    def parts(self, run: Run) -> GeneratorType[Any, None, None]:
+        """The values that it writes, texts in between included."""
+        return self.template.root_render_func(run)  # type: ignore[arg-type, return-value]  # our code asks nothing of Jinja2's own context
+
+
+class Expressions:
+    """The expression language. One per process; safe to use from many threads."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._sandbox = Sandbox()
+        self._small = lru_cache(maxsize=_KEPT_SMALL)(self._compile)
+        self._large = lru_cache(maxsize=_KEPT_LARGE)(self._compile)
+
+    def text(self, template: Any, scope: Mapping[str, Any], ports: Ports) -> str:
+        """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
+        if isinstance(template, str):
+            if "{" not in template:
+                return template
+            return self._text(template, scope, ports, Budget(self.limits), 0)
+        return _bounded(lambda: printed(template, Budget(self.limits)))
+
+    def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+        """Renders any nesting of maps and lists, keys too, and keeps types.
+
+        A template of one expression becomes the expression's value, null when that is null. Several parts become text; when a map or list is among them, the
+        text is read as JSON where it is JSON. Raises ExpressionError, whose `path` says where in the nesting.
+        """
+        return self._nested(value, lambda template: self._typed(template, scope, ports))
+
+    def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+        """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Raises ExpressionError like `typed`."""
+        return self._nested(value, lambda template: self.text(template, scope, ports))
+
+    # --- compiling
+
+    def _compile(self, source: str) -> Compiled | None:
+        """None for text without anything to render."""
+        if not has_expressions(source):
+            return None
+        syntax = parse(source, self.limits)
+        try:
+            code = self._sandbox.compile(syntax.tree)
+        except (RecursionError, MemoryError, SyntaxError):
+            raise ExpressionError("this template is nested too deeply", template=source) from None
+        return Compiled(source, Template.from_code(self._sandbox, code, {}), syntax.places)
+
+    def _compiled(self, source: str) -> Compiled | None:
+        return self._small(source) if len(source) <= _SMALL else self._large(source)
+
+    # --- rendering
+
+    def _text(self, source: str, scope: Mapping[str, Any], ports: Ports, budget: Budget, depth: int) -> str:
+        compiled = self._compiled(source)
+        if compiled is None:
+            return source
+        run = Run(source, compiled.places, scope, ports, budget, self._again, depth)
+        return "".join(self._printed(compiled, run))
+
+    def _printed(self, compiled: Compiled, run: Run) -> Iterator[str]:
+        parts = compiled.parts(run)
+        room = self.limits.output
+        try:
+            for part in parts:
+                text = part if type(part) is str else printed(part, run.budget)
+                room -= len(text)
+                if room < 0:
+                    raise Refused(f"the rendered text gets longer than {self.limits.output:,} characters")
+                yield text
+        except Refused as refused:
+            raise run.at(_place_of(compiled, parts), refused) from None
+        except RecursionError:
+            raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
+
+    def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports) -> Any:
+        if "{" not in source:
+            return source
+        compiled = self._compiled(source)
+        if compiled is None:
+            return source
+        budget = Budget(self.limits)
+        run = Run(source, compiled.places, scope, ports, budget, self._again)
+        parts = compiled.parts(run)
+        try:
+            values = [part for part in parts if part is not None]
+            return _joined(values, budget)
+        except Refused as refused:
+            raise run.at(_place_of(compiled, parts), refused) from None
+        except RecursionError:
+            raise ExpressionError("a value is nested too deeply", template=source) from None
+
+    def _nested(self, value: Any, render: Callable[[str], Any], levels: int | None = None) -> Any:
+        levels = self.limits.nesting if levels is None else levels
+        if levels < 0:
+            raise ExpressionError(f"maps and lists are nested deeper than {self.limits.nesting} levels")
+        if isinstance(value, str):
+            return render(value)
+        if isinstance(value, Mapping):
+            return {self._key(key, render): self._under(key, item, render, levels) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._under(index, item, render, levels) for index, item in enumerate(value)]
+        return value
+
+    def _under(self, key: Any, item: Any, render: Callable[[str], Any], levels: int) -> Any:
+        try:
+            return self._nested(item, render, levels - 1)
+        except ExpressionError as error:
+            raise error.under(key if isinstance(key, int) else str(key)) from None
+
+    def _key(self, key: Any, render: Callable[[str], Any]) -> Any:
+        if not isinstance(key, str):
+            return key
+        rendered = render(key)
+        if isinstance(rendered, str):
+            return rendered
+        return _bounded(lambda: printed(rendered, Budget(self.limits)))
+
+    # --- render() and renderOnce()
+
+    def _again(self, run: Run, value: Any, recursive: bool) -> Any:
+        """Renders a value inside a running render, from the same budget. Raises Refused or Absent for what is wrong in it."""
+        if run.depth >= self.limits.renders:
+            raise Refused(f"`render()` inside `render()` more than {self.limits.renders} times; is a variable defined by itself?")
+        try:
+            return self._nested(value, lambda template: self._until_stable(run, template, recursive))
+        except UndefinedError as error:
+            raise Absent(f"in the rendered text: {error}") from None
+        except ExpressionError as error:
+            raise Refused(f"in the rendered text: {error}") from None
+
+    def _until_stable(self, run: Run, template: str, recursive: bool) -> str:
+        for _ in range(self.limits.rounds if recursive else 1):
+            rendered = self._text(template, _Scope(run), run.ports, run.budget, run.depth + 1) if "{" in template else template
+            if rendered == template or not recursive:
+                return rendered
+            run.budget.spend(10)
+            template = rendered
+        raise Refused(f"still not rendered after {self.limits.rounds} rounds; is a variable defined by itself?")
+
+
+class _Scope(Mapping[str, Any]):
+    """What a run sees: its own names over its scope."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __getitem__(self, name: str) -> Any:
+        for names in reversed(self._run.locals):
+            if name in names:
+                return names[name]
+        return self._run.scope[name]
+
+    def __iter__(self) -> Iterator[str]:
+        seen = dict.fromkeys(name for names in self._run.locals for name in names)
+        yield from seen
+        yield from (name for name in self._run.scope if name not in seen)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _place_of(compiled: Compiled, parts: GeneratorType[Any, None, None]) -> int:
+    """The place of the expression whose value was yielded last."""
+    frame = parts.gi_frame
+    return compiled.template.get_corresponding_lineno(frame.f_lineno) if frame is not None else 0
+
+
+def _joined(values: list[Any], budget: Budget) -> Any:
+    if not values:
+        return None
+    if len(values) == 1:
+        return plain(values[0], budget)
+    text = "".join([printed(value, budget) for value in values])
+    budget.text(len(text))
+    if all(isinstance(value, str | bool) or is_number(value) for value in values):
+        return text
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _bounded(render: Callable[[], str]) -> str:
+    """Prints a value that stands in no template."""
+    try:
+        return render()
+    except Refused as refused:
+        raise ExpressionError(str(refused)) from None
+
+
+def references(template: str) -> tuple[Reference | Call, ...]:
+    """What a template names, in the order of the text. Raises ExpressionError for one that can't be read."""
+    return parse(template, Limits()).found if has_expressions(template) else ()
+
+
+def truthy(text: str | None) -> bool:
+    """`runIf` and conditions, after rendering: empty, `false`, `0` and `-0` are false; anything else is true, `False` too."""
+    return text is not None and text.strip() not in _FALSE

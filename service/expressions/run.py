@@ -1,0 +1,282 @@
+"""One render: the methods that compiled templates call.
+
+Each takes the number of its place first (`Syntax.places`), so that an error gets line and column without costing anything before it happens. Values are asked
+from the scope when an expression needs them: a scope with ten thousand lazy outputs costs nothing until one is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from service.expressions import operators
+from service.expressions.access import item
+from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
+from service.expressions.limits import Budget
+from service.expressions.ports import Ports
+from service.expressions.registry import Entry, entries
+from service.expressions.syntax import Place
+from service.expressions.values import equal, is_list, is_number, kind
+
+#: What a filter or function meets when a value isn't what it was written for; the user's value, so the user's error.
+_MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+Binary = Callable[["Run", int, Any, Any], Any]
+
+
+def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
+    """An operator on two values, with its place for the error."""
+
+    def run(self: Run, place: int, left: Any, right: Any) -> Any:
+        try:
+            return apply(left, right, self.budget)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    return run
+
+
+def _comparison(symbol: str) -> Binary:
+    return _operator(lambda left, right, _budget: operators.compare(symbol, left, right))
+
+
+class Run:
+    """The state of one render, and what functions get as `call`."""
+
+    __slots__ = ("_empty", "budget", "depth", "locals", "places", "ports", "render", "scope", "template")
+
+    def __init__(
+        self,
+        template: str,
+        places: tuple[Place, ...],
+        scope: Mapping[str, Any],
+        ports: Ports,
+        budget: Budget,
+        render: Callable[[Run, Any, bool], Any],
+        depth: int = 0,
+    ) -> None:
+        self.template = template
+        self.places = places
+        self.scope = scope
+        self.ports = ports
+        self.budget = budget
+        self.render = render  #: renders a value again, in this run's scope: `render()`
+        self.depth = depth
+        self.locals: list[dict[str, Any]] = []
+        self._empty = False
+
+    def at(self, place: int, refused: Refused) -> ExpressionError:
+        """An error with its place."""
+        wrong = UndefinedError if isinstance(refused, Absent) else ExpressionError
+        offset = self.places[place].at if place < len(self.places) else 0
+        return error_at(self.template, offset, str(refused), wrong)
+
+    # --- names
+
+    def path(self, place: int, name: str, *keys: Any) -> Any:
+        """A variable, and the literal keys after it; key number n has the place n after the name's."""
+        value = self.variable(place, name)
+        for key in keys:
+            place += 1
+            value = value[key] if type(value) is dict and key in value else self.item(place, value, key)
+        return value
+
+    def variable(self, place: int, name: str) -> Any:
+        """What a name stands for: the template's own names first, then the scope."""
+        for names in reversed(self.locals):
+            if name in names:
+                return names[name]
+        try:
+            return self.scope[name]
+        except KeyError:
+            known = [*self.scope, *(each for names in self.locals for each in names)]
+            raise self.at(place, Absent(f"`{name}` is not defined{did_you_mean(name, known)}")) from None
+
+    def item(self, place: int, value: Any, key: Any) -> Any:
+        """`value.key` or `value[key]`."""
+        try:
+            return item(value, key, self._owner(place))
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    def _owner(self, place: int) -> str:
+        """The source text in front of a key."""
+        where = self.places[place]
+        return self.template[where.start : where.at].rstrip(" .[\n\t")
+
+    def assign(self, _place: int, name: str, value: Any) -> None:
+        """`set`: changes the name where it is known, else it is the template's."""
+        if not self.locals:
+            self.locals.append({})
+        target = next((names for names in reversed(self.locals) if name in names), self.locals[0])
+        target[name] = value
+
+    # --- loops
+
+    def each(self, place: int, values: Any, name: str, weight: int) -> Iterator[Any]:
+        """Runs a loop's body for every item, with `name` and `loop` bound. Each round costs the size of the body."""
+        self._empty = False
+        if values is None:
+            return
+        if not self.locals:
+            self.locals.append({})
+        bound: dict[str, Any] = {}
+        count = self._count(place, values)
+        self._empty = count == 0
+        self.locals.append(bound)
+        for index, value in enumerate(_items(values)):
+            bound["loop"] = {"index": index, "length": count, "first": index == 0, "last": index == count - 1, "revindex": count - index - 1}
+            bound[name] = value
+            try:
+                self.budget.spend(weight)
+            except Refused as refused:
+                raise self.at(place, refused) from None
+            yield value
+        self.locals.pop()
+
+    def _count(self, place: int, values: Any) -> int:
+        if isinstance(values, Mapping) or is_list(values):
+            return len(values)
+        raise self.at(place, Refused(f"`for` goes over lists and maps, not over {kind(values)}"))
+
+    def was_empty(self, _place: int) -> bool:
+        """Whether the loop just left had nothing to go over; for null its `else` isn't meant either."""
+        return self._empty
+
+    # --- truth
+
+    def truth(self, place: int, value: Any) -> bool:
+        """`if`, `and`, `or`."""
+        if value is True or value is False:
+            return bool(value)
+        try:
+            return operators.truth(value)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    def chosen(self, place: int, value: Any) -> bool:
+        """The test of `a ? b : c`: null is false."""
+        return value is not None and self.truth(place, value)
+
+    def negate(self, place: int, value: Any) -> bool:
+        """`not`."""
+        return not self.truth(place, value)
+
+    # --- operators
+
+    def negative(self, place: int, value: Any) -> Any:
+        """Unary `-`."""
+        try:
+            return operators.negative(value)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    def positive(self, place: int, value: Any) -> Any:
+        """Unary `+`."""
+        try:
+            return operators.positive(value)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    equals = _operator(equal)
+    differs = _operator(lambda left, right, budget: not equal(left, right, budget))
+    less = _comparison("<")
+    more = _comparison(">")
+    at_most = _comparison("<=")
+    at_least = _comparison(">=")
+    contains = _operator(operators.contains)
+    is_in = _operator(operators.is_in)
+    subtract = _operator(operators.subtract)
+    multiply = _operator(operators.multiply)
+    divide = _operator(operators.divide)
+    modulo = _operator(operators.modulo)
+    between = _operator(lambda left, right, budget: operators.between(left, right, 1, budget))
+
+    def add(self, place: int, first: Any, *others: Any) -> Any:
+        """`+`, from the left."""
+        try:
+            for other in others:
+                first = operators.add(first, other, self.budget)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+        return first
+
+    def concatenate(self, place: int, *values: Any) -> str:
+        """`~` and `"#{…}"`."""
+        try:
+            return operators.concatenate(values, self.budget)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    def mapping(self, place: int, *pairs: Any) -> dict[Any, Any]:
+        """`{key: value}`."""
+        keys = pairs[::2]
+        for key in keys:
+            if not (isinstance(key, str | bool) or is_number(key)):
+                raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
+        return dict(zip(keys, pairs[1::2], strict=True))
+
+    def if_null(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+        """`??`: the right side for what is null or unknown."""
+        value = self.optional(_place, left)
+        return right() if value is None else value
+
+    def if_undefined(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+        """`???`: the right side for what is unknown; null stays null."""
+        try:
+            return left()
+        except UndefinedError:
+            return right()
+
+    def optional(self, _place: int, value: Callable[[], Any]) -> Any:
+        """The value, null when it is unknown."""
+        try:
+            return value()
+        except UndefinedError:
+            return None
+
+    def defined(self, _place: int, value: Callable[[], Any]) -> bool:
+        """`is defined`: known, and not null."""
+        return self.optional(_place, value) is not None
+
+    # --- functions, filters, tests
+
+    def function(self, place: int, name: str, *args: Any, **named: Any) -> Any:
+        """`name(…)`."""
+        return self._apply(place, entries()["function", name], args, named)
+
+    def filter(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+        """`value | name(…)`."""
+        return self._apply(place, entries()["filter", name], (value, *args), named)
+
+    def test(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+        """`value is name`."""
+        return bool(self._apply(place, entries()["test", name], (value, *args), named))
+
+    def _apply(self, place: int, entry: Entry, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        try:
+            for value in args:
+                self._charge(value)
+            result = entry.run(self, *args, **named) if entry.wants_call else entry.run(*args, **named)
+            self._charge(result)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+        except ExpressionError:
+            raise
+        except _MISFITS:
+            what = ", ".join(kind(value) for value in (*args, *named.values())) or "no argument"
+            raise self.at(place, Refused(f"`{entry.signature}` can't work with {what} of this form")) from None
+        return result
+
+    def _charge(self, value: Any) -> None:
+        """What goes into a function and comes out of it has its price."""
+        if isinstance(value, str):
+            self.budget.text(len(value))
+        elif isinstance(value, Mapping) or is_list(value):
+            self.budget.spend(len(value))
+
+
+def _items(values: Any) -> Iterator[Any]:
+    if isinstance(values, Mapping):
+        return ({"key": key, "value": value} for key, value in values.items())
+    return iter(values)

@@ -1,0 +1,92 @@
+"""The types that flows may name: found by canonical name or old spelling, imported when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from service.flows.problems import nearest_type
+
+Kind = Literal["task", "trigger", "task_runner"]
+
+
+class TypeInfo:
+    """One type as a flow names it. `name` is canonical; `alias` says that the flow used an old spelling of it."""
+
+    def __init__(self, name: str, kind: str, runs: str | None, alias: bool, load: Callable[[], type[Any]]) -> None:
+        self.name = name
+        self.kind = kind
+        self.runs = runs
+        self.alias = alias
+        self._load = load
+
+    @cached_property
+    def cls(self) -> type[Any]:
+        """The class; imports its module the first time."""
+        return self._load()
+
+    @cached_property
+    def properties(self) -> frozenset[str]:
+        """The names of its own properties, as YAML writes them."""
+        return property_names(self.cls)
+
+    @cached_property
+    def branches(self) -> tuple[str, ...]:
+        """The properties that hold child tasks; empty for anything but a flowable."""
+        return tuple(getattr(self.cls, "BRANCHES", ()))
+
+
+class Catalogue:
+    """Name → type. `index` has the shape that `service.discovery` generates; `load` imports what an entry's `ref` names."""
+
+    def __init__(self, index: Mapping[str, Mapping[str, Any]], load: Callable[[str], type]) -> None:
+        self._index = index
+        self._load = load
+        self._classes: dict[str, type[Any]] = {}
+        self._found: dict[str, TypeInfo] = {}
+        self._aliases = {alias: name for name, entry in index.items() for alias in entry.get("aliases", ())}
+
+    def find(self, name: str) -> TypeInfo | None:
+        """The type of this name, canonical or old; None when there is none."""
+        found = self._found.get(name)
+        if found is None:
+            canonical = name if name in self._index else self._aliases.get(name)
+            if canonical is None:
+                return None
+            entry = self._index[canonical]
+            found = TypeInfo(canonical, str(entry["kind"]), entry.get("runs"), canonical != name, lambda: self._class(str(entry["ref"])))
+            self._found[name] = found
+        return found
+
+    def names(self, kind: Kind | None = None) -> tuple[str, ...]:
+        """Canonical names, of one kind or of all."""
+        return tuple(name for name, entry in self._index.items() if kind in (None, entry["kind"]))
+
+    def spellings(self, name: str) -> tuple[str, ...]:
+        """The canonical name and every old one."""
+        return (name, *self._index[name].get("aliases", ())) if name in self._index else (name,)
+
+    def nearest(self, name: str, kind: Kind | None = None) -> str | None:
+        """The known type that was probably meant."""
+        return nearest_type(name, self.names(kind))
+
+    def _class(self, ref: str) -> type[Any]:
+        if ref not in self._classes:
+            self._classes[ref] = self._load(ref)
+        return self._classes[ref]
+
+
+def property_names(model: type[BaseModel]) -> frozenset[str]:
+    """What a model's properties are called in YAML."""
+    return frozenset(name for field, info in model.model_fields.items() for name in _spellings(field, info.validation_alias or info.alias))
+
+
+def _spellings(field: str, alias: Any) -> Iterable[str]:
+    if alias is None:
+        return (field,)
+    if isinstance(alias, str):
+        return (alias,)
+    return [choice for choice in getattr(alias, "choices", ()) if isinstance(choice, str)] or [field]

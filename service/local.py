@@ -1,0 +1,185 @@
+"""`headgate run`: one flow of a working tree, on the service's own engine and backends, without a server.
+
+The working tree stands in for the commit: its files are what a clone would hold (tracked, and new ones that are not ignored), or, outside of Git, the
+folder of the flow file.
+"""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from runners import __main__ as agents
+from runners.agent import Timing
+from runners.protocol import Lease, Tree
+from service.actions import executions
+from service.actions.dispatch import Dispatch
+from service.actions.kit import Kit
+from service.api import shapes
+from service.app import Service
+from service.engine.execution import Pin
+from service.errors import Invalid
+from service.git.repository import FLOWS
+from service.loops import Runner
+from service.loops.executor import Executor
+from service.settings import read as read_settings
+from service.store import executions as execution_rows
+from service.store import flows as flow_rows
+from service.store import logs
+from service.store import repositories as rows
+from service.store.codec import now
+from service.store.database import Session
+from service.store.repositories import Repository
+
+#: Stands for the working tree where a commit is asked for.
+NO_COMMIT = "0" * 40
+
+_TIMING = Timing(beat=0.5, drain=1.0, flush=0.05, wait=0.5)
+
+
+class WorkingTree:
+    """The files that a commit of this working tree would hold."""
+
+    def __init__(self, file: Path) -> None:
+        self.root = _root(file.resolve())
+        self.flow_path = file.resolve().relative_to(self.root).as_posix()
+
+    def paths(self) -> list[str]:
+        """Relative paths, sorted."""
+        listed = _git(self.root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+        if listed is None:
+            found = [path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if ".git" not in path.parts and ".headgate" not in path.parts]
+        else:
+            found = listed.split("\0")
+        return sorted({path for path in found if path})
+
+    def tar(self) -> Iterator[bytes]:
+        """Regular files as a tar stream, as `Files.tree` gives them."""
+        for path in self.paths():
+            place = self.root / path
+            try:
+                info = place.lstat()
+                if not stat.S_ISREG(info.st_mode):
+                    continue
+                content = place.read_bytes()
+            except OSError:
+                continue  # gone since it was listed
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(content), 0o755 if info.st_mode & 0o100 else 0o644
+            entry.mtime = int(info.st_mtime)
+            yield entry.tobuf(tarfile.PAX_FORMAT)
+            yield content
+            yield b"\0" * (-len(content) % tarfile.BLOCKSIZE)
+        yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+class LocalDispatch(Dispatch):
+    """The dispatcher, with the working tree in place of the commit."""
+
+    def __init__(self, kit: Kit, tree: WorkingTree) -> None:
+        super().__init__(kit)
+        self._tree = tree
+
+    def tree(self, lease: Lease, tree: Tree) -> Iterator[bytes]:
+        """See `Files.tree`."""
+        return self._tree.tar()
+
+
+def _root(file: Path) -> Path:
+    found = _git(file.parent, "rev-parse", "--show-toplevel")
+    if found is not None:
+        return Path(found.strip())
+    parts = file.parent.parts
+    return Path(*parts[: parts.index(FLOWS)]) if FLOWS in parts else file.parent
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return answer.stdout
+
+
+def run_locally(
+    file: Path, inputs: Mapping[str, str], backend: str, environ: Mapping[str, str], on_line: Callable[[str, str, str], None]
+) -> tuple[str, dict[str, object]]:
+    """Runs one flow of a working tree on the same engine and backends, in a folder that is gone afterwards. Returns the final state and the execution."""
+    with tempfile.TemporaryDirectory(prefix="headgate-run-") as folder:
+        settings = read_settings(environ, data=Path(folder), runner=False)
+        service = Service(settings, environ, settings.port)
+        try:
+            return LocalRun(service, file, backend).run(inputs, on_line)
+        finally:
+            service.stop()
+
+
+class LocalRun:
+    """One run of a working tree's flow."""
+
+    def __init__(self, service: Service, file: Path, backend: str) -> None:
+        self._service, self._kit, self._backend = service, service.kit, backend
+        self._tree, self._text = WorkingTree(file), file.read_bytes()
+
+    def run(self, inputs: Mapping[str, str], on_line: Callable[[str, str, str], None]) -> tuple[str, dict[str, object]]:
+        """Starts it, shows its log as it comes, and waits for its end. Raises Invalid for a wrong flow or wrong inputs."""
+        id = self._create(inputs)
+        stop = threading.Event()
+        agent = agents.build(
+            LocalDispatch(self._kit, self._tree), LocalDispatch(self._kit, self._tree), self._service.data / "runner", backend=self._backend, timing=_TIMING
+        )
+        working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
+        runner = Runner(Executor(self._kit), self._service.database.hub)
+        runner.start()
+        working.start()
+        try:
+            self._follow(id, on_line)
+        finally:
+            stop.set()
+            working.join(10)
+            runner.stop()
+            runner.join(5)
+        with self._service.database.read() as session:
+            row = executions.get(session, id)
+            shown = shapes.execution(self._kit, row, execution_rows.runs(session, id), now(), None)
+        return row.execution.state.value, shown
+
+    def _create(self, inputs: Mapping[str, str]) -> str:
+        reading = self._kit.reader.read("0", self._tree.flow_path, self._text)
+        if reading.flow is None:
+            raise Invalid("the flow has problems", [problem.as_json() for problem in reading.problems])
+        flow, moment = reading.flow, now()
+        row = flow_rows.Flow("local", rows.MAIN, flow.namespace, flow.id, "local", 1, 1, self._tree.flow_path, "0")
+        revision = flow_rows.Revision("local", 1, NO_COMMIT, row.path, "0", self._text.decode("utf-8"), "", moment.timestamp(), moment.timestamp())
+        repository = Repository("local", "local", rows.EMBEDDED, "local", "", moment.timestamp())
+        order = executions.Order(rows.MAIN, flow.namespace, flow.id, inputs, {}, origin="local")
+        pin = Pin("local", NO_COMMIT, "", row.path, "0")
+        prepared = executions.settle(self._kit, order, flow, "local", 1, pin, moment)
+
+        def action(session: Session) -> None:
+            rows.add(session, repository)
+            flow_rows.put_all(session, [row])
+            flow_rows.add_revisions(session, [revision])
+            executions.add(session, self._kit, prepared, moment)
+
+        self._service.database.write(action)
+        return prepared.execution.id
+
+    def _follow(self, id: str, on_line: Callable[[str, str, str], None]) -> None:
+        woken, after, ended = threading.Event(), 0, False
+        stops = [self._service.database.hub.listen((kind, id), lambda _: woken.set()) for kind in ("log", "execution")]
+        while not ended:
+            woken.wait(1.0)
+            woken.clear()
+            with self._service.database.read() as session:
+                ended = executions.get(session, id).execution.state.terminal
+                for entry in logs.read(session, id, after=after):
+                    after = entry.chunk
+                    on_line(entry.task or "", entry.line.level, entry.line.message)
+        for stop in stops:
+            stop()

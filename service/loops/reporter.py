@@ -1,0 +1,195 @@
+"""Makes the forges show what the outbox wants: newest wins, `Retry-After` obeyed, final states tried for days.
+
+The embedded host's statuses are shown by the API as they are; the final ones of a commit become one Git note.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from threading import Condition
+
+from service.actions.deliveries import token_of
+from service.actions.kit import Kit
+from service.errors import NotFound, ServiceError
+from service.forges import Access, Later, Refused, Sender, Sent, backoff
+from service.store import repositories, statuses
+from service.store.codec import from_epoch, iso, now
+from service.store.database import Session, announce
+from service.store.hub import Topic
+from service.store.repositories import Repository
+from service.store.statuses import Status
+from webhooks.forges import FORGES
+from webhooks.report import Report, ReportState
+
+_log = logging.getLogger("headgate.reporter")
+
+_AT_ONCE = 4
+_QUIET = 20  #: with fewer contexts than this waiting, each is shown as pending before it is shown as final
+_MENDABLE, _MEND = (401, 403, 404), 600.0  #: answers that end when a person has mended the token, and how often we look
+_PENDING_FOR, _FINAL_FOR = 600.0, 7 * 86_400.0  #: seconds that a state is worth sending
+_NEVER = (0.0, "")
+
+
+class Reporter:
+    """One queue per repository, so that a forge that is down delays nobody else's statuses."""
+
+    name = "reporter"
+    topics: Sequence[Topic] = (("statuses", ""),)
+
+    def __init__(self, kit: Kit, sender: Sender) -> None:
+        self._kit, self._sender, self._random = kit, sender, random.Random()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="report")
+        self._quiet: dict[str, tuple[float, str]] = {}  #: repository → until when its forge wants no calls, whatever news there is, and why
+        self._idle = Condition()
+        self._busy: set[str] = set()
+
+    def tick(self, moment: datetime) -> float:
+        """Sends what waits."""
+        at = moment.timestamp()
+        with self._kit.database.read() as session:
+            grouped: dict[str, list[Status]] = defaultdict(list)
+            unsent = statuses.unsent(session, at)
+            for status in unsent:
+                if self._quiet.get(status.repository_id, _NEVER)[0] <= at:
+                    grouped[status.repository_id].append(status)
+            known = {id: repositories.by_id(session, id) for id in grouped}
+            following = statuses.next_try(session)
+        early = [status for status in unsent if status.repository_id not in grouped]
+        if early:
+            self._hold(early)
+            return 0.0
+        for id, waiting in grouped.items():
+            if self._take(id):
+                self._pool.submit(self._send_all, id, known[id], waiting)
+        # Who is busy wakes us when it is done.
+        return 60.0 if following is None else max(0.05, following - at) if not grouped else 5.0
+
+    def _take(self, id: str) -> bool:
+        with self._idle:
+            if id in self._busy:
+                return False
+            self._busy.add(id)
+            return True
+
+    def rest(self) -> None:
+        """Waits until nothing is being sent."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._busy)
+
+    def close(self) -> None:
+        """Ends after what is being sent."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _send_all(self, id: str, repository: Repository | None, waiting: Sequence[Status]) -> None:
+        try:
+            if repository is None:
+                self._drop(waiting, "the repository is gone")
+            elif repository.embedded:
+                self._note(repository, waiting)
+            else:
+                self._send_in_turn(repository, waiting)
+        except Exception:  # noqa: BLE001 - a loop's tick: the other repositories' statuses go on
+            _log.exception("statuses of %s could not be sent", repository.name if repository else "a repository")
+            until = now().timestamp() + 30
+            self._each(waiting, lambda session, status: statuses.put_off(session, status, until, "internal error"))
+        finally:
+            with self._idle:
+                self._busy.discard(id)
+                self._idle.notify_all()
+            self._kit.database.submit(lambda session: announce(session, ("statuses", "")))
+
+    # forges
+
+    def _send_in_turn(self, repository: Repository, waiting: Sequence[Status]) -> None:
+        """One after the other; what the forge does not want now, it does not want for the others either."""
+        for at, status in enumerate(waiting):
+            if not self._send(repository, status, announce=len(waiting) < _QUIET):
+                self._hold(waiting[at + 1 :])
+                return
+
+    def _hold(self, waiting: Sequence[Status]) -> None:
+        self._each(waiting, lambda session, status: statuses.hold(session, status, *self._quiet[status.repository_id]))
+
+    def _send(self, repository: Repository, status: Status, *, announce: bool) -> bool:
+        """Sends one; False when the forge wants no more for now."""
+        forge = FORGES[repository.forge]
+        final = ReportState(status.state).final
+        try:
+            access = Access(repository.name, token_of(self._kit, repository), repository.allow_private)
+            target = forge.target(repository.url or "", repository.api_url)
+        except (ServiceError, ValueError) as failure:
+            return self._later(repository, status, None, str(failure))
+        wanted = [ReportState.PENDING, ReportState(status.state)] if final and announce and not status.announced else [ReportState(status.state)]
+        for state in wanted:
+            text = status.description if state is wanted[-1] else "started"
+            for request in forge.requests_for(Report(status.sha, status.context, state, text, status.target_url), target):
+                match self._sender.send(request, access):
+                    case Sent():
+                        pass
+                    case Later(seconds, reason):
+                        return self._later(repository, status, seconds, reason)
+                    case Refused(reason, code) if code in _MENDABLE:
+                        return self._later(repository, status, _MEND, reason)
+                    case Refused(reason):
+                        self._refused(repository, status, reason)
+                        return True
+            if state is not wanted[-1]:
+                self._kit.database.write(lambda session: statuses.announced(session, status))
+        self._kit.database.write(lambda session: statuses.sent(session, status))
+        return True
+
+    def _later(self, repository: Repository, status: Status, seconds: float | None, reason: str) -> bool:
+        at = now().timestamp()
+        if at - status.updated_at > (_FINAL_FOR if ReportState(status.state).final else _PENDING_FOR):
+            self._refused(repository, status, f"{reason}; given up")
+            return True
+        delay = seconds if seconds is not None else backoff(status.attempts + 1, self._random.random())
+        _log.warning("%s: status %s of %s waits %.0f s: %s", repository.name, status.context, status.sha[:12], delay, reason)
+        self._quiet[repository.id] = (at + delay, reason[:300])
+        self._kit.database.write(lambda session: statuses.put_off(session, status, at + delay, reason[:300]))
+        return False
+
+    def _refused(self, repository: Repository, status: Status, reason: str) -> None:
+        _log.error("%s: status %s of %s is not taken: %s", repository.name, status.context, status.sha[:12], reason)
+        self._kit.database.write(lambda session: statuses.give_up(session, status, reason[:300]))
+
+    # the embedded host
+
+    def _note(self, repository: Repository, waiting: Sequence[Status]) -> None:
+        for sha in dict.fromkeys(status.sha for status in waiting):
+            with self._kit.database.read() as session:
+                every = statuses.of(session, repository.id, sha)
+            told = [status for status in waiting if status.sha == sha]
+            if all(ReportState(status.state).final for status in every):
+                try:
+                    self._kit.git.note(repository.name, sha, note_text(every))
+                except NotFound:
+                    pass  # the commit is gone: nobody can read its note
+                except ServiceError as failure:
+                    _log.warning("%s: the note of %s can't be written now: %s", repository.name, sha[:12], failure)
+                    self._each(told, partial(statuses.put_off, until=now().timestamp() + 30, error=failure.message))
+                    continue
+            self._each(told, statuses.sent)
+
+    def _drop(self, waiting: Sequence[Status], reason: str) -> None:
+        self._each(waiting, lambda session, status: statuses.give_up(session, status, reason))
+
+    def _each(self, waiting: Sequence[Status], change: Callable[[Session, Status], None]) -> None:
+        """One transaction for all of them."""
+
+        def action(session: Session) -> None:
+            for status in waiting:
+                change(session, status)
+
+        self._kit.database.write(action)
+
+
+def note_text(every: Sequence[Status]) -> str:
+    """One line for each context: readable by people and by `cut`."""
+    return "".join(f"{status.context}\t{status.state}\t{status.description}\t{iso(from_epoch(status.updated_at))}\n" for status in every)

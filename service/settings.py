@@ -1,0 +1,196 @@
+"""What the operator sets: environment (`HEADGATE_*`), `--config FILE`, and Kestra's own form (`KESTRA_CONFIGURATION`).
+
+Later sources win: built-in defaults, Kestra's form, the file, `HEADGATE_*`, the command line. A value that can't be read names its source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from service.errors import Invalid
+
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Durations are seconds.
+
+    `url` is how people reach the service (links in statuses); empty: made from host and port. `backend` is auto, process or docker.
+    `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
+    without a webhook.
+    """
+
+    data: Path = Path(".headgate")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    url: str = ""
+    backend: str = "auto"
+    slots: int = 4
+    runner: bool = True
+    beat: float = 10.0
+    lease: float = 30.0
+    fetch_interval: float = 60.0
+    timezone: str = "UTC"
+    encryption_key: str = ""
+    environment_prefix: str = "ENV_"
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    plugin_defaults: Sequence[Mapping[str, Any]] = ()
+    log_level: str = "INFO"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect to the service."""
+        return self.host == "localhost" or is_loopback(self.host)
+
+    @property
+    def open(self) -> bool:
+        """Whether whoever can connect is let in without a token: bound to loopback, and known by no other name.
+
+        A `url` of another host says that a proxy stands before the service; who comes through it has this machine's address, too.
+        """
+        return self.loopback and (not self.url or is_loopback_name(hostname(self.url)))
+
+    def base_url(self, port: int | None = None) -> str:
+        """Where people find the service, without a trailing slash."""
+        if self.url:
+            return self.url.rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{port or self.port}"
+
+
+def hostname(url: str) -> str:
+    """The host of a URL, lower-case and without a port; empty where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether this is a loopback address, or a name that never means anything else (RFC 6761)."""
+    return host == "localhost" or host.endswith(".localhost") or is_loopback(host)
+
+
+def read(environ: Mapping[str, str], config: Path | None = None, **overrides: Any) -> Settings:
+    """The settings of this process; raises Invalid with the source and name of a value that is wrong."""
+    settings = replace(Settings(), **_from_kestra(environ.get("KESTRA_CONFIGURATION", "")))
+    if config is None and environ.get("HEADGATE_CONFIG"):
+        config = Path(environ["HEADGATE_CONFIG"])
+    if config is not None:
+        settings = replace(settings, **_from_file(config))
+    settings = replace(settings, **_from_environment(environ))
+    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for setting in fields(Settings):
+        name = f"HEADGATE_{setting.name.upper()}"
+        if name in environ and setting.name not in ("globals", "plugin_defaults"):
+            found[setting.name] = _typed(setting.name, environ[name], name)
+    return found
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as failure:
+        raise Invalid(f"the configuration file {path} can't be read: {failure.strerror}") from failure
+    content = _mapping(text, str(path))
+    kestra = _kestra({"kestra": content.pop("kestra")}) if "kestra" in content else {}
+    known = {setting.name for setting in fields(Settings)}
+    for key in content:
+        if key.replace("-", "_") not in known:
+            raise Invalid(f"{path}: unknown setting `{key}` (known: {', '.join(sorted(known))})")
+    return kestra | {key.replace("-", "_"): _typed(key.replace("-", "_"), value, f"{path}: {key}") for key, value in content.items()}
+
+
+def _from_kestra(text: str) -> dict[str, Any]:
+    return _kestra(_mapping(text, "KESTRA_CONFIGURATION")) if text.strip() else {}
+
+
+def _kestra(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The four settings of Kestra's form that mean something here; others are left alone, for the text is shared with Kestra."""
+    places = {
+        "encryption_key": ("encryption", "secret-key"),
+        "globals": ("variables", "globals"),
+        "environment_prefix": ("variables", "env-vars-prefix"),
+        "plugin_defaults": ("plugins", "defaults"),
+        "url": ("url",),
+    }
+    found = {name: _dig(content, ("kestra", *keys)) for name, keys in places.items()}
+    return {name: _typed(name, value, f"kestra.{'.'.join(places[name])}") for name, value in found.items() if value is not None}
+
+
+def _dig(content: Any, keys: Sequence[str]) -> Any:
+    """A value by its path; `a.b: 1` and `a: {b: 1}` are the same, as in Kestra's own files."""
+    for at, key in enumerate(keys):
+        if not isinstance(content, Mapping):
+            return None
+        for end in range(len(keys), at + 1, -1):
+            joined = ".".join(keys[at:end])
+            if joined in content:
+                return _dig(content[joined], keys[end:])
+        content = content.get(key)
+    return content
+
+
+def _mapping(text: str, source: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=yaml.CSafeLoader)
+    except (ValueError, yaml.YAMLError) as failure:
+        raise Invalid(f"{source} is neither YAML nor JSON: {failure}") from failure
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise Invalid(f"{source} must hold a mapping of settings")
+    return content
+
+
+def _typed(name: str, value: Any, source: str) -> Any:
+    default = getattr(Settings(), name)
+    try:
+        return _READERS[type(default)](value)
+    except (KeyError, ValueError, TypeError) as failure:
+        raise Invalid(f"{source} is `{value}`, which is not {_WANTED.get(type(default), 'of the right type')}") from failure
+
+
+def _list(value: Any) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ValueError(value)
+    return tuple(value)
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(value)
+    return dict(value)
+
+
+_READERS: Mapping[type, Any] = {
+    bool: lambda value: _FLAGS[str(value).strip().lower()],
+    int: lambda value: int(str(value)),
+    float: lambda value: float(str(value)),
+    str: str,
+    tuple: _list,
+    dict: _map,
+    type(Path()): lambda value: Path(str(value)).expanduser(),
+}
+_WANTED = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of mappings", dict: "a mapping"}

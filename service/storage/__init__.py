@@ -1,0 +1,18 @@
+"""Files that tasks make and read, behind `kestra:///…` URIs."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Protocol
+
+
+class Storage(Protocol):
+    """Where files are kept. A URI that names nothing raises NotFound."""
+
+    def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
+        """Stores a task run's file; returns its URI. A second put of the same name replaces the first at once."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """The content."""
+
+    def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
+        """Whether a URI lies under that execution."""

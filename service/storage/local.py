@@ -1,0 +1,88 @@
+"""Files in a folder of this machine. Names are percent-encoded, so that no name can leave the folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote
+
+from service.errors import Invalid, NotFound
+
+_SCHEME = "kestra:///"
+#: Bytes and parts that an encoded name may have: a whole path has at most 4096 bytes.
+_LONGEST, _DEEPEST = 2000, 100
+
+
+class LocalStorage:
+    """Implements `Storage` over a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
+        """See `Storage.put`: written beside, synced, then renamed."""
+        parts = [*namespace.split("."), flow, "executions", execution, "tasks", task, task_run, *_names(name)]
+        target = self._path(parts)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise Invalid(f"`{name[:100]}` can't be stored: a part of its path is a file already") from None
+        if target.is_dir():
+            raise Invalid(f"`{name[:100]}` can't be stored: it is a folder already")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                shutil.copyfileobj(stream, out)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return _SCHEME + "/".join(quote(part, safe="") for part in parts)
+
+    def open(self, uri: str) -> BinaryIO:
+        """See `Storage.open`."""
+        try:
+            return self._path(_parts(uri)).open("rb")
+        except OSError:  # not there, a folder, or a name too long for any file
+            raise NotFound(f"there is no file `{uri[:200]}`") from None
+
+    def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
+        """See `Storage.allowed`."""
+        try:
+            parts = _parts(uri)
+        except (NotFound, Invalid):
+            return False
+        prefix = [*namespace.split("."), flow, "executions", execution]
+        return parts[: len(prefix)] == prefix
+
+    def _path(self, parts: Sequence[str]) -> Path:
+        return self._root.joinpath(*(_encoded(part) for part in parts))
+
+
+def _encoded(part: str) -> str:
+    """A file name for any text: no separator, and never `.` or `..`, which begin with an encoded dot."""
+    quoted = quote(part, safe="")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+
+
+def _names(name: str) -> list[str]:
+    parts = [part for part in name.replace("\\", "/").split("/") if part]
+    lengths = [len(_encoded(part)) for part in parts]
+    if not 0 < len(parts) <= _DEEPEST or sum(lengths) > _LONGEST or max(lengths) > 240 or any(part in (".", "..") for part in parts) or "\0" in name:
+        raise Invalid(f"`{name[:100]}` can't be the name of a stored file")
+    return parts
+
+
+def _parts(uri: str) -> list[str]:
+    if not uri.startswith(_SCHEME):
+        raise NotFound(f"`{uri[:200]}` is not a kestra:/// URI")
+    parts = [unquote(part) for part in uri[len(_SCHEME) :].split("/")]
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise NotFound(f"`{uri[:200]}` names no file")
+    return parts

@@ -1,0 +1,177 @@
+"""The database file, its single writer and its readers.
+
+SQLite in WAL with `synchronous=FULL`: what is acknowledged is on disk. **One** thread writes. It takes whatever actions wait (API calls, deliveries, engine
+batches, log chunks), runs each in a SAVEPOINT of one transaction, commits once for all of them, and only then answers their callers: a thousand
+small writes a second cost a few hundred syncs, an action that fails fails alone, and nobody ever waits for a lock. Readers have
+connections of their own, see the last commit, and can't write.
+
+A writer that ends by itself takes the process with it: nothing could be stored any more, and every caller would wait for ever. Start-up is recovery.
+
+A *session* is a SQLAlchemy Core connection inside a transaction; every function of `service.store` and `service.actions` takes one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from service.errors import Unavailable
+from service.store.hub import Hub, Topic
+
+T = TypeVar("T")
+
+#: A connection inside a transaction.
+Session = Connection
+Action = Callable[[Session], Any]
+
+_log = logging.getLogger("headgate.store")
+_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA busy_timeout=8000", "PRAGMA cache_size=-16000")
+_GROUP = 256  #: actions in one commit at most
+WRITER_DIED = 70  #: exit code (EX_SOFTWARE)
+
+
+def _engine(path: Path, *, writes: bool) -> Engine:
+    pool: dict[str, Any] = {"poolclass": StaticPool} if writes else {"poolclass": QueuePool, "pool_size": 16, "max_overflow": 64}
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 8}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves; the driver's own guesses break SAVEPOINT
+        for pragma in (*_PRAGMAS, *(() if writes else ("PRAGMA query_only=ON",))):
+            raw.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """One SQLite file. `close` answers what still waits, then ends the writer."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.hub = Hub()
+        self._writes, self._reads = _engine(path, writes=True), _engine(path, writes=False)
+        self._queue: queue.SimpleQueue[tuple[Action, Future[Any]] | None] = queue.SimpleQueue()
+        self._closed, self._gate = False, threading.Lock()  #: nothing may come behind the end of the queue
+        self._busy_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one consistent state and cannot write."""
+        with self._reads.begin() as session:
+            yield session
+
+    def submit(self, action: Callable[[Session], T]) -> Future[T]:
+        """Runs the action in the writer; the future has its result once it is committed."""
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise Unavailable("the service is stopping")
+            self._queue.put((action, future))
+        return future
+
+    def write(self, action: Callable[[Session], T]) -> T:
+        """Runs the action and waits for its commit. Never call it from the event loop or from an action."""
+        return self.submit(action).result()
+
+    async def awrite(self, action: Callable[[Session], T]) -> T:
+        """Runs the action and awaits its commit."""
+        return await asyncio.wrap_future(self.submit(action))
+
+    def answers(self, within: float = 30.0) -> bool:
+        """Whether the writer lives and has not been at one commit for longer than so many seconds. Costs nothing."""
+        since = self._busy_since
+        return self._thread.is_alive() and (since is None or time.monotonic() - since < within)
+
+    def close(self) -> None:
+        """Commits what waits and ends. A second call does nothing."""
+        with self._gate:
+            first, self._closed = not self._closed, True
+            if first:
+                self._queue.put(None)
+        if first:
+            self._thread.join(timeout=10)
+            self._writes.dispose()
+            self._reads.dispose()
+
+    def _run(self) -> None:
+        try:
+            self._write_all()
+        except BaseException:  # noqa: BLE001 - whatever it was, nobody can write any more
+            _log.critical("the writer of the database has died; the service ends and is to be started again", exc_info=True)
+            logging.shutdown()
+            os._exit(WRITER_DIED)
+
+    def _write_all(self) -> None:
+        while True:
+            first = self._queue.get()
+            group = [first]
+            while group[-1] is not None and len(group) < _GROUP and not self._queue.empty():
+                group.append(self._queue.get())
+            self._busy_since = time.monotonic()
+            self._commit([entry for entry in group if entry is not None])
+            self._busy_since = None
+            if group[-1] is None:
+                return
+
+    def _commit(self, group: list[tuple[Action, Future[Any]]]) -> None:
+        """One transaction for the group. When the commit itself fails, every caller hears it: none of the actions has happened."""
+        done: list[tuple[Future[Any], Any]] = []
+        topics: list[Topic] = []
+        try:
+            with self._writes.begin() as session:
+                session.info["topics"] = topics
+                for action, future in group:
+                    _attempt(session, action, future, done)
+        except Exception as failure:  # noqa: BLE001 - a loop's tick: the error goes to every caller
+            _log.error("a commit failed: %s", failure, exc_info=True)
+            for _, future in group:
+                # One that failed by itself has heard of it; one that nobody waits for any more takes no answer.
+                with suppress(InvalidStateError):
+                    future.set_exception(Unavailable(f"the database could not store this: {failure}"))
+            return
+        for future, result in done:
+            future.set_result(result)
+        self.hub.publish(topics)
+
+
+def _attempt(session: Session, action: Action, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
+    """Runs one action in a SAVEPOINT of its own, so that its failure undoes it alone."""
+    if not future.set_running_or_notify_cancel():
+        return
+    topics: list[Topic] = session.info["topics"]
+    before = len(topics)
+    savepoint = session.begin_nested()
+    try:
+        result = action(session)
+    except Exception as failure:  # noqa: BLE001 - handed to the caller
+        savepoint.rollback()
+        del topics[before:]
+        future.set_exception(failure)
+    else:
+        savepoint.commit()
+        done.append((future, result))
+
+
+def announce(session: Session, *topics: Topic) -> None:
+    """Tells the hub once this transaction is committed."""
+    session.info["topics"].extend(topics)

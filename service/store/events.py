@@ -1,0 +1,100 @@
+"""What the executor still has to hear: events that wait in order, and timers that are not due yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
+from service.engine.state import State
+from service.store.codec import from_json, to_json
+from service.store.database import Session, announce
+from service.store.tables import Event as Table
+from service.store.tables import Timer as TimerTable
+from service.store.tables import core
+
+_table, _timers = core(Table), core(TimerTable)
+
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Claimed, Ended, Lost, Due, Killed)}
+
+#: An event that could not be dealt with this often ends its execution.
+FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event and whom it is for. `timer` says that its row is a timer's; `event` is None where this version can't read the row."""
+
+    id: int
+    execution: str
+    task_run: str | None
+    event: Event | None
+    failures: int = 0
+    timer: bool = False
+
+
+def add(session: Session, execution: str, task_run: str | None, event: Event) -> int:
+    """Lets the executor know; returns the event's number."""
+    values = {"execution_id": execution, "task_run_id": task_run, "kind": type(event).__name__, "payload": to_json(asdict(event))}
+    announce(session, ("events", ""))
+    result = session.execute(insert(_table).values(**values, not_before=0.0, failures=0))
+    (number,) = result.inserted_primary_key or (0,)
+    return int(number)
+
+
+def waiting(session: Session, at: float, limit: int) -> tuple[Waiting, ...]:
+    """The oldest events and the timers that are due, up to `limit` of each."""
+    # What is set aside holds back its execution's other events: they are heard in order.
+    held = select(_table.c.execution_id).where(_table.c.not_before > at)
+    events = session.execute(select(_table).where(_table.c.not_before <= at, _table.c.execution_id.not_in(held)).order_by(_table.c.id).limit(limit))
+    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures) for row in events]
+    timers = session.execute(select(_timers).where(_timers.c.due_at <= at).order_by(_timers.c.due_at, _timers.c.id).limit(limit))
+    found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in timers]
+    return tuple(found)
+
+
+def remove(session: Session, heard: Sequence[Waiting]) -> None:
+    """Forgets what has been dealt with."""
+    for table, ids in ((_table, [entry.id for entry in heard if not entry.timer]), (_timers, [entry.id for entry in heard if entry.timer])):
+        if ids:
+            session.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+def put_off(session: Session, entry: Waiting, until: float) -> None:
+    """Sets one aside that could not be dealt with. A timer becomes an event, which counts its failures."""
+    if entry.timer:
+        remove(session, [entry])
+        due = entry.event or Due("")
+        values = {"kind": type(due).__name__, "payload": to_json(asdict(due)), "failures": 1, "not_before": until}
+        session.execute(insert(_table).values(execution_id=entry.execution, task_run_id=entry.task_run, **values))
+    else:
+        session.execute(update(_table).where(_table.c.id == entry.id).values(failures=_table.c.failures + 1, not_before=until))
+
+
+def wake(session: Session, timers: Iterable[tuple[str, str, str, float]]) -> None:
+    """Sets timers: (execution, task run, kind, due)."""
+    rows = [{"execution_id": execution, "task_run_id": run, "kind": kind, "due_at": due} for execution, run, kind, due in timers]
+    if rows:
+        session.execute(insert(_timers), rows)
+        announce(session, ("events", ""))
+
+
+def next_due(session: Session) -> float | None:
+    """When the next timer or set-aside event comes; None when nothing waits."""
+    timer = session.execute(select(func.min(_timers.c.due_at))).scalar()
+    event = session.execute(select(func.min(_table.c.not_before))).scalar()
+    return min((moment for moment in (timer, event) if moment is not None), default=None)
+
+
+def _event(kind: str, payload: str) -> Event | None:
+    """None for a row that can't be read: it fails alone, not the batch that it is in."""
+    try:
+        values: dict[str, Any] = from_json(payload)
+        if kind == "Ended":
+            values["state"] = State(values["state"])
+        return _KINDS[kind](**values)
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,294 @@
+"""Executions and task runs. Written by the executor alone, but for the row that creates one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from service.engine.execution import Execution, Path, Pin, TaskRun
+from service.engine.state import TERMINAL, State
+from service.errors import Bug
+from service.store.codec import attempts_from, attempts_to_json, from_json, history_from, history_to_json, to_json
+from service.store.database import Session, announce
+from service.store.tables import Execution as Table
+from service.store.tables import TaskRun as RunTable
+from service.store.tables import core
+
+_table, _runs = core(Table), core(RunTable)
+
+#: Rendered values and outputs longer than this are refused by the executor: rows are not a file store.
+OUTPUT_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An execution with what the store knows besides: `version` guards its change, `caused` says that a push or tag started it."""
+
+    execution: Execution
+    flow: str
+    version: int
+    caused: bool
+    created_at: float
+
+
+def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None) -> bool:
+    """Stores a new execution; False when one with the same `once` exists."""
+    pin = execution.pin
+    if pin is None:
+        raise Bug(f"execution {execution.id} has no pin")
+    statement = upsert(_table).values(
+        id=execution.id,
+        environment=execution.environment,
+        namespace=execution.namespace,
+        flow_id=execution.flow,
+        flow=flow,
+        revision=execution.revision,
+        state=execution.state.value,
+        history=history_to_json(execution.history),
+        inputs=to_json(execution.inputs),
+        labels=to_json(execution.labels),
+        variables=to_json(execution.variables),
+        trigger=None if execution.trigger is None else to_json(execution.trigger),
+        memory=to_json(execution.memory),
+        repository_id=pin.repository,
+        commit_sha=pin.commit,
+        ref=pin.ref,
+        path=pin.path,
+        blob=pin.blob,
+        caused=caused,
+        generation=execution.generation,
+        once=once,
+        version=1,
+        created_at=execution.created.timestamp(),
+    )
+    announce(session, ("execution", execution.id), ("executions", ""))
+    return session.execute(statement.on_conflict_do_nothing(index_elements=["once"])).rowcount == 1
+
+
+def get(session: Session, id: str) -> Row | None:
+    """One execution."""
+    row = session.execute(select(_table).where(_table.c.id == id)).first()
+    return None if row is None else _row(row)
+
+
+def find(session: Session, prefix: str) -> tuple[str, ...]:
+    """Ids that begin so, two at most."""
+    return tuple(session.execute(select(_table.c.id).where(_table.c.id.startswith(prefix, autoescape=True)).limit(2)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of executions is narrowed to. `namespace` takes its children too."""
+
+    environment: str
+    namespace: str | None = None
+    flow_id: str | None = None
+    states: tuple[str, ...] = ()
+    query: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
+    """A page of executions, newest first, and how many there are in all."""
+    where = _where(wanted)
+    total = int(session.execute(select(func.count()).select_from(_table).where(*where)).scalar_one())
+    order = (_table.c.created_at.asc(), _table.c.id.asc()) if oldest_first else (_table.c.created_at.desc(), _table.c.id.desc())
+    rows = session.execute(select(_table).where(*where).order_by(*order).limit(limit).offset(offset))
+    return tuple(_row(row) for row in rows), total
+
+
+def _where(wanted: Filter) -> list[Any]:
+    where = [_table.c.environment == wanted.environment]
+    if wanted.namespace:
+        where.append((_table.c.namespace == wanted.namespace) | _table.c.namespace.startswith(wanted.namespace + ".", autoescape=True))
+    if wanted.flow_id:
+        where.append(_table.c.flow_id == wanted.flow_id)
+    if wanted.states:
+        where.append(_table.c.state.in_(wanted.states))
+    if wanted.query:
+        where.append(_table.c.flow_id.contains(wanted.query, autoescape=True) | _table.c.id.startswith(wanted.query, autoescape=True))
+    if wanted.since is not None:
+        where.append(_table.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        where.append(_table.c.created_at < wanted.until)
+    return where
+
+
+def caused_by(session: Session, repository: str, sha: str, generation: int | None = None, *, limit: int = 1000) -> tuple[Row, ...]:
+    """The executions that a push or tag of this commit started, oldest first; of one generation where it is given."""
+    statement = select(_table).where(_table.c.repository_id == repository, _table.c.commit_sha == sha, _table.c.caused.is_(True))
+    if generation is not None:
+        statement = statement.where(_table.c.generation == generation)
+    return tuple(_row(row) for row in session.execute(statement.order_by(_table.c.created_at, _table.c.id).limit(limit)))
+
+
+def tally(session: Session, repository: str, sha: str, generation: int, flow: tuple[str, str] | None = None) -> dict[str, int]:
+    """How many executions of a commit's generation, or of one flow among them, are in which state."""
+    only = () if flow is None else (_table.c.namespace == flow[0], _table.c.flow_id == flow[1])
+    statement = (
+        select(_table.c.state, func.count())
+        .where(
+            _table.c.repository_id == repository,
+            _table.c.commit_sha == sha,
+            _table.c.caused.is_(True),
+            _table.c.generation == generation,
+            *only,
+        )
+        .group_by(_table.c.state)
+    )
+    return {str(state): int(number) for state, number in session.execute(statement)}
+
+
+def is_running(session: Session, flow: str, trigger: str) -> bool:
+    """Whether an execution that this trigger of the flow created is still going."""
+    statement = select(_table.c.trigger).where(_table.c.flow == flow, _table.c.state.not_in([state.value for state in TERMINAL]))
+    return any((from_json(text) or {}).get("id") == trigger for text in session.execute(statement).scalars())
+
+
+def save(session: Session, row: Row, execution: Execution) -> None:
+    """Stores a changed execution. The version must be the one that was read."""
+    ended = execution.ended
+    result = session.execute(
+        update(_table)
+        .where(_table.c.id == execution.id, _table.c.version == row.version)
+        .values(
+            state=execution.state.value,
+            history=history_to_json(execution.history),
+            memory=to_json(execution.memory),
+            labels=to_json(execution.labels),
+            variables=to_json(execution.variables),
+            version=row.version + 1,
+            ended_at=None if ended is None else ended.timestamp(),
+        )
+    )
+    if result.rowcount != 1:
+        raise Bug(f"execution {execution.id} was changed by somebody else (expected version {row.version})")
+    announce(session, ("execution", execution.id), ("executions", ""))
+
+
+def touch(session: Session, row: Row) -> None:
+    """Guards a change of task runs alone: the execution must be as it was read, and readers hear of it."""
+    result = session.execute(update(_table).where(_table.c.id == row.execution.id, _table.c.version == row.version).values(version=row.version + 1))
+    if result.rowcount != 1:
+        raise Bug(f"execution {row.execution.id} was changed by somebody else (expected version {row.version})")
+    announce(session, ("execution", row.execution.id))
+
+
+# task runs
+
+
+def path(session: Session, row: Row, task_run: str | None) -> Path:
+    """A task run with its ancestors; without one, the bare execution."""
+    runs: list[TaskRun] = []
+    while task_run is not None:
+        found = session.execute(select(_runs).where(_runs.c.id == task_run)).first()
+        if found is None:
+            break
+        runs.append(_run(found))
+        task_run = found.parent_id
+    return Path(row.execution, tuple(reversed(runs)))
+
+
+def runs(session: Session, execution: str) -> tuple[TaskRun, ...]:
+    """All task runs in the order of their creation, outputs included."""
+    return tuple(_run(row, outputs=True) for row in session.execute(select(_runs).where(_runs.c.execution_id == execution).order_by(_runs.c.position)))
+
+
+def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
+    """Task runs that have not ended."""
+    statement = select(_runs).where(_runs.c.execution_id == execution, _runs.c.ended_at.is_(None)).order_by(_runs.c.position)
+    return tuple(_run(row) for row in session.execute(statement))
+
+
+def outputs(session: Session, execution: str) -> dict[str, Mapping[str, Any]]:
+    """Outputs by task id; of several runs of a task the last one's."""
+    statement = select(_runs.c.task_id, _runs.c.outputs).where(_runs.c.execution_id == execution, _runs.c.outputs.is_not(None)).order_by(_runs.c.position)
+    return {task: from_json(text) for task, text in session.execute(statement)}
+
+
+def last_position(session: Session, execution: str) -> int:
+    """The position of the newest task run, -1 when there is none."""
+    found = session.execute(select(func.max(_runs.c.position)).where(_runs.c.execution_id == execution)).scalar()
+    return -1 if found is None else int(found)
+
+
+_insert_run = insert(_runs)
+_update_run = (
+    update(_runs)
+    .where(_runs.c.id == bindparam("b_id"))
+    .values({name: bindparam(f"b_{name}") for name in ("state", "history", "attempts", "memory", "ended_at")})
+)
+_update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("b_outputs"))
+
+
+def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun]) -> None:
+    """Stores task runs: new ones with their positions, and changed ones."""
+    if new:
+        session.execute(_insert_run, [_run_values(run) | {"position": position} for position, run in new])
+    for run in changed:
+        values = _run_values(run)
+        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", "state", "history", "attempts", "memory", "ended_at")})
+        if run.outputs is not None:
+            session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
+
+
+def _run_values(run: TaskRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "execution_id": run.execution,
+        "task_id": run.node,
+        "parent_id": run.parent,
+        "value": run.value,
+        "iteration": run.iteration,
+        "state": run.state.value,
+        "history": history_to_json(run.history),
+        "attempts": attempts_to_json(run.attempts),
+        "memory": to_json(run.memory),
+        "outputs": None if run.outputs is None else to_json(run.outputs),
+        "ended_at": run.history[-1].date.timestamp() if run.state.terminal else None,
+    }
+
+
+def _run(row: Any, *, outputs: bool = False) -> TaskRun:
+    return TaskRun(
+        row.id,
+        row.execution_id,
+        row.task_id,
+        row.parent_id,
+        history_from(from_json(row.history)),
+        attempts_from(row.attempts),
+        row.value,
+        row.iteration,
+        from_json(row.memory),
+        from_json(row.outputs) if outputs else None,
+    )
+
+
+def _row(row: Any) -> Row:
+    execution = Execution(
+        row.id,
+        row.environment,
+        row.namespace,
+        row.flow_id,
+        row.revision,
+        history_from(from_json(row.history)),
+        from_json(row.inputs),
+        from_json(row.labels),
+        from_json(row.variables),
+        from_json(row.trigger),
+        Pin(row.repository_id, row.commit_sha, row.ref, row.path, row.blob),
+        from_json(row.memory),
+        row.generation,
+    )
+    return Row(execution, row.flow, row.version, row.caused, row.created_at)
+
+
+def unfinished(session: Session) -> int:
+    """How many executions have not ended."""
+    statement = select(func.count()).select_from(_table).where(_table.c.state.not_in([state.value for state in State if state.terminal]))
+    return int(session.execute(statement).scalar_one())

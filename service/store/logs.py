@@ -1,0 +1,128 @@
+"""The log: appended as compressed chunks with an index, never one row a line."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from service.store.codec import from_iso, from_json, iso, to_json
+from service.store.database import Session, announce
+from service.store.tables import LogChunk as Table
+from service.store.tables import core
+
+_table = core(Table)
+
+LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4}
+
+_PAGE, _OVERHEAD = 1_000_000, 500  #: characters of a page, about; what an entry takes besides its message
+
+#: Who numbers the lines: the runner numbers its own, the service's own remarks count apart.
+RUNNER, SERVICE = "runner", "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry."""
+
+    time: datetime
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry with whose it is. `id` grows along the execution's log: chunk and line within it."""
+
+    chunk: int
+    execution: str
+    task_run: str | None
+    task: str | None
+    attempt: int
+    line: Line
+
+
+def append(
+    session: Session, execution: str, task_run: str, task: str, attempt: int, lines: Sequence[Line], *, source: str = SERVICE, first: int | None = None
+) -> None:
+    """Stores lines. A runner's lines that are there already are left out, so that a repeated chunk is harmless."""
+    if first is None:
+        first = next_line(session, execution, task_run, attempt, source)
+    else:
+        known = next_line(session, execution, task_run, attempt, source)
+        lines = lines[max(0, known - first) :]
+        first = max(first, known)
+    if not lines:
+        return
+    session.execute(
+        upsert(_table)
+        .values(
+            execution_id=execution,
+            task_run_id=task_run,
+            task_id=task,
+            attempt=attempt,
+            source=source,
+            first_line=first,
+            lines=len(lines),
+            first_time=lines[0].time.timestamp(),
+            last_time=lines[-1].time.timestamp(),
+            level=max(LEVELS.get(line.level, 2) for line in lines),
+            data=zlib.compress(to_json([[iso(line.time), line.level, line.message] for line in lines]).encode("utf-8", "backslashreplace"), 1),
+        )
+        .on_conflict_do_nothing()
+    )
+    announce(session, ("log", execution))
+
+
+def next_line(session: Session, execution: str, task_run: str, attempt: int, source: str = RUNNER) -> int:
+    """The number of the first line that is not stored yet."""
+    found = session.execute(
+        select(func.max(_table.c.first_line + _table.c.lines)).where(
+            _table.c.execution_id == execution,
+            _table.c.task_run_id == task_run,
+            _table.c.attempt == attempt,
+            _table.c.source == source,
+        )
+    ).scalar()
+    return int(found or 0)
+
+
+def newest(session: Session, execution: str) -> int:
+    """The id of the last chunk; 0 when there is none."""
+    return int(session.execute(select(func.max(_table.c.id)).where(_table.c.execution_id == execution)).scalar() or 0)
+
+
+def page(
+    session: Session, execution: str, *, after: int = 0, until: int | None = None, level: str = "TRACE", task_run: str | None = None, task: str | None = None
+) -> tuple[Entry, ...]:
+    """What `read` would give next, in whole chunks and as much as may be held at once; empty at the end. The last entry's chunk is the next `after`."""
+    found: list[Entry] = []
+    size = 0
+    for entry in read(session, execution, after=after, until=until, level=level, task_run=task_run, task=task):
+        if size > _PAGE and entry.chunk != found[-1].chunk:
+            break
+        found.append(entry)
+        size += len(entry.line.message) + _OVERHEAD
+    return tuple(found)
+
+
+def read(
+    session: Session, execution: str, *, after: int = 0, until: int | None = None, level: str = "TRACE", task_run: str | None = None, task: str | None = None
+) -> Iterator[Entry]:
+    """Entries of at least this level in the order in which they were stored, from chunks with an id above `after` and up to `until`."""
+    rank = LEVELS.get(level.upper(), 0)
+    statement = select(_table).where(_table.c.execution_id == execution, _table.c.id > after, _table.c.level >= rank).order_by(_table.c.id)
+    if until is not None:
+        statement = statement.where(_table.c.id <= until)
+    if task_run is not None:
+        statement = statement.where(_table.c.task_run_id == task_run)
+    if task is not None:
+        statement = statement.where(_table.c.task_id == task)
+    for row in session.execute(statement.execution_options(yield_per=50)):
+        for time, severity, message in from_json(zlib.decompress(row.data).decode("utf-8")):
+            if LEVELS.get(severity, 2) >= rank:
+                yield Entry(row.id, execution, row.task_run_id or None, row.task_id or None, row.attempt, Line(from_iso(time), severity, message))

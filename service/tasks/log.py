@@ -1,0 +1,32 @@
+"""Writes to the execution's log."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from runners.fields import Dynamic, Text
+from service.engine.state import State
+from service.tasks import Done, InlineAsk, InlineTask, Wait
+
+Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
+
+
+class Log(InlineTask):
+    """Logs a message, or one entry for each of a list of messages."""
+
+    TYPE = "io.kestra.plugin.core.log.Log"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.log.Log",)
+
+    message: Text | list[Text] = Field(description="The text, or a list of texts, one entry each.")
+    level: Dynamic[Level] = Field("INFO", description="How much it matters.")
+
+    def run(self, ask: InlineAsk) -> Done | Wait:
+        level = ask.text(self.level).strip().upper()
+        if level not in _LEVELS:
+            return Done(state=State.FAILED, message=f"`level` is `{level}`; it must be one of {', '.join(_LEVELS)}")
+        for message in self.message if isinstance(self.message, list) else [self.message]:
+            ask.log(level, ask.text(message))
+        return Done()

@@ -1,0 +1,209 @@
+"""An incremental sync gives what a fresh one gives: live flows, problems and files, after every step of any history.
+
+Histories are drawn at random: flows are added, changed, broken, mended, renamed, moved to another namespace, doubled and deleted; files can't be read,
+don't tell their name, or become links; commits merge side branches in either order; the branch is pushed by force to older, other and unrelated
+commits, and to the same files with another past; another branch becomes the live one; some pushes are never looked at. The second service
+sees the tip alone, and the rules are also written down a second time, plainly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.app import catalogue
+from service.flows.reading import read_flow
+from service.git.helper import Helper
+from service.store import flows
+from service.store.repositories import MAIN as ENVIRONMENT
+from tests.support.commits import Commits, Link
+from tests.support.station import Station, station_at
+
+PATHS = [".flows/a.yml", ".flows/b.yaml", ".flows/c/d.yml", ".flows/c/e.yml", ".flows/_not/f.yml", "beside.yml"]
+NAMES = [("t", "one"), ("t", "two"), ("u", "one")]
+LOG = "{id: say, type: io.kestra.plugin.core.log.Log, message: hello}"
+
+
+def good(name: tuple[str, str], version: int) -> str:
+    return f"id: {name[1]}\nnamespace: {name[0]}\ndescription: version {version}\ntasks:\n  - {LOG}\n"
+
+
+def warned(name: tuple[str, str], version: int) -> str:
+    """Right, with something to remark."""
+    return good(name, version).replace("hello", "'{{ inputs.nobody }}'")
+
+
+def wrong(name: tuple[str, str], version: int) -> str:
+    """Tells what it is, and can't run."""
+    return good(name, version).replace("core.log.Log", f"core.log.Lag{version}")
+
+
+def broken(name: tuple[str, str], version: int) -> str:
+    """Not YAML, but its lines tell what it is."""
+    return f"id: {name[1]}\nnamespace: {name[0]}\ntasks: [{version}\n"
+
+
+def nameless(name: tuple[str, str], version: int) -> str:
+    """A map that does not tell what it is."""
+    return f"description: version {version}\ntasks:\n  - {LOG}\n"
+
+
+def unreadable(name: tuple[str, str], version: int) -> str:
+    """Tells nothing."""
+    return f"\t: [{version}"
+
+
+KINDS = [good, good, good, good, warned, wrong, wrong, broken, nameless, unreadable]
+
+
+class History:
+    """A repository that goes through random pushes."""
+
+    def __init__(self, writer: Commits, seed: int) -> None:
+        self.random, self.writer = random.Random(seed), writer
+        self.branch, self.tip = "main", ""
+        self.made: list[str] = []
+        self.story: list[str] = []
+        self._version = 0
+
+    def step(self) -> None:
+        """One push."""
+        kind = self.random.choices(["commit", "merge", "force", "rewrite", "root", "switch"], [12, 3, 2, 3, 0.5, 1])[0] if self.made else "commit"
+        if kind == "force":
+            self.tip = self.random.choice(self.made)
+            self.story.append(f"force to {self.tip[:7]}")
+        elif kind == "rewrite":
+            self._rewrite()
+        elif kind == "root":
+            self._commit()
+        elif kind == "switch":
+            self.branch = "next" if self.branch == "main" else "main"
+            self.story.append(f"{self.branch} is the live branch")
+        elif kind == "merge":
+            self._merge()
+        else:
+            self._commit(*filter(None, [self.tip]))
+        self.writer.move(f"refs/heads/{self.branch}", self.tip)
+
+    def _commit(self, *parents: str) -> None:
+        changes = self._changes(parents[0] if parents else None)
+        self.tip = self.writer.write(changes, *parents)
+        self.made.append(self.tip)
+        self.story.append(f"{self.tip[:7]} on {[parent[:7] for parent in parents]}: { {path: str(text)[:70] for path, text in changes.items()} }")
+
+    def _rewrite(self) -> None:
+        """The same files as now, with another past: what a rebase or a squash pushes."""
+        parents = self.random.choice([[self.random.choice(self.made)], [self.random.choice(self.made)], []])
+        self.tip = self.writer.write({}, *parents, like=self.tip)
+        self.made.append(self.tip)
+        self.story.append(f"{self.tip[:7]} is the tip's files on {[parent[:7] for parent in parents]}")
+
+    def _merge(self) -> None:
+        """A side branch from an older commit, merged; half of the time as the first parent."""
+        ours = self.tip
+        self._commit(self.random.choice(self.made))
+        parents = [ours, self.tip] if self.random.random() < 0.5 else [self.tip, ours]
+        self._commit(*(parent for parent in parents if parent))
+
+    def _changes(self, parent: str | None) -> dict[str, Any]:
+        present = self.writer.files(parent) if parent else {}
+        changes: dict[str, Any] = {}
+        for _ in range(self.random.choice([1, 1, 1, 2, 3])):
+            path, other = self.random.choice(PATHS), self.random.choice(PATHS)
+            deed = self.random.choice(["write", "write", "write", "write", "delete", "rename", "copy", "link"])
+            if deed == "write":
+                changes[path] = self._text()
+            elif deed == "link":
+                changes[path] = Link("b.yaml")
+            elif path in present and path not in changes and other not in changes:
+                if deed in ("rename", "copy") and other != path:
+                    changes[other] = present[path]
+                if deed in ("rename", "delete"):
+                    changes[path] = None
+        return changes
+
+    def _text(self) -> str:
+        self._version = self.random.choice([self._version, self._version + 1, 0])
+        return self.random.choice(KINDS)(self.random.choice(NAMES), self._version)
+
+
+Told = tuple[tuple[str, str] | None, bool]  #: what a text says that it is, and whether it is right
+
+
+class Rules:
+    """ARCHITECTURE's rules for what is live, read from whole commits: slow, plain, and with nothing of the sync's own code but the reader of one text."""
+
+    def __init__(self, writer: Commits) -> None:
+        self._writer, self._catalogue = writer, catalogue()
+        self._texts: dict[bytes, Told] = {}
+
+    def live(self, tip: str) -> dict[tuple[str, str], tuple[str, bytes]]:
+        """Identity → path and text, at a tip."""
+        commits = [self._claims(sha) for sha in self._writer.first_parents(tip)]
+        named = {identity for _, _, (identity, _) in commits[0] if identity} | set(self._guessed(tip, commits))
+        found = ((identity, self._newest_good(identity, commits)) for identity in named)
+        return {identity: text for identity, text in found if text is not None}
+
+    def _claims(self, sha: str) -> list[tuple[str, bytes, Told]]:
+        """The flow files of a commit with what they tell."""
+        files = {path: text for path, text in self._writer.files(sha).items() if path.startswith(".flows/") and "/_" not in path}
+        return [(path, text, self._told(text)) for path, text in files.items()]
+
+    def _told(self, text: bytes) -> Told:
+        if text not in self._texts:
+            reading = read_flow(text, "f.yml", self._catalogue)
+            self._texts[text] = reading.identity, reading.flow is not None
+        return self._texts[text]
+
+    def _guessed(self, tip: str, commits: list[list[tuple[str, bytes, Told]]]) -> Iterator[tuple[str, str]]:
+        """What the files that tell nothing, links among them, told last."""
+        telling = {path for path, _, (identity, _) in commits[0] if identity}
+        for path in self._writer.paths(tip):
+            if path.startswith(".flows/") and "/_" not in path and path not in telling:
+                past = (identity for commit in commits[1:] for place, _, (identity, _) in commit if place == path and identity)
+                yield from itertools.islice(past, 1)
+
+    def _newest_good(self, identity: tuple[str, str], commits: list[list[tuple[str, bytes, Told]]]) -> tuple[str, bytes] | None:
+        """The newest text that was right and alone with the identity."""
+        for commit in commits:
+            claims = [(path, text, right) for path, text, (told, right) in commit if told == identity]
+            if len(claims) == 1 and claims[0][2]:
+                return claims[0][:2]
+        return None
+
+
+def seen(station: Station, tip: str) -> dict[str, Any]:
+    """All that a sync decides."""
+    with station.database.read() as session:
+        live = {(row.namespace, row.flow_id): (row.path, row.blob) for row in flows.live(session, ENVIRONMENT)}
+        files = flows.files(session, station.repository().id)
+    return {"live": live, "problems": station.commit(tip).problems, "files": files}
+
+
+def fresh(station: Station, folder: Path, tip: str) -> dict[str, Any]:
+    """What a service that has never been here makes of the same repository."""
+    folder.mkdir()
+    (folder / "git").symlink_to(station.folder / "git")
+    with station_at(folder, station.helper) as other:
+        other.sync()
+        return seen(other, tip)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_incremental_sync_gives_what_a_fresh_one_gives(station: Station, helper: Helper, tmp_path: Path, seed: int) -> None:
+    history = History(station.commits(), seed)
+    rules = Rules(history.writer)
+    for number in range(14):
+        history.step()
+        station.git.set_default_branch("default", history.branch)
+        if history.random.random() < 0.2:
+            continue  # several pushes, one look
+        station.sync()
+        now, story = seen(station, history.tip), "\n".join(history.story)
+        assert now == fresh(station, tmp_path / f"fresh-{number}", history.tip), story
+        assert {name: (path, history.writer.text(blob)) for name, (path, blob) in now["live"].items()} == rules.live(history.tip), story

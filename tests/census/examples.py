@@ -1,0 +1,61 @@
+"""The flows of `.flows/_examples/`: one for each type, documentation and test at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parents[2] / ".flows" / "_examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order."""
+
+    path: Path
+
+    @cached_property
+    def flow(self) -> Mapping[str, Any]:
+        content: Mapping[str, Any] = yaml.safe_load(self.path.read_text("utf-8"))
+        return content
+
+    @property
+    def expected(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.flow["extend"]["expect"]
+        return found
+
+    @property
+    def types(self) -> set[str]:
+        """Every type that the flow names."""
+        return set(_types(self.flow))
+
+
+def _types(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("type"), str) and "." in value["type"]:
+            yield value["type"]
+        for inner in value.values():
+            yield from _types(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _types(inner)
+
+
+def file_name(type: str) -> str:
+    """The file of a type's example: its name without what all of them share."""
+    return f"{type.removeprefix('io.kestra.plugin.')}.yml"
+
+
+EXAMPLES = sorted((Example(path) for path in FOLDER.glob("*.yml")), key=lambda example: example.path.name)
+
+
+def part(value: Any, pattern: Any) -> Any:
+    """The part of a value that the pattern speaks about."""
+    if isinstance(pattern, Mapping) and isinstance(value, Mapping):
+        return {key: part(value.get(key), inner) for key, inner in pattern.items()}
+    return value

@@ -1,0 +1,170 @@
+"""Nobody is forgotten: every type is in the index, has its example, and the example does what it says on a real service."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from runners import __main__ as agents
+from runners.agent import Timing
+from service import discovery
+from service.actions import executions
+from service.actions.deliveries import HOST, Head, tell
+from service.app import Service
+from service.engine.execution import TaskRun
+from service.settings import Settings
+from service.store import executions as rows
+from service.store import logs, repositories
+from service.store.codec import new_id, now
+from service.store.executions import Filter, Row
+from service.store.repositories import MAIN as ENVIRONMENT
+from tests.census.examples import EXAMPLES, FOLDER, Example, file_name, part
+from tests.require import need
+from tests.support.commits import MAIN, Commits
+
+DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
+QUICK = Timing(beat=0.2, drain=1.0, flush=0.02, wait=0.2)
+
+
+def test_the_index_lists_what_is_there():
+    assert discovery.index() == discovery.scan(), "run `make types`"
+
+
+def test_every_class_can_be_loaded_by_the_index():
+    for name, entry in discovery.index().items():
+        assert name == discovery.load(entry["ref"]).TYPE
+
+
+def test_no_two_types_share_a_name():
+    names = [name for type, entry in discovery.index().items() for name in (type, *entry["aliases"])]
+    assert len(names) == len(set(names))
+
+
+def test_every_type_has_its_example_and_every_example_its_type():
+    assert {path.name for path in FOLDER.iterdir()} == {file_name(type) for type in discovery.index()}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
+def test_an_example_shows_its_type_explains_it_and_says_what_comes_of_it(example: Example):
+    text = example.path.read_text("utf-8")
+    assert [type for type in example.types if file_name(type) == example.path.name]
+    assert text.startswith("# ")
+    assert text.count("#") >= 2
+    assert len(text.splitlines()) <= 60
+    assert example.expected["state"] in ("SUCCESS", "WARNING", "FAILED")
+    assert example.expected.keys() <= {"state", "tasks", "outputs", "logs"}
+    assert example.flow["namespace"] == "examples"
+    if "plugin.scripts." in text and DOCKER not in text:
+        assert "io.kestra.plugin.core.runner.Process" in text
+
+
+# what comes of them
+
+
+@dataclass
+class House:
+    """A service with all examples in its repository, and an agent beside it."""
+
+    service: Service
+    sha: str
+    started: dict[str, str] = field(default_factory=dict)
+
+    def execution(self, example: Example) -> tuple[Row, tuple[TaskRun, ...]]:
+        """The example's execution once it has ended: a push started it, or it is started now."""
+        id = self.started.get(example.flow["id"]) or self.start(example)
+        deadline = time.monotonic() + 60
+        while True:
+            with self.service.database.read() as session:
+                row = executions.get(session, id)
+                if row.execution.state.terminal:
+                    return row, rows.runs(session, id)
+            assert time.monotonic() < deadline, f"{row.execution.flow} is still {row.execution.state}"
+            time.sleep(0.02)
+
+    def start(self, example: Example) -> str:
+        moment, kit = now(), self.service.kit
+        with self.service.database.read() as session:
+            order = executions.Order(ENVIRONMENT, example.flow["namespace"], example.flow["id"], {}, {})
+            prepared = executions.prepare(session, kit, order, moment)
+        self.service.database.write(lambda session: executions.add(session, kit, prepared, moment))
+        return prepared.execution.id
+
+    def log(self, row: Row) -> list[dict[str, str | None]]:
+        with self.service.database.read() as session:
+            return [{"task": entry.task, "level": entry.line.level, "message": entry.line.message} for entry in logs.read(session, row.execution.id)]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    data = tmp_path_factory.mktemp("service")
+    service = Service(Settings(data=data, runner=False), {}, 8080)
+    service.prepare({})
+    service.start()
+    agent = agents.build(service.dispatch, service.dispatch, data / "runner", backend="process", timing=QUICK)
+    stop = threading.Event()
+    working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
+    working.start()
+    try:
+        yield pushed(service)
+    finally:
+        stop.set()
+        working.join(20)
+        service.stop()
+
+
+def pushed(service: Service) -> House:
+    writer = Commits(service.kit.git.path("default"))
+    # A file's name is nothing to a flow; here each is named by its id, live and not under `_examples`.
+    sha = writer.write({f".flows/{example.flow['id']}.yml": example.path.read_bytes() for example in EXAMPLES}, message="The examples")
+    writer.move(MAIN, sha)
+    with service.database.read() as session:
+        repository = repositories.by_name(session, "default")
+    assert repository is not None
+    service.database.write(lambda session: tell(session, repository, HOST, new_id(), [Head(MAIN, sha)], now().timestamp()))
+    deadline = time.monotonic() + 20
+    while True:
+        with service.database.read() as session:
+            if repositories.applied(session, repository.id).get(MAIN) == sha:
+                found, _ = rows.search(session, Filter(ENVIRONMENT), limit=100, offset=0)
+                return House(service, sha, {row.execution.flow: row.execution.id for row in found})
+        assert time.monotonic() < deadline, "the examples are not synced"
+        time.sleep(0.02)
+
+
+def docker_answers() -> bool:
+    try:
+        return subprocess.run(["docker", "image", "inspect", "busybox"], capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
+def test_an_example_does_what_it_says(house: House, example: Example):
+    if DOCKER in example.types and not docker_answers():
+        need("docker", "no daemon answers that has the image busybox")
+    row, runs = house.execution(example)
+    said = house.log(row)
+    told = "\n".join(str(line) for line in said)
+    expected = example.expected
+    assert row.execution.state == expected["state"], told
+    if "tasks" in expected:
+        assert {run.node: run.state.value for run in runs} == expected["tasks"], told
+    outputs = {run.node: dict(run.outputs or {}) for run in runs}
+    assert part(outputs, expected.get("outputs", {})) == expected.get("outputs", {}), told
+    assert [line for line in said if line in expected.get("logs", [])] == expected.get("logs", []), told
+
+
+def test_only_the_example_of_a_push_was_started_by_the_push(house: House):
+    assert list(house.started) == ["push"]
+
+
+def test_the_examples_where_they_lie_are_no_live_flows(tmp_path: Path, house: House):
+    writer = Commits(house.service.kit.git.path("default"))
+    sha = writer.write({f".flows/_examples/{example.path.name}": example.path.read_bytes() for example in EXAMPLES})
+    assert house.service.kit.git.entries("default", sha).changes == ()

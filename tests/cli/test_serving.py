@@ -1,0 +1,189 @@
+"""`up`, `runner` and `run` as processes of their own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.cli.conftest import Command, environment, spawn
+from tests.support.repo import Repo
+
+SCRIPT = """\
+id: script
+namespace: serving
+inputs:
+  - id: user
+    type: STRING
+    defaults: nobody
+tasks:
+  - id: look
+    type: io.kestra.plugin.scripts.shell.Commands
+    commands:
+      - cat note.txt
+      - echo "::{\\"outputs\\":{\\"user\\":\\"{{ inputs.user }}\\"}}::"
+  - id: say
+    type: io.kestra.plugin.core.log.Log
+    message: "hello {{ outputs.look.vars.user }}"
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A work tree with a flow that is not committed yet."""
+    repo = Repo(tmp_path / "tree").write("note.txt", "a note of the tree\n").commit()
+    repo.write(".flows/script.yml", SCRIPT)
+    return repo.path
+
+
+def test_run_needs_no_server_and_sees_the_working_tree(tree: Path) -> None:
+    process = spawn("run", ".flows/script.yml", "--backend", "process", "--input", "user=Ada", cwd=tree)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert [line.split(" ", 1)[1] for line in out.splitlines()] == ["INFO  look | a note of the tree", "INFO  say | hello Ada"]
+    assert err.splitlines()[-1].startswith("serving.script ")
+    assert " SUCCESS in " in err
+    assert "http" not in err
+    assert list(tree.glob(".headgate*")) == []
+
+
+def test_run_ends_with_1_when_the_flow_fails_and_json_is_one_document(headgate: Command, tree: Path) -> None:
+    (tree / "note.txt").unlink()
+    process = spawn("run", ".flows/script.yml", "--backend", "process", "-o", "json", cwd=tree)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert '"current": "FAILED"' in out
+    assert "look | " in err
+
+
+def test_run_of_a_wrong_file_is_a_lint(headgate: Command, tree: Path) -> None:
+    (tree / ".flows" / "script.yml").write_text(SCRIPT.replace("log.Log", "lgo.Log"))
+    done = headgate("run", tree / ".flows" / "script.yml")
+    assert done.code == 2
+    assert "error[HG-0220]" in done.out
+
+
+def test_run_refuses_inputs_that_do_not_fit(tree: Path) -> None:
+    (tree / ".flows" / "script.yml").write_text(SCRIPT.replace("type: STRING\n    defaults: nobody", "type: INT"))
+    process = spawn("run", ".flows/script.yml", "--backend", "process", "--input", "user=many", cwd=tree)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert "user" in err
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_ends_a_run_and_what_it_started(tree: Path) -> None:
+    (tree / ".flows" / "script.yml").write_text(SCRIPT.replace("cat note.txt", "echo begun; exec sleep 317.25"))
+    process = spawn("run", ".flows/script.yml", "--backend", "process", cwd=tree)
+    assert process.stdout is not None
+    assert "begun" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert processes("317.25") == []
+
+
+def processes(word: str) -> list[str]:
+    """Command lines that have the word."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:
+            continue
+        if word in words:
+            found.append(" ".join(words))
+    return found
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A service without a runner."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Alone]:
+    env = environment(HEADGATE_RUNNER_TOKEN="a-token-that-both-know")
+    process = spawn("up", "--port", 0, "--data", tmp_path / "data", "--no-runner", cwd=tmp_path, env=env)
+    assert process.stdout is not None
+    yield Alone(process.stdout.readline().split()[1], process)
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+def test_a_runner_of_another_process_does_the_work_if_it_has_the_token(headgate: Command, alone: Alone, tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "tree").write("note.txt", "a note of the tree\n").write(".flows/script.yml", SCRIPT).commit("first [skip ci]")
+    assert repo.push(f"{alone.url}/git/default.git").ok
+
+    refused = spawn("runner", "--token", "wrong", "--base", tmp_path / "wrong", cwd=tmp_path, env=environment(HEADGATE_SERVER=alone.url))
+    _, err = refused.communicate(timeout=30)
+    assert refused.returncode == 1
+    assert "does not take this runner" in err
+
+    env = environment(HEADGATE_SERVER=alone.url, HEADGATE_RUNNER_TOKEN="a-token-that-both-know")
+    runner = spawn("runner", "--backend", "process", "--base", tmp_path / "base", cwd=tmp_path, env=env)
+    try:
+        done = headgate("flow", "execute", "serving", "script", "--follow", "--server", alone.url)
+        assert done.code == 0, done.err
+        assert "a note of the tree" in done.out
+    finally:
+        runner.terminate()
+        # A runner that waits for a job hears of the end when its question is answered; a service that goes answers at once.
+        alone.process.terminate()
+        out, err = runner.communicate(timeout=30)
+    assert (runner.returncode, out) == (0, ""), err
+    assert "job finished" in err
+
+
+def test_up_answers_within_two_seconds_has_its_folder_for_itself_and_ends_in_order(tmp_path: Path) -> None:
+    ready = 0.0
+    for _ in range(2):
+        begun = time.monotonic()
+        process = spawn("up", "--port", 0, "--data", tmp_path / "data", cwd=tmp_path)
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[1]
+        ready = time.monotonic() - begun
+        assert process.stdout.readline() == f"data     {tmp_path / 'data'}\n"
+        assert process.stdout.readline() == f"push to  {url}/git/default.git\n"
+        assert httpx2.get(f"{url}/healthz").status_code == 200
+        second = spawn("up", "--port", 0, "--data", tmp_path / "data", cwd=tmp_path)
+        _, err = second.communicate(timeout=30)
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert second.returncode not in (0, None)
+        assert f"is in use by another Headgate (process {process.pid})" in err
+    # The second start: the first one makes the database.
+    assert ready < 2
+
+
+def test_up_on_any_other_address_shows_the_admin_token_once(headgate: Command, tmp_path: Path) -> None:
+    def start() -> tuple[subprocess.Popen[str], list[str]]:
+        process = spawn("up", "--host", "0.0.0.0", "--port", 0, "--data", tmp_path / "data", "--no-runner", cwd=tmp_path)
+        assert process.stdout is not None
+        return process, [process.stdout.readline() for _ in range(3)]
+
+    process, lines = start()
+    assert process.stdout is not None
+    token = process.stdout.readline().split()[1]
+    url = lines[0].split()[1]
+    assert headgate("repo", "list", "--server", url, "--token", token).code == 0
+    refused = headgate("repo", "list", "--server", url)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert refused.code == 2
+    assert "--token or HEADGATE_TOKEN" in refused.err
+    process, _ = start()
+    process.terminate()
+    rest, _ = process.communicate(timeout=30)
+    assert "token" not in rest

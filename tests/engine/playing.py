@@ -1,0 +1,218 @@
+"""An execution in memory: `advance` and nothing else. A flow is a list of nodes; `play` gives each task the outcome that a test names."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.engine.advance import advance
+from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StopJob
+from service.engine.events import Began, Claimed, Ended, Event, Killed, Lost
+from service.engine.execution import Execution, Path, TaskRun
+from service.engine.program import Node, Program, RenderFailed
+from service.engine.state import MOVES, Stamp, State
+from service.expressions import truthy
+from service.flowables.sequential import Sequential
+
+START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+OK, FAILED, WARNING, KILLED = State.SUCCESS, State.FAILED, State.WARNING, State.KILLED
+
+
+def task(id: str, **rest: Any) -> Node:
+    """An inline task."""
+    return Node(id, "inline", "inline", None, **rest)
+
+
+def job(id: str, **rest: Any) -> Node:
+    """A task for a runner."""
+    return Node(id, "runner", "runner", None, **rest)
+
+
+def group(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
+    """A Sequential."""
+    return Node(id, Sequential.TYPE, "flowable", Sequential(), branches=branches(tasks, errors, finally_), **rest)
+
+
+def branches(tasks: Sequence[Node], errors: Sequence[Node] = (), finally_: Sequence[Node] = ()) -> dict[str, tuple[Node, ...]]:
+    named = {"tasks": tuple(tasks), "errors": tuple(errors), "finally": tuple(finally_)}
+    return {name: nodes for name, nodes in named.items() if nodes or name == "tasks"}
+
+
+def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = ()) -> Program:
+    """A whole flow."""
+    return Program.of(Node("", "flow", "flowable", None, branches=branches(tasks, errors, finally_)))
+
+
+class _Ask:
+    """Renders the names of tasks to their output `value`, and `broken` not at all."""
+
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]]) -> None:
+        self._outputs = outputs
+
+    def text(self, template: str) -> str:
+        if template == "broken":
+            raise RenderFailed("f.yml:1:1: no such variable")
+        return str(self._outputs.get(template, {}).get("value", template))
+
+    def typed(self, value: Any) -> Any:
+        return value
+
+
+@dataclass
+class Play:
+    """One execution. `events` holds what it has been told; commands that are not carried out yet wait in `todo`."""
+
+    program: Program
+    execution: Execution = field(default_factory=lambda: Execution("e", "main", "t", "f", 1, (Stamp(State.CREATED, START),)))
+    runs: dict[str, TaskRun] = field(default_factory=dict)
+    jobs: dict[str, int] = field(default_factory=dict)
+    stops: list[str] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    reports: int = 0
+    made: int = 0
+    todo: deque[str] = field(default_factory=deque)
+    now: datetime = START
+
+    # the engine's world
+
+    def new_id(self) -> str:
+        self.made += 1
+        return f"run{self.made}"
+
+    def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> _Ask:
+        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()})
+
+    def active(self, execution: str) -> Sequence[TaskRun]:
+        return [run for run in self.runs.values() if not run.state.terminal]
+
+    def truthy(self, text: str) -> bool:
+        return truthy(text)
+
+    # what a test does
+
+    def hear(self, event: Event, task: str | None = None) -> list[Command]:
+        """One event; gives what the engine wants done, and keeps it. Checks what holds for every step."""
+        self.now += timedelta(seconds=1)
+        before = self.execution, dict(self.runs)
+        step = advance(self.program, self._path(task), event, self)
+        self.execution = step.execution or self.execution
+        self.runs |= {run.id: run for run in step.runs}
+        for command in step.commands:
+            self._carry_out(command)
+        self._check(*before)
+        return list(step.commands)
+
+    def begin(self) -> Play:
+        """Starts."""
+        self.hear(Began())
+        return self
+
+    def claim(self, task: str) -> Play:
+        """A runner takes the task's attempt."""
+        self.hear(Claimed(self.run(task).attempt.number, "runner-1"), task)
+        return self
+
+    def end(self, task: str, state: State = OK, message: str | None = None, **outputs: Any) -> Play:
+        """The task's attempt ends."""
+        self.jobs.pop(task, None)
+        self.hear(Ended(self.run(task).attempt.number, state, outputs, message), task)
+        return self
+
+    def lose(self, task: str) -> Play:
+        """The runner of the task's attempt goes silent."""
+        self.jobs.pop(task, None)
+        self.hear(Lost(self.run(task).attempt.number, "silent"), task)
+        return self
+
+    def hand_back(self, task: str) -> Play:
+        """The runner of the task's attempt is shut down."""
+        self.jobs.pop(task, None)
+        self.hear(Lost(self.run(task).attempt.number, "shut down", counts=False), task)
+        return self
+
+    def kill(self) -> Play:
+        """Somebody wants it stopped."""
+        self.hear(Killed("ann"))
+        return self
+
+    # what a test sees
+
+    def run(self, task: str) -> TaskRun:
+        """The last task run of a task."""
+        return [run for run in self.runs.values() if run.node == task][-1]
+
+    @property
+    def state(self) -> State:
+        return self.execution.state
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The tasks in the order in which they were started."""
+        return {run.node: run.state.value for run in self.runs.values()}
+
+    def history(self, task: str) -> list[str]:
+        return [stamp.state.value for stamp in self.run(task).history]
+
+    def _path(self, task: str | None) -> Path:
+        chain: list[TaskRun] = []
+        at: str | None = self.run(task).id if task else None
+        while at is not None:
+            chain.insert(0, self.runs[at])
+            at = self.runs[at].parent
+        return Path(self.execution, tuple(chain))
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case RunInline(run):
+                self.started.append(self.runs[run].node)
+                self.todo.append(self.runs[run].node)
+            case StartJob(run, attempt):
+                assert self.runs[run].attempt.number == attempt
+                self.started.append(self.runs[run].node)
+                self.jobs[self.runs[run].node] = attempt
+            case StopJob(run, _):
+                self.stops.append(self.runs[run].node)
+            case DropJob(run, _):
+                self.jobs.pop(self.runs[run].node, None)
+            case Say(level, message, _):
+                self.said.append((level, message))
+            case Report():
+                self.reports += 1
+
+    def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
+        """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""
+        _check_history(execution.history, self.execution.history)
+        for run in self.runs.values():
+            old = runs.get(run.id)
+            if old is run:
+                continue
+            _check_history(old.history if old else (), run.history)
+            assert run.state.terminal == run.attempt.state.terminal, run
+            assert all(attempt.state.terminal for attempt in run.attempts[:-1])
+            assert old is None or not old.state.terminal or old == run
+        if self.state.terminal:
+            assert all(run.state.terminal for run in self.runs.values())
+
+
+def _check_history(old: tuple[Stamp, ...], new: tuple[Stamp, ...]) -> None:
+    assert new[: len(old)] == old
+    for first, second in zip(new, new[1:], strict=False):
+        assert second.state in MOVES[first.state]
+        assert second.date >= first.date
+
+
+def play(program: Program, results: Mapping[str, State] | None = None) -> Play:
+    """Runs a flow to its end; tasks that `results` does not name end well."""
+    played = Play(program).begin()
+    while played.todo or played.jobs:
+        if played.todo:
+            node = played.todo.popleft()
+        else:
+            node = next(iter(played.jobs))
+            played.claim(node)
+        played.end(node, (results or {}).get(node, OK))
+    return played

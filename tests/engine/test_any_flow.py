@@ -1,0 +1,103 @@
+"""Any tree of tasks with any outcomes, lost attempts and kills: it ends, as the rules say, and starts nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.engine.program import Node
+from service.engine.state import State, worst
+from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, flow, group, job, task
+
+_ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
+_RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
+
+
+@st.composite
+def leaves(draw) -> Node:
+    make = draw(st.sampled_from([task, job]))
+    return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()))
+
+
+def groups(children):
+    lists = st.lists(children, max_size=3)
+    return st.builds(
+        lambda tasks, errors, finally_, run_if, allowed: group("", *tasks, errors=errors, finally_=finally_, run_if=run_if, allow_failure=allowed),
+        lists,
+        st.lists(children, max_size=1),
+        st.lists(children, max_size=1),
+        _RUN_IF,
+        st.booleans(),
+    )
+
+
+trees = st.recursive(leaves(), groups, max_leaves=12)
+
+
+def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
+    """The same trees with an id of its own for each node."""
+    made = []
+    for number, node in enumerate(nodes):
+        id = f"{prefix}{number}"
+        lists = {name: tuple(named(children, f"{id}{name[0]}")) for name, children in node.branches.items()}
+        made.append(
+            Node(id, node.type, node.runs, node.model, run_if=node.run_if, allow_failure=node.allow_failure, allow_warning=node.allow_warning, branches=lists)
+        )
+    return made
+
+
+def expected(played: Play, node: Node, children: dict[str, list[Node]]) -> State:
+    """The state of a group by the rule: the worst of its main list, as far as it ran."""
+    ran = {run.node: run.state for run in played.runs.values()}
+    state = worst(*(ran[child.id] for child in children.get("tasks", ()) if child.id in ran))
+    if state is FAILED and node.allow_failure:
+        state = WARNING
+    return OK if state is WARNING and node.allow_warning else state
+
+
+def play_at_random(played: Play, draw) -> bool:
+    """Plays to the end with drawn outcomes; whether it was killed on the way."""
+    killed = False
+    played.begin()
+    while not played.state.terminal:
+        running = [run.node for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+        deed = draw(st.integers(0, 30))
+        if deed == 0 and not killed:
+            killed = True
+            played.kill()
+        elif played.todo and not killed:
+            played.end(played.todo.popleft(), draw(_ENDS))
+        elif running and deed < 5:
+            played.lose(running[0])
+        elif running:
+            played.end(running[0], draw(_ENDS))
+        else:
+            assert played.jobs, "it waits for nothing"
+            name = next(iter(played.jobs))
+            del played.jobs[name]
+            played.claim(name)
+    return killed
+
+
+@settings(max_examples=300)
+@given(st.lists(trees, max_size=4), st.lists(trees, max_size=1), st.lists(trees, max_size=1), st.data())
+def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, data):
+    named_tasks, named_errors, named_finally = named(tasks, "t"), named(errors, "e"), named(finally_, "f")
+    program = flow(*named_tasks, errors=named_errors, finally_=named_finally)
+    played = Play(program)
+    killed = play_at_random(played, data.draw)
+    assert played.state.terminal, played.states
+    # Each task has one run, whatever was lost or repeated on the way.
+    assert len({run.node for run in played.runs.values()}) == len(played.runs)
+    if killed:
+        assert played.state is KILLED
+        return
+    for run in played.runs.values():
+        node = program.nodes[run.node]
+        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken":
+            assert run.state is expected(played, node, {name: list(children) for name, children in node.branches.items()})
+    assert played.state is expected(played, program.root, {"tasks": named_tasks})
+    assert ("f0" in played.states) == bool(named_finally)
+    assert ("e0" in played.states) == (bool(named_errors) and played.state is FAILED)

@@ -1,0 +1,44 @@
+"""A fixed world for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from service.expressions import Expressions, Ports
+
+SECRETS = {"TOKEN": "s3cr3t", "DATABASE": '{"user": "admin"}', "SLACK_WEBHOOK": "https://hooks.example/T0"}
+
+
+@pytest.fixture(scope="session")
+def expressions() -> Expressions:
+    return Expressions()
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return Ports(
+        now=lambda: datetime(2024, 3, 5, 14, 7, 9, 123456, tzinfo=UTC),
+        secret=SECRETS.__getitem__,
+        envs={"region": "eu"},
+        token=lambda size: bytes(range(size)),
+    )
+
+
+@pytest.fixture
+def text(expressions: Expressions, ports: Ports) -> Callable[..., str]:
+    def render(template: Any, scope: Mapping[str, Any] | None = None, **names: Any) -> str:
+        return expressions.text(template, {**(scope or {}), **names}, ports)
+
+    return render
+
+
+@pytest.fixture
+def typed(expressions: Expressions, ports: Ports) -> Callable[..., Any]:
+    def render(template: Any, scope: Mapping[str, Any] | None = None, **names: Any) -> Any:
+        return expressions.typed(template, {**(scope or {}), **names}, ports)
+
+    return render

@@ -1,0 +1,109 @@
+"""Plugin defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.flows.defaults import merged
+from tests.flows.world import DOCKER, LOG, PROCESS, PUSH, RETURN, SHELL, codes, flow, lines, tasks
+
+LOGGING = f"- {{id: a, type: {LOG}, message: x}}\n- {{id: b, type: {LOG}, message: x, level: DEBUG}}"
+
+
+def levels(rest: str, **options: Any) -> tuple[str, str]:
+    """The levels of a task that says nothing and of one that says DEBUG."""
+    nodes = flow(tasks(LOGGING, rest), **options).program.nodes
+    return nodes["a"].model.level, nodes["b"].model.level
+
+
+@pytest.mark.parametrize("name", [LOG, "io.kestra.core.tasks.log.Log", "io.kestra.plugin.core.log", "io.kestra.plugin.core", "io.kestra.plugin.core."])
+def test_defaults_are_for_a_type_an_old_name_of_it_or_all_below_a_package(name):
+    assert levels(f"pluginDefaults:\n  - {{type: {name}, values: {{level: WARN}}}}\n") == ("WARN", "DEBUG")
+
+
+@pytest.mark.parametrize("name", ["io.kestra.plugin.core.lo", RETURN, "io.kestra.plugin.core.log.Logger"])
+def test_defaults_of_others_are_not_ours(name):
+    assert levels(f"pluginDefaults:\n  - {{type: {name}, values: {{level: WARN}}}}\n") == ("INFO", "DEBUG")
+
+
+def test_a_forced_default_wins_over_the_task():
+    assert levels(f"pluginDefaults:\n  - {{type: {LOG}, forced: true, values: {{level: WARN}}}}\n") == ("WARN", "WARN")
+
+
+def test_more_specific_and_later_ones_win():
+    rest = (
+        f"pluginDefaults:\n  - {{type: {LOG}, values: {{level: WARN}}}}\n  - {{type: {LOG}, values: {{level: ERROR}}}}\n"
+        "  - {type: io.kestra.plugin.core, values: {level: TRACE}}\n"
+    )
+    assert levels(rest)[0] == "ERROR"
+
+
+def test_the_flow_wins_over_the_instance():
+    instance = [{"type": LOG, "values": {"level": "TRACE"}}]
+    assert levels("", defaults=instance) == ("TRACE", "DEBUG")
+    assert levels("pluginDefaults:\n  - {type: io.kestra, values: {level: WARN}}\n", defaults=instance)[0] == "WARN"
+
+
+def test_task_defaults_is_the_old_name():
+    assert levels(f"taskDefaults:\n  - {{type: {LOG}, values: {{level: WARN}}}}\n") == ("WARN", "DEBUG")
+    assert codes(tasks(LOGGING, "taskDefaults: []\npluginDefaults: []\n")) == ["HG-0104"]
+
+
+def test_maps_are_merged_deeply():
+    body = f"- {{id: a, type: {SHELL}, commands: [x], env: {{A: task}}}}"
+    node = flow(tasks(body, f"pluginDefaults:\n  - {{type: {SHELL}, values: {{env: {{A: default, B: default}}}}}}\n")).program.nodes["a"]
+    assert node.spec["env"] == {"A": "task", "B": "default"}
+
+
+def test_another_task_runner_does_not_inherit_the_properties_of_the_default_one():
+    rest = f"pluginDefaults:\n  - {{type: {SHELL}, values: {{taskRunner: {{type: {DOCKER}, pullPolicy: NEVER}}}}}}\n"
+    body = f"- {{id: a, type: {SHELL}, commands: [x]}}\n- {{id: b, type: {SHELL}, commands: [x], taskRunner: {{type: {PROCESS}}}}}"
+    nodes = flow(tasks(body, rest)).program.nodes
+    assert nodes["a"].spec["taskRunner"] == {"type": DOCKER, "pullPolicy": "NEVER"}
+    assert nodes["b"].spec["taskRunner"] == {"type": PROCESS}
+
+
+def test_task_runners_and_triggers_have_defaults_too():
+    rest = (
+        f"pluginDefaults:\n  - {{type: {DOCKER}, values: {{pullPolicy: ALWAYS}}}}\n  - {{type: {PUSH}, values: {{branches: main}}}}\n"
+        f"triggers:\n  - {{id: t, type: {PUSH}}}\n"
+    )
+    found = flow(tasks(f"- {{id: a, type: {SHELL}, commands: [x], taskRunner: {{type: {DOCKER}}}}}", rest))
+    assert found.program.nodes["a"].spec["taskRunner"] == {"type": DOCKER, "pullPolicy": "ALWAYS"}
+    assert found.triggers[0].model.branches == ("main",)
+
+
+def test_common_properties_have_defaults_too():
+    rest = f"pluginDefaults:\n  - {{type: {LOG}, values: {{timeout: PT1S, allowFailure: true}}}}\n"
+    node = flow(tasks(LOGGING, rest)).program.nodes["a"]
+    assert (node.timeout, node.allow_failure, node.spec) == ("PT1S", True, {"message": "x"})
+
+
+def test_a_mistake_in_a_default_says_where_it_comes_from():
+    rest = f"pluginDefaults:\n  - {{type: {LOG}, values: {{level: LOUD, lebel: x}}}}\n"
+    assert lines(tasks(f"- {{id: a, type: {LOG}, message: x}}", rest)) == [
+        ".flows/x.yaml:4:5: error HG-0201: unknown property `tasks[0].lebel` (it comes from plugin defaults)",
+        ".flows/x.yaml:4:5: error HG-0204: `tasks[0].level`: the text `LOUD` is not allowed (one of `DEBUG`, `ERROR`, `INFO`, `TRACE`, `WARN`)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("text", "HG-0203"),
+        ("{values: {}}", "HG-0202"),
+        ("{type: a.b}", "HG-0202"),
+        ("{type: a.b, values: []}", "HG-0203"),
+        ("{type: a.b, values: {}, ref: x}", "HG-0206"),
+    ],
+)
+def test_a_wrong_entry_is_a_problem(entry, code):
+    assert codes(tasks(LOGGING, f"pluginDefaults:\n  - {entry}\n")) == [code]
+
+
+def test_merging_changes_neither_side():
+    weak, strong = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merged(weak, strong) == {"a": {"b": 1, "c": 2}}
+    assert (weak, strong) == ({"a": {"b": 1}}, {"a": {"c": 2}})

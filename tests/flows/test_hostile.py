@@ -1,0 +1,122 @@
+"""Files made to hurt: nothing raises, nothing takes long, nobody sees a Python class name."""
+
+from __future__ import annotations
+
+import json
+import re
+from time import thread_time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.flows.reading import Reading
+from tests.flows.test_reading import WHOLE
+from tests.flows.world import LOG, read, tasks
+
+_PYTHON = re.compile(r"\b(?:str|dict|int|NoneType|ValueError|TypeError|pydantic|traceback|service\.\w+|runners\.\w+)\b|object at|<class", re.IGNORECASE)
+
+
+def checked(data: bytes, **options: Any) -> Reading:
+    """Reads, and looks at the answer."""
+    began = thread_time()
+    reading = read(data, **options)
+    assert thread_time() - began < 2  # of this thread alone; a machine may be slow, but not twice as slow as the slowest row needs
+    for problem in reading.problems:
+        assert problem.line >= 1
+        assert problem.column >= 1
+        assert len(problem.message) < 700
+        assert problem.message.isprintable()
+        assert not _PYTHON.search(re.sub(r"`[^`]*`", "", problem.message)), problem.message
+    assert len(reading.problems) <= 50
+    assert reading.flow is not None or reading.problems
+    return reading
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=150)
+def test_any_bytes_are_answered(data):
+    checked(data)
+
+
+@given(st.text(alphabet="ab:-[]{}'\"#&*!|>%@`?, \n\t0.~<\\", max_size=120))
+@settings(max_examples=300)
+def test_any_yaml_like_text_is_answered(text):
+    checked(text.encode())
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["{{ a }}", "PT1S", LOG, "{{ inputs.x }}", "{%"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "type", "message", "tasks", "values", "x"]) | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(
+        ["id", "namespace", "labels", "inputs", "variables", "tasks", "errors", "finally", "triggers", "pluginDefaults", "taskDefaults", "disabled"]
+    ),
+    VALUES,
+)
+@settings(max_examples=300)
+def test_any_value_anywhere_at_the_top_is_answered(key, value):
+    checked(json.dumps({**{"id": "x", "namespace": "dev", "tasks": [{"id": "a", "type": LOG, "message": "x"}]}, key: value}).encode())
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_a_damaged_flow_is_answered(data):
+    lines = WHOLE.splitlines(keepends=True)
+    number = data.draw(st.integers(0, len(lines) - 1))
+    line = lines[number]
+    at = data.draw(st.integers(0, len(line)))
+    lines[number] = (
+        line[:at]
+        + data.draw(st.sampled_from(["", "\t", ": ", "{{", "}}", "[", "'", '"', " #x", "&a ", "*a", "!t ", "é", "\x07", "- ", "\n"]))
+        + line[at + data.draw(st.integers(0, 3)) :]
+    )
+    checked("".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: y\n" * 200_000,
+        "".join(f"k{number}: {{a: b, a: c}}\n" for number in range(40_000)),
+        "# " + "x #y\n" * 150_000,
+        "a: b #c\n" * 100_000,
+        "\n" * 1_000_000,
+        "a:\n" + " - x #y\n" * 40_000,
+        "tasks: [" + "x, " * 45_000 + "]",
+        "inputs: [" + "{type: INT}, " * 15_000 + "]\n",
+        "id: " + "x" * 1_000_000,
+        tasks(f"- id: a\n  type: {LOG}\n  message: [" + "{}, " * 40_000 + "]"),
+        tasks(f'- id: a\n  type: {LOG}\n  message: "' + "{{ inputs.x }} \\u00e9 " * 30_000 + '"'),
+        tasks(f"- id: a\n  type: {LOG}\n  message: |\n" + "      {{ inputs.x }}\n" * 30_000),
+        tasks(f"- id: a\n  type: {LOG}\n  message: >\n" + "      {{ inputs.x }}\n" * 800),
+        tasks(f'- id: a\n  type: {LOG}\n  message: "' + "\\\n" * 15_000 + '{{ }}"'),
+        tasks("\n".join(f"- {{id: t{number}, type: x.y.Unknown{number}}}" for number in range(1_000))),
+        tasks("\n".join(f"- {{id: t{number}, type: {LOG}, message: x, mesage: y}}" for number in range(1_000))),
+        tasks("\n".join(f"- {{id: t{number}, type: {LOG}, message: '{{{{ inputs.x{number} }}}}'}}" for number in range(1_000))),
+        tasks(
+            f"- {{id: a, type: {LOG}, message: x}}", "triggers:\n" + "".join(f"  - {{id: t{n}, type: headgate.git.Push, timezone: x}}\n" for n in range(8_000))
+        ),
+        tasks(
+            f"- {{id: a, type: {LOG}, message: x}}",
+            "triggers:\n"
+            + "".join(f"  - {{id: t{n}, type: io.kestra.plugin.core.trigger.Schedule, cron: '* * * * *', timezone: Mars/Base{n}}}\n" for n in range(2_000)),
+        ),
+    ],
+    ids=lambda text: re.sub(r"\W+", "_", text[:60]),
+)
+def test_large_files_are_answered_in_time(text):
+    checked(text.encode()[:1_048_576])

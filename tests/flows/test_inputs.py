@@ -1,0 +1,210 @@
+"""What an execution is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from service.engine.program import RenderFailed
+from service.flows.inputs import BadValue, Input, InputProblem, resolve_inputs
+from service.flows.problems import Severity
+from tests.flows.world import LOG, codes, flow, lines, read, tasks
+
+
+def declared(*definitions: str) -> tuple[Input, ...]:
+    """Inputs of a flow, each written as a YAML flow map."""
+    return flow(with_inputs(*definitions)).inputs
+
+
+def with_inputs(*definitions: str) -> str:
+    """A flow with these inputs."""
+    return tasks(f"- {{id: a, type: {LOG}, message: x}}", "inputs:\n" + "".join(f"  - {definition}\n" for definition in definitions))
+
+
+def parse(definition: str, value: Any) -> Any:
+    """One value, read by one input."""
+    (found,) = declared(definition)
+    return found.parse(value)
+
+
+def render(value: Any, scope: Mapping[str, Any]) -> Any:
+    """Stands for the expressions: `{{ name }}` is an input, `{{ list }}` a list."""
+    if value == "{{ fail }}":
+        raise RenderFailed("no such name")
+    if value == "{{ list }}":
+        return ["a", {"label": "B", "value": "b"}]
+    return value.replace("{{ who }}", str(scope["inputs"].get("who"))) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("definition", "value", "read"),
+    [
+        ("{id: x, type: STRING}", "text", "text"),
+        ("{id: x, type: STRING}", 5, "5"),
+        ("{id: x, type: STRING}", True, "true"),
+        ("{id: x, type: STRING, validator: '[a-z]+'}", "abc", "abc"),
+        ("{id: x, type: SELECT, values: [a, b]}", "b", "b"),
+        ("{id: x, type: ENUM, values: [a, 1]}", 1, "1"),
+        ("{id: x, type: SELECT, values: [{label: A, value: a}]}", "a", "a"),
+        ("{id: x, type: SELECT, values: [a], allowCustomValue: true}", "z", "z"),
+        ("{id: x, type: MULTISELECT, values: [a, b]}", '["a", "b"]', ["a", "b"]),
+        ("{id: x, type: MULTISELECT, options: [a, b]}", ["b"], ["b"]),
+        ("{id: x, type: MULTISELECT, values: [1, 2], itemType: INT}", "2", [2]),
+        ("{id: x, type: INT, min: 1, max: 9}", "9", 9),
+        ("{id: x, type: INT}", 3.0, 3),
+        ("{id: x, type: INT}", " -12 ", -12),
+        ("{id: x, type: FLOAT, min: 0.5}", "0.5", 0.5),
+        ("{id: x, type: FLOAT}", 2, 2.0),
+        ("{id: x, type: BOOL}", "TRUE", True),
+        ("{id: x, type: BOOLEAN}", False, False),
+        ("{id: x, type: DATETIME}", "2026-01-31T06:00:00+02:00", "2026-01-31T04:00:00Z"),
+        ("{id: x, type: DATETIME}", "2026-01-31T06:00:00.123456789Z", "2026-01-31T06:00:00.123456Z"),
+        ("{id: x, type: DATE, after: 2026-01-01}", "2026-01-01", "2026-01-01"),
+        ("{id: x, type: TIME}", "06:30", "06:30:00"),
+        ("{id: x, type: DURATION, max: PT1H}", "PT1H", "PT1H"),
+        ("{id: x, type: JSON}", '{"a": [1, null]}', {"a": [1, None]}),
+        ("{id: x, type: JSON}", [1], [1]),
+        ("{id: x, type: YAML}", "a: no\nb: [1]", {"a": "no", "b": [1]}),
+        ("{id: x, type: URI}", "kestra:///a/b?c=d", "kestra:///a/b?c=d"),
+        ("{id: x, type: EMAIL}", "a.b+c@mail.example.com", "a.b+c@mail.example.com"),
+        ("{id: x, type: ARRAY, itemType: DATE}", '["2026-01-01"]', ["2026-01-01"]),
+        ("{id: x, type: ARRAY, itemType: INT}", [1, "2"], [1, 2]),
+    ],
+)
+def test_a_value_is_read_by_its_type(definition, value, read):
+    found = parse(definition, value)
+    assert (found, type(found)) == (read, type(read))
+
+
+@pytest.mark.parametrize(
+    ("definition", "value", "complaint"),
+    [
+        ("{id: x, type: STRING}", {"a": 1}, "must be text"),
+        ("{id: x, type: STRING}", "x" * 1_048_577, "is longer than 1,048,576 characters"),
+        ("{id: x, type: STRING}", "\ud800", "holds half of a character"),
+        ("{id: x, type: STRING, validator: '[a-z]+'}", "abc1", "must match the pattern `[a-z]+`"),
+        ("{id: x, type: SELECT, values: [a, b]}", "c", "must be one of a, b"),
+        ("{id: x, type: MULTISELECT, values: [a]}", ["a", "z"], "must be one of a"),
+        ("{id: x, type: INT}", "1.5", "must be a whole number"),
+        ("{id: x, type: INT}", True, "must be a whole number"),
+        ("{id: x, type: INT}", "9" * 5_000, "must be a whole number"),
+        ("{id: x, type: INT}", 2**70, "must be a whole number of 64 bits"),
+        ("{id: x, type: INT, min: 5}", 4, "must be 5 or more"),
+        ("{id: x, type: INT, max: 5}", 6, "must be 5 or less"),
+        ("{id: x, type: FLOAT}", "NaN", "must be a number"),
+        ("{id: x, type: FLOAT}", "1e999", "must be a number"),
+        ("{id: x, type: BOOL}", "yes", "must be true or false"),
+        ("{id: x, type: DATETIME}", "2026-01-31", "must be a date and time with an offset, such as 2026-01-31T06:00:00Z"),
+        ("{id: x, type: DATETIME}", "2026-02-31T00:00:00Z", "is a date that does not exist"),
+        ("{id: x, type: DATETIME, before: '2026-01-01T00:00:00Z'}", "2026-01-02T00:00:00Z", "must be 2026-01-01T00:00:00Z or less"),
+        ("{id: x, type: DATE}", "20260101", "must be a date such as 2026-01-31"),
+        ("{id: x, type: DATE}", "2026-13-01", "is a date that does not exist"),
+        ("{id: x, type: TIME}", "25:00", "is a time that does not exist"),
+        ("{id: x, type: DURATION}", "5 minutes", "is not an ISO-8601 duration"),
+        ("{id: x, type: DURATION, min: PT1M}", "PT1S", "must be 0:01:00 or more"),
+        ("{id: x, type: JSON}", "{", "is not JSON"),
+        ("{id: x, type: JSON}", "NaN", "is not JSON"),
+        ("{id: x, type: JSON}", "[" * 100_000, "is not JSON"),
+        ("{id: x, type: YAML}", "a: 1\na: 2", "is not YAML: line 2, column 1"),
+        ("{id: x, type: URI}", "a b", "must be a URI"),
+        ("{id: x, type: EMAIL}", "nobody", "must be an e-mail address"),
+        ("{id: x, type: EMAIL}", "a@" + "b." * 200 + "c", "must be an e-mail address"),
+        ("{id: x, type: ARRAY, itemType: INT}", '[1, 2, "x"]', "entry 3 must be a whole number"),
+        ("{id: x, type: ARRAY, itemType: INT}", "1", "must be a list"),
+    ],
+)
+def test_a_wrong_value_is_told_what_it_should_be(definition, value, complaint):
+    with pytest.raises(BadValue) as raised:
+        parse(definition, value)
+    assert str(raised.value).startswith(complaint)
+
+
+def test_a_hostile_pattern_costs_nothing():
+    with pytest.raises(BadValue):
+        parse("{id: x, type: STRING, validator: '^(a+)+$'}", "a" * 100_000 + "!")
+
+
+def test_inputs_are_resolved_in_order_with_those_before_in_reach():
+    inputs = declared(
+        "{id: who, type: STRING}",
+        "{id: greeting, type: STRING, defaults: 'Hi {{ who }}'}",
+        "{id: n, type: INT, defaults: 3}",
+        "{id: opt, type: INT, required: false}",
+    )
+    assert resolve_inputs(inputs, {"who": "Rick"}, render) == ({"who": "Rick", "greeting": "Hi Rick", "n": 3, "opt": None}, [], [])
+
+
+def test_all_that_is_wrong_is_told_together():
+    inputs = declared("{id: a, type: STRING}", "{id: b, type: INT}", "{id: c, type: STRING, defaults: '{{ fail }}'}")
+    values, problems, unknown = resolve_inputs(inputs, {"b": "x", "z": 1}, render)
+    assert values == {}
+    assert problems == [
+        InputProblem("a", "Missing required input:a"),
+        InputProblem("b", "Invalid input for `b`, it must be a whole number, but received `x`"),
+        InputProblem("c", "no such name"),
+    ]
+    assert unknown == ["z"]
+
+
+def test_dotted_ids_nest_and_may_be_given_either_way():
+    inputs = declared("{id: db.host, type: STRING}", "{id: db.port, type: INT}")
+    nested = {"db": {"host": "h", "port": 5}}
+    assert resolve_inputs(inputs, {"db.host": "h", "db.port": "5"}, render) == (nested, [], [])
+    assert resolve_inputs(inputs, nested, render) == (nested, [], [])
+
+
+def test_none_counts_as_not_given():
+    inputs = declared("{id: a, type: STRING, defaults: x}")
+    assert resolve_inputs(inputs, {"a": None}, render)[0] == {"a": "x"}
+
+
+def test_choices_may_come_from_an_expression():
+    inputs = declared("{id: a, type: SELECT, expression: '{{ list }}'}")
+    assert resolve_inputs(inputs, {"a": "b"}, render)[0] == {"a": "b"}
+    assert resolve_inputs(inputs, {"a": "c"}, render)[1] == [InputProblem("a", "Invalid input for `a`, it must be one of a, b, but received `c`")]
+
+
+def test_the_first_choice_may_be_the_default():
+    inputs = declared("{id: a, type: SELECT, values: [x, y], autoSelectFirst: true}", "{id: b, type: MULTISELECT, values: [x, y], autoSelectFirst: true}")
+    assert resolve_inputs(inputs, {}, render)[0] == {"a": "x", "b": ["x"]}
+
+
+def test_an_optional_input_with_a_default_is_taken_with_a_notice():
+    reading = read(with_inputs("{id: a, type: STRING, required: false, defaults: x}"))
+    assert reading.flow is not None
+    assert [(problem.code, problem.severity) for problem in reading.problems] == [("HG-0411", Severity.NOTICE)]
+
+
+def test_name_is_the_old_spelling_of_id():
+    assert [found.id for found in declared("{name: a, type: STRING}")] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "definition", ["{id: a, type: FILE}", "{id: a, type: SECRET}", "{id: a, type: FORM, inputs: []}", "{id: a, type: STRING, dependsOn: {inputs: [b]}}"]
+)
+def test_what_is_not_taken_yet_is_said(definition):
+    assert codes(with_inputs(definition)) == ["HG-0206"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "line"),
+    [
+        ("{id: a, type: string}", "5:19: error HG-0220: unknown input type `string` (did you mean `STRING`?)"),
+        ("{id: a, type: INT, minimum: 1}", "5:24: error HG-0201: unknown property `inputs[0].minimum`"),
+        ("{id: a}", "5:5: error HG-0202: `inputs[0].type` is missing (add `type: …`)"),
+        ("{type: INT}", "5:5: error HG-0202: `inputs[0].id` is missing (add `id: …`)"),
+        ("{id: a, type: INT, defaults: x}", "5:34: error HG-0410: the default of `a` must be a whole number, but is the text `x`"),
+        ("{id: a, type: INT, min: one}", "5:29: error HG-0203: `inputs[0].min`: expected a whole number, got the text `one`"),
+        ("{id: a, type: DATE, after: tomorrow}", "5:32: error HG-0410: `inputs[0].after`: the bound must be a date such as 2026-01-31 (`tomorrow`)"),
+        ("{id: a, type: ARRAY, itemType: ARRAY}", "5:36: error HG-0204: `inputs[0].itemType`: the text `ARRAY` is not allowed"),
+        ("{id: ../a, type: INT}", "5:10: error HG-0210: `inputs[0].id`: not an id"),
+        ("text", "5:5: error HG-0203: `inputs[0]`: expected a map, got the text `text`"),
+    ],
+)
+def test_a_wrong_definition_is_pointed_at(definition, line):
+    text = with_inputs(definition).replace("tasks:\n  - ", "tasks:\n  - ")
+    found = lines(text)
+    assert [problem.replace(".flows/x.yaml:6", "5") for problem in found][0].startswith(line)
+    assert len(found) == 1

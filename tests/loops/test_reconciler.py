@@ -1,0 +1,122 @@
+"""The loop that follows repositories: many at once, each by one thread, and none stopped by another's trouble."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from service.actions.deliveries import HOOK, Head
+from service.loops.reconciler import Reconciler
+from service.store import deliveries
+from service.store.codec import new_id
+from tests.support.commits import MAIN
+from tests.support.serving import until
+from tests.support.station import Station
+
+FLOW = "id: f\nnamespace: t\ntasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: x}]\n"
+_BAD_ROW = "INSERT INTO flowfile (repository_id, path, blob, guessed, valid, level, problems) SELECT id, 'x.yml', '', 0, 0, 3, 'no JSON' FROM repository"
+
+
+@pytest.fixture
+def loop(station: Station) -> Iterator[Reconciler]:
+    loop = Reconciler(station.kit)
+    yield loop
+    loop.close()
+
+
+def settled(station: Station, loop: Reconciler, **later: float) -> None:
+    """One tick, and the end of what it began."""
+    loop.tick(station.clock.forward(**later))
+    until(lambda: not loop._busy)  # noqa: SLF001 - its threads are real
+
+
+def state_of(station: Station) -> list[tuple[str, int]]:
+    with station.database.read() as session:
+        return [(row.state, row.attempts) for row in session.exec_driver_sql("SELECT state, attempts FROM delivery ORDER BY id")]
+
+
+def pushed(station: Station, name: str = "default") -> str:
+    writer = station.commits(name)
+    sha = writer.write({".flows/f.yml": FLOW.replace("namespace: t", f"namespace: {name}")})
+    writer.move(MAIN, sha)
+    return sha
+
+
+def test_what_was_pushed_while_the_service_was_down_is_picked_up_at_its_start(station: Station, loop: Reconciler):
+    for name in ("default", "other"):
+        pushed(station, name)
+    settled(station, loop)
+    assert sorted(station.live()) == [("default", "f"), ("other", "f")]
+
+
+def test_a_delivery_is_dealt_with_and_settled(station: Station, loop: Reconciler):
+    sha = pushed(station)
+    station.tell(Head(MAIN, sha))
+    settled(station, loop)
+    assert (list(station.live()), state_of(station)) == ([("default", "f")], [("processed", 1)])
+
+
+def test_a_repository_is_looked_at_now_and_then_without_any_delivery(station: Station, loop: Reconciler):
+    station.repository()
+    settled(station, loop)
+    pushed(station)
+    settled(station, loop, seconds=30)
+    assert station.live() == {}
+    settled(station, loop, seconds=60)
+    assert list(station.live()) == [("default", "f")]
+
+
+def test_a_repository_that_can_not_be_reached_stops_no_other_and_loses_no_delivery(station: Station, loop: Reconciler):
+    far = station.repository("far", url="http://127.0.0.1:9/a/b.git", forge="plain", allow_private=True)
+    station.tell(Head(MAIN, "a" * 40), name="far")
+    sha = pushed(station)
+    station.tell(Head(MAIN, sha))
+    for _ in range(5):
+        settled(station, loop, minutes=10)
+    assert list(station.live()) == [("default", "f")]
+    with station.database.read() as session:
+        (waiting,) = deliveries.waiting(session, station.clock.forward(hours=1).timestamp())
+        # The fault lay outside: the delivery is kept for ever, and never counted as poison.
+        assert (waiting.repository_id, waiting.attempts) == (far.id, 0)
+
+
+def test_a_delivery_that_can_not_be_read_is_ignored_with_its_reason(station: Station, loop: Reconciler):
+    repository = station.repository("hub", url="http://127.0.0.1:9/a/b.git", forge="github", allow_private=True)
+    at = station.clock.now.timestamp()
+    station.database.write(lambda session: deliveries.put(session, repository.id, HOOK, new_id(), "push", {"x-github-event": "push"}, b"{", at))
+    settled(station, loop)
+    assert state_of(station) == [("ignored", 0)]
+
+
+def test_a_delivery_that_breaks_its_sync_each_time_is_set_aside(station: Station, loop: Reconciler, caplog):
+    sha = pushed(station)
+    station.tell(Head(MAIN, sha))
+    # The sync meets a row that it can't read, as after a bug of ours.
+    station.database.write(lambda session: session.exec_driver_sql(_BAD_ROW))
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(5):
+            settled(station, loop, minutes=10)
+    assert state_of(station) == [("quarantined", 3)]
+
+
+def test_an_older_delivery_of_the_same_id_is_stored_once(station: Station):
+    repository, at = station.repository(), station.clock.now.timestamp()
+    stored = [station.database.write(lambda session: deliveries.put(session, repository.id, HOOK, "same", "push", {}, b"{}", at)) for _ in range(2)]
+    assert stored == [True, False]
+
+
+def test_deliveries_that_come_while_a_repository_is_busy_are_not_forgotten(station: Station, loop: Reconciler):
+    shas: list[str] = []
+    writer = station.commits()
+    for number in range(10):
+        shas.append(writer.write({".flows/f.yml": FLOW.replace("message: x", f"message: x{number}")}, *shas[-1:]))
+        writer.move(MAIN, shas[-1])
+        station.tell(Head(MAIN, shas[-1]))
+        loop.tick(station.clock.now + timedelta(seconds=number))
+    settled(station, loop, minutes=10)
+    settled(station, loop, minutes=10)
+    assert [station.commit(sha).state in ("applied", "superseded") for sha in shas] == [True] * 10
+    assert station.commit(shas[-1]).state == "applied"

@@ -1,0 +1,96 @@
+"""What a secret looks like after the tools have had it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import shlex
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runners.masking import STARS, Masker
+
+SECRET = "p@ss/w+ord \"x\" <é>'y'"
+text = st.text(st.characters(codec="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        re.sub("%..", lambda found: found[0].lower(), quote(SECRET, safe="")),
+        quote_plus(SECRET),
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        html.escape(SECRET),
+        shlex.quote(SECRET),
+        repr(SECRET),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"u:{SECRET}".encode()).decode(),
+        base64.b64encode(f"{SECRET}:tail".encode()).decode(),
+        base64.b64encode(f"user{SECRET}x".encode()).decode(),
+    ],
+)
+def test_every_form_is_hidden(shown):
+    hidden = Masker([SECRET]).text(f"<<{shown}>>")
+    assert STARS in hidden
+    assert not any(part in hidden for part in ("w+ord", "w%2Bord", "&lt;", "wYXNz", "L3crb3Jk"))
+
+
+def test_longer_values_go_first_and_overlapping_ones_leave_no_rest():
+    assert Masker(["abcd", "abcd1234"]).text("x abcd1234 y abcd z") == f"x {STARS} y {STARS} z"
+    assert Masker(["abcd1234", "1234wxyz"]).text("abcd1234wxyz!") == f"{STARS}!"
+
+
+def test_short_values_are_left_alone():
+    assert Masker(["abc", ""]).text("abc") == "abc"
+
+
+def test_every_line_of_a_value_is_hidden():
+    key = "-----BEGIN-----\nMIIEpAIBAAKC\n  c2Vjb25k\r\n-----END-----\n"
+    masker = Masker([key])
+    assert [masker.text(line) for line in ("MIIEpAIBAAKC", "c2Vjb25k", "x")] == [STARS, STARS, "x"]
+    assert "MIIE" not in masker.text(json.dumps({"key": key}))
+
+
+def test_colour_codes_inside_a_secret_do_not_save_it():
+    masker = Masker(["secret-value"])
+    assert masker.text("\x1b[1mse\x1b[0mcret-value\x1b[0m!") == f"{STARS}!"
+    assert masker.text("\x1b[1mplain\x1b[0m") == "\x1b[1mplain\x1b[0m"
+
+
+def test_values_of_any_nesting_are_looked_through():
+    masker = Masker(["12345678", "hidden"])
+    value = {"a": ["x hidden", {"hidden": (1, True, None)}], "n": 12345678, "f": 1.5}
+    assert masker.value(value) == {"a": [f"x {STARS}", {STARS: [1, True, None]}], "n": STARS, "f": 1.5}
+
+
+def test_what_is_nested_too_deep_is_hidden_whole():
+    value: object = "secret-value"
+    for _ in range(100_000):
+        value = [value]
+    assert Masker(["secret-value"]).value(value) == STARS
+
+
+@given(text, text.filter(lambda value: len(value.strip()) >= 4), text)
+def test_no_text_keeps_a_secret(before, secret, after):
+    assert secret not in Masker([secret]).text(before + secret + after).replace(STARS, "\0")
+
+
+@given(text)
+def test_a_text_without_secrets_stays_as_it_is(value):
+    assert Masker(["\0never\0"]).text(value) == value
+
+
+@given(st.binary(max_size=8), text.filter(lambda value: len(value) >= 4 and len(value.encode()) >= 8), st.binary(max_size=8))
+def test_base64_hides_nothing(before, secret, after):
+    encoded = base64.b64encode(before + secret.encode() + after).decode()
+    assert STARS in Masker([secret]).text(encoded) or not secret.strip()

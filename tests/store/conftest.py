@@ -1,0 +1,3 @@
+from tests.support.station import helper, station
+
+__all__ = ["helper", "station"]

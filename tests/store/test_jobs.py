@@ -1,0 +1,105 @@
+"""The dispatcher's queue: who gets what, under which epoch, for how long."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from service.store import jobs
+from service.store.hub import Topic
+from service.store.jobs import Job
+from tests.support.station import Station
+
+
+def queued(station: Station, *names: str) -> None:
+    for name in names:
+        station.database.write(partial(jobs.queue, execution="e1", task_run=name, attempt=1))
+
+
+def claim(station: Station, runner: str = "r", until: float = 10.0) -> Job | None:
+    return station.database.write(lambda session: jobs.claim(session, runner, until))
+
+
+def job(station: Station, name: str) -> Job | None:
+    with station.database.read() as session:
+        return jobs.get(session, name, 1)
+
+
+def test_the_oldest_is_claimed_first(station: Station):
+    queued(station, "a", "b")
+    assert [(one.task_run_id, one.epoch, one.runner, one.state) for one in (claim(station), claim(station, "s")) if one] == [
+        ("a", 1, "r", "leased"),
+        ("b", 1, "s", "leased"),
+    ]
+    assert claim(station) is None
+
+
+def test_many_claims_at_once_give_each_job_once(station: Station):
+    queued(station, *(f"{number}" for number in range(20)))
+    got: list[str] = []
+
+    def work() -> None:
+        while found := claim(station):
+            got.append(found.task_run_id)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got, key=int) == [f"{number}" for number in range(20)]
+
+
+def test_an_attempt_is_queued_once(station: Station):
+    queued(station, "a")
+    with pytest.raises(IntegrityError):
+        queued(station, "a")
+
+
+def test_a_lease_ends_after_its_time_and_a_beat_lengthens_it(station: Station):
+    queued(station, "a", "b")
+    first, second = claim(station), claim(station)
+    assert first is not None
+    assert second is not None
+    station.database.write(lambda session: jobs.beat(session, first, 20.0))
+    with station.database.read() as session:
+        assert [one.task_run_id for one in jobs.expired(session, 10.5)] == ["b"]
+        assert len(jobs.expired(session, 20.5)) == 2
+        assert jobs.expired(session, 10.0) == ()
+
+
+def test_an_ended_attempt_is_not_claimed_and_not_lost(station: Station):
+    queued(station, "a")
+    claim(station)
+    station.database.write(lambda session: jobs.end(session, "a", 1, "digest"))
+    found = job(station, "a")
+    assert found is not None
+    assert (found.state, found.result, found.lease_until) == ("done", "digest", None)
+    with station.database.read() as session:
+        assert (jobs.expired(session, 99.0), jobs.leased(session)) == ((), ())
+    assert claim(station) is None
+
+
+def test_what_was_dropped_is_gone(station: Station):
+    queued(station, "a")
+    station.database.write(lambda session: jobs.drop(session, "a", 1))
+    assert (job(station, "a"), claim(station)) == (None, None)
+
+
+def test_stop_is_a_mark_for_the_next_beat(station: Station):
+    queued(station, "a")
+    claim(station)
+    station.database.write(lambda session: jobs.stop(session, "a", 1))
+    found = job(station, "a")
+    assert found is not None
+    assert (found.stop, found.state) == (True, "leased")
+
+
+def test_the_queue_wakes_whoever_waits_for_work(station: Station):
+    heard: list[Topic] = []
+    station.database.hub.listen(("jobs", ""), heard.append)
+    queued(station, "a")
+    assert heard == [("jobs", "")]
