@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import Any
 
-from jinja2 import Template
+from jinja2 import Template, nodes
 
 from service.expressions.environment import Sandbox
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError
@@ -21,12 +21,14 @@ from service.expressions.limits import Budget, Limits
 from service.expressions.parser import parse
 from service.expressions.ports import Ports
 from service.expressions.run import Run
+from service.expressions.stack import roomy
 from service.expressions.syntax import Call, Place, Reference
 from service.expressions.values import is_number, parse_json, plain, printed
 
 _FALSE = frozenset({"", "false", "0", "-0"})
 #: Whole scripts are rare and large, expressions many and small: two caches keep one kind from throwing the other out.
 _SMALL = 16_384
+_SHORT = 2_048
 _KEPT_SMALL, _KEPT_LARGE = 2_048, 32
 
 
@@ -37,6 +39,7 @@ class Compiled:
     source: str
     template: Template
     places: tuple[Place, ...]
+    long: bool  #: it has a loop, or is so large that a render takes a while
 
     def parts(self, run: Run) -> GeneratorType[Any, None, None]:
         """The values that it writes, texts in between included."""
@@ -78,12 +81,13 @@ class Expressions:
         """None for text without anything to render."""
         if not has_expressions(source):
             return None
-        syntax = parse(source, self.limits)
+        syntax = roomy(parse, source, self.limits)
         try:
-            code = self._sandbox.compile(syntax.tree)
+            code = roomy(self._sandbox.compile, syntax.tree)
         except (RecursionError, MemoryError, SyntaxError):
             raise ExpressionError("this template is nested too deeply", template=source) from None
-        return Compiled(source, Template.from_code(self._sandbox, code, {}), syntax.places)
+        long = len(source) > _SHORT or syntax.tree.find(nodes.For) is not None
+        return Compiled(source, Template.from_code(self._sandbox, code, {}), syntax.places, long)
 
     def _compiled(self, source: str) -> Compiled | None:
         return self._small(source) if len(source) <= _SMALL else self._large(source)
@@ -95,10 +99,11 @@ class Expressions:
         if compiled is None:
             return source
         run = Run(source, compiled.places, scope, ports, budget, self._again, depth)
-        return "".join(self._printed(compiled, run))
+        return roomy(self._printed, compiled, run) if compiled.long else self._printed(compiled, run)
 
-    def _printed(self, compiled: Compiled, run: Run) -> Iterator[str]:
+    def _printed(self, compiled: Compiled, run: Run) -> str:
         parts = compiled.parts(run)
+        texts: list[str] = []
         room = self.limits.output
         try:
             for part in parts:
@@ -106,11 +111,12 @@ class Expressions:
                 room -= len(text)
                 if room < 0:
                     raise Refused(f"the rendered text gets longer than {self.limits.output:,} characters")
-                yield text
+                texts.append(text)
         except Refused as refused:
             raise run.at(_place_of(compiled, parts), refused) from None
         except RecursionError:
             raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
+        return "".join(texts)
 
     def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports) -> Any:
         if "{" not in source:
@@ -118,16 +124,18 @@ class Expressions:
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        budget = Budget(self.limits)
-        run = Run(source, compiled.places, scope, ports, budget, self._again)
+        run = Run(source, compiled.places, scope, ports, Budget(self.limits), self._again)
+        return roomy(self._valued, compiled, run) if compiled.long else self._valued(compiled, run)
+
+    def _valued(self, compiled: Compiled, run: Run) -> Any:
         parts = compiled.parts(run)
         try:
             values = [part for part in parts if part is not None]
-            return _joined(values, budget)
+            return _joined(values, run.budget)
         except Refused as refused:
             raise run.at(_place_of(compiled, parts), refused) from None
         except RecursionError:
-            raise ExpressionError("a value is nested too deeply", template=source) from None
+            raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
 
     def _nested(self, value: Any, render: Callable[[str], Any], levels: int | None = None) -> Any:
         levels = self.limits.nesting if levels is None else levels

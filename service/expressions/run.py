@@ -7,6 +7,7 @@ from the scope when an expression needs them: a scope with ten thousand lazy out
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from service.expressions import operators
@@ -15,8 +16,9 @@ from service.expressions.errors import Absent, ExpressionError, Refused, Undefin
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
 from service.expressions.registry import Entry, entries
+from service.expressions.stack import roomy
 from service.expressions.syntax import Place
-from service.expressions.values import equal, is_list, is_number, kind
+from service.expressions.values import equal, is_list, is_long, is_number, kind
 
 #: What a filter or function meets when a value isn't what it was written for; the user's value, so the user's error.
 _MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -29,6 +31,8 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
 
     def run(self: Run, place: int, left: Any, right: Any) -> Any:
         try:
+            if is_long(left) or is_long(right):
+                return roomy(apply, left, right, self.budget)
             return apply(left, right, self.budget)
         except Refused as refused:
             raise self.at(place, refused) from None
@@ -257,7 +261,8 @@ class Run:
         try:
             for value in args:
                 self._charge(value)
-            result = entry.run(self, *args, **named) if entry.wants_call else entry.run(*args, **named)
+            work: Callable[..., Any] = partial(entry.run, self) if entry.wants_call else entry.run
+            result = roomy(work, *args, **named) if any(map(is_long, args)) else work(*args, **named)
             self._charge(result)
         except Refused as refused:
             raise self.at(place, refused) from None

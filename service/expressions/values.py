@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
@@ -16,8 +16,10 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
+from service.expressions.stack import roomy
 
 _NUMBERS, _LISTS = (int, float, Decimal), (list, tuple)
+_PAGE, _FEW, _NESTING = 4_096, 32, frozenset({dict, list, tuple})
 _JAVA_PLAIN_FROM, _JAVA_PLAIN_TO = 1e-3, 1e7
 _WORDS = {True: "true", False: "false"}
 
@@ -30,6 +32,21 @@ def is_number(value: object) -> bool:
 def is_list(value: object) -> bool:
     """Lists and tuples; text is none."""
     return isinstance(value, _LISTS)
+
+
+def is_long(value: object) -> bool:
+    """Whether going through it may take so many calls that `roomy` is worth its price: a page of text, more than a few items, or lists and maps inside."""
+    if value is None or isinstance(value, _NUMBERS):
+        return False
+    if isinstance(value, str):
+        return len(value) > _PAGE
+    if isinstance(value, dict | list | tuple):
+        return len(value) > _FEW or not _NESTING.isdisjoint(map(type, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Mapping)
+
+
+def _walk(value: Any, step: Callable[..., Any], *args: Any) -> Any:
+    return roomy(step, value, *args) if is_long(value) else step(value, *args)
 
 
 def kind(value: object) -> str:
@@ -138,7 +155,7 @@ def printed(value: Any, budget: Budget) -> str:
 def json_text(value: Any, budget: Budget) -> str:
     """Compact JSON, keys in their order, text unescaped where JSON allows it."""
     parts: list[str] = []
-    _write_json(value, parts, budget, budget.limits.nesting)
+    _walk(value, _write_json, parts, budget, budget.limits.nesting)
     text = "".join(parts)
     budget.text(len(text))
     return text
@@ -187,7 +204,7 @@ def java_text(value: Any, budget: Budget) -> str:
     """`String.valueOf(value)`: what `+`, `~`, `join` and `isIn` work with."""
     if isinstance(value, str):
         return value
-    text = _java(value, budget, budget.limits.nesting)
+    text: str = _walk(value, _java, budget, budget.limits.nesting)
     budget.text(len(text))
     return text
 
@@ -217,7 +234,7 @@ def _no_constant(name: str) -> Any:
 
 def plain(value: Any, budget: Budget) -> Any:
     """A copy that shares nothing with the scope: lazy maps are read, tuples become lists."""
-    return _plain(value, budget, budget.limits.nesting)
+    return _walk(value, _plain, budget, budget.limits.nesting)
 
 
 def _plain(value: Any, budget: Budget, levels: int) -> Any:
@@ -232,7 +249,7 @@ def _plain(value: Any, budget: Budget, levels: int) -> Any:
 
 def equal(left: Any, right: Any, budget: Budget) -> bool:
     """`==`: numbers by value, booleans only with booleans, maps and lists by content."""
-    return _equal(left, right, budget, budget.limits.nesting)
+    return bool(_walk(left, _equal, right, budget, budget.limits.nesting))
 
 
 def _equal(left: Any, right: Any, budget: Budget, levels: int) -> bool:
