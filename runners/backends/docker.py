@@ -29,7 +29,7 @@ from runners.fields import Duration, Dynamic, Model, Text, Typed
 from runners.lines import Splitter
 from runners.protocol import Lease, Unusable
 from runners.task import Exit
-from runners.workspace import remove, unpack
+from runners.workspace import inside, remove, unpack
 
 log = structlog.get_logger()
 
@@ -396,7 +396,7 @@ class DockerProgram:
     def collect(self, path: str) -> None:
         """Copies a file or folder out of the container; links and the like stay there."""
         work = self._launch.work
-        target = work / path if path else work
+        target = inside(work, path) if path else work
         remove(target)
         target.unlink(missing_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
