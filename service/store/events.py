@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
 from service.engine.state import State
@@ -47,13 +47,16 @@ def add(session: Session, execution: str, task_run: str | None, event: Event) ->
 
 def waiting(session: Session, at: float, limit: int) -> tuple[Waiting, ...]:
     """The oldest events and the timers that are due, up to `limit` of each."""
-    # What is set aside holds back its execution's other events: they are heard in order.
-    held = select(_table.c.execution_id).where(_table.c.not_before > at)
-    events = session.execute(select(_table).where(_table.c.not_before <= at, _table.c.execution_id.not_in(held)).order_by(_table.c.id).limit(limit))
+    events = session.execute(select(_table).where(_free(_table.c.execution_id, at)).order_by(_table.c.id).limit(limit))
     found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures) for row in events]
-    timers = session.execute(select(_timers).where(_timers.c.due_at <= at).order_by(_timers.c.due_at, _timers.c.id).limit(limit))
-    found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in timers]
+    due = select(_timers).where(_timers.c.due_at <= at, _free(_timers.c.execution_id, at)).order_by(_timers.c.due_at, _timers.c.id)
+    found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in session.execute(due.limit(limit))]
     return tuple(found)
+
+
+def _free(execution: ColumnElement[str], at: float) -> ColumnElement[bool]:
+    """Whether an execution may hear something: what is set aside holds back all that came later, timers too, because it is heard in order."""
+    return execution.not_in(select(_table.c.execution_id).where(_table.c.not_before > at))
 
 
 def remove(session: Session, heard: Sequence[Waiting]) -> None:
@@ -82,11 +85,16 @@ def wake(session: Session, timers: Iterable[tuple[str, str, str, float]]) -> Non
         announce(session, ("events", ""))
 
 
-def next_due(session: Session) -> float | None:
-    """When the next timer or set-aside event comes; None when nothing waits."""
-    timer = session.execute(select(func.min(_timers.c.due_at))).scalar()
-    event = session.execute(select(func.min(_table.c.not_before))).scalar()
-    return min((moment for moment in (timer, event) if moment is not None), default=None)
+def next_due(session: Session, at: float) -> float | None:
+    """The earliest moment, seen from `at`, at which `waiting` finds something; None when nothing is to come."""
+    released = select(func.max(_table.c.not_before).label("at")).where(_table.c.not_before > at).group_by(_table.c.execution_id).subquery()
+    moments = (
+        select(func.min(_timers.c.due_at)).where(_free(_timers.c.execution_id, at)),
+        select(func.min(_table.c.not_before)).where(_free(_table.c.execution_id, at)),
+        select(func.min(released.c.at)),
+    )
+    found = [session.execute(moment).scalar() for moment in moments]
+    return min((moment for moment in found if moment is not None), default=None)
 
 
 def _event(kind: str, payload: str) -> Event | None:

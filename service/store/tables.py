@@ -262,6 +262,8 @@ class TaskRun(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """What the executor still has to hear, in order."""
 
+    __table_args__ = (Index("ix_event_set_aside", "not_before", "execution_id"),)
+
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
     task_run_id: str | None = None

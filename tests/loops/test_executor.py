@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -11,16 +13,19 @@ import pytest
 from service.actions import executions
 from service.actions.executions import Order
 from service.actions.steps import INLINE_BUDGET
-from service.engine.events import Due, Ended
+from service.engine.events import Due, Ended, Killed
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.store import events
+from service.store.events import Waiting
 from service.store.executions import OUTPUT_LIMIT
 from service.store.repositories import MAIN as ENVIRONMENT
 from tests.support.station import Station, station_at
 
 LOG = "io.kestra.plugin.core.log.Log"
 RETURN = "io.kestra.plugin.core.debug.Return"
+SLEEP = "io.kestra.plugin.core.flow.Sleep"
+NAP = f"  - {{id: nap, type: {SLEEP}, duration: PT1H}}\n"
 
 
 def logs(number: int, text: str = "line {number}") -> str:
@@ -220,6 +225,72 @@ def test_a_set_aside_event_holds_back_the_later_ones_of_its_execution(station: S
     with station.database.read() as session:
         assert events.waiting(session, now, 10) == ()
         assert len(events.waiting(session, now + 61, 10)) == 2
+
+
+def test_the_executor_sleeps_until_an_execution_is_released(station: Station):
+    ids = [station.flow(NAP, id=name) for name in ("f", "g")]
+    station.tick()
+    now = station.clock.now.timestamp()
+    for id, minutes in ((ids[0], (1, 3)), (ids[1], (2,))):
+        for minute in minutes:
+            number = station.database.write(partial(events.add, execution=id, task_run=None, event=Killed("ann")))
+            entry = Waiting(number, id, None, Killed("ann"))
+            station.database.write(partial(events.put_off, entry=entry, until=now + 60 * minute))
+        station.database.write(partial(events.add, execution=id, task_run=None, event=Killed("bob")))
+    # Of one execution the last counts, of several the first; what waits behind them wakes nobody.
+    assert [station.executor.tick(station.clock.now) for _ in range(3)] == [120.0] * 3
+    for states in (["RUNNING", "RUNNING"], ["RUNNING", "KILLED"], ["KILLED", "KILLED"]):
+        station.clock.forward(minutes=1)
+        station.tick()
+        assert [station.state(id) for id in ids] == states
+
+
+@contextmanager
+def unreadable(station: Station, kind: str, id: str) -> Iterator[None]:
+    """A fault of ours that passes: for a while nobody can read an execution's events of one kind."""
+
+    def named(old: str, new: str) -> None:
+        station.database.write(lambda session: session.exec_driver_sql("UPDATE event SET kind = ? WHERE kind = ? AND execution_id = ?", (new, old, id)))
+
+    named(kind, "Sneezed")
+    yield
+    named("Sneezed", kind)
+
+
+def test_what_came_after_an_event_that_is_set_aside_is_heard_after_it(station: Station):
+    other, id = station.flow(logs(1), id="other"), station.flow(NAP)
+    for execution in (other, id):
+        station.database.write(partial(executions.kill, id=execution, by="ann"))
+    with unreadable(station, "Began", id):
+        station.tick()
+        assert (station.state(other), station.state(id), station.log(id)) == ("SUCCESS", "CREATED", [])
+    station.clock.forward(minutes=2)
+    station.tick()
+    assert (station.state(id), station.states(id)) == ("KILLED", {"nap": "KILLED"})
+
+
+def test_a_timer_is_not_heard_before_an_event_that_is_set_aside(station: Station):
+    id = ran(station, f"  - {{id: nap, type: {SLEEP}, duration: PT10S}}\n{logs(1)}")
+    station.database.write(lambda session: executions.kill(session, id, "ann"))
+    station.clock.forward(seconds=20)
+    with unreadable(station, "Killed", id):
+        station.tick()
+        assert (station.state(id), station.states(id)) == ("RUNNING", {"nap": "RUNNING"})
+    station.clock.forward(minutes=2)
+    station.tick()
+    # Nothing of it has begun because the kill came late.
+    assert (station.state(id), station.states(id)) == ("KILLED", {"nap": "KILLED"})
+
+
+def test_an_execution_that_can_not_even_be_ended_stops_no_other(station: Station):
+    bad = station.flow(logs(1), id="bad")
+    station.database.write(lambda session: session.exec_driver_sql("UPDATE execution SET history = 'no JSON' WHERE id = ?", (bad,)))
+    for _ in range(events.FAILURES + 2):
+        good = station.flow(logs(1), id="good")
+        station.tick()
+        assert station.state(good) == "SUCCESS"
+        assert station.executor.tick(station.clock.now) > 0
+        station.clock.forward(minutes=10)
 
 
 def test_events_for_what_is_gone_or_over_are_forgotten(station: Station):

@@ -114,6 +114,6 @@ def test_events_come_back_in_order_and_timers_when_they_are_due(station: Station
         assert events.waiting(session, 10.0, 2) == waiting[:2]
         assert [(one.task_run, one.timer) for one in events.waiting(session, 50.0, 100)[6:]] == [("r2", True), ("r1", True)]
     station.database.write(lambda session: events.remove(session, waiting))
-    station.database.write(lambda session: events.put_off(session, Waiting(1, "e1", "r1", Due("sleep"), timer=True), 90.0))
+    station.database.write(lambda session: events.put_off(session, Waiting(1, "e2", "r1", Due("sleep"), timer=True), 90.0))
     with station.database.read() as session:
-        assert (events.waiting(session, 39.0, 9), events.next_due(session)) == ((), 40.0)
+        assert (events.waiting(session, 39.0, 9), events.next_due(session, 39.0)) == ((), 40.0)

@@ -68,6 +68,9 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index("ix_event_set_aside", ["not_before", "execution_id"], unique=False)
+
     op.create_table(
         "execution",
         sa.Column("id", sa.String(), nullable=False),
