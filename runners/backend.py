@@ -91,7 +91,7 @@ class Program(Protocol):
         """Lets go of it: it runs on, and the `output` that is being read ends soon."""
 
     def collect(self, path: str) -> None:
-        """Brings what stands at a path of the working directory to the host ("" for all of it)."""
+        """Brings what stands at a path of the working directory to the host ("" for all of it); raises Unusable for a path that leads outside."""
 
 
 class Backend(Protocol):

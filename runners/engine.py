@@ -236,7 +236,7 @@ class Engine:
             packed.seek(0)
             with tarfile.open(fileobj=packed) as archive:
                 member = archive.next()
-                content = archive.extractfile(member) if member else None
+                content = archive.extractfile(member) if member and member.isreg() else None
                 return content.read(1 << 20).decode("utf-8", "replace") if content else ""
 
     def _connect(self, timeout: int) -> docker.APIClient:

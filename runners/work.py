@@ -121,8 +121,9 @@ class JobWork:
 
     def upload(self, pattern: str) -> Mapping[str, str]:
         """Stores the working directory's files that match a glob; path → URI. Raises Unusable."""
+        start = fixed_part(pattern)
         if self._program:
-            self._program.collect(fixed_part(pattern.removeprefix("./")))
+            self._program.collect(start)
         stored: dict[str, str] = {}
         for path, file in matching(self.directory, (pattern,)):
             name = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

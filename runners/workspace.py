@@ -160,7 +160,11 @@ class Workspace:
 
 
 def remove(folder: Path) -> None:
-    """Deletes a folder, read-only ones inside it too. What can't be deleted stays."""
+    """Deletes a folder, read-only ones inside it too, or a file; of a link the link itself. What can't be deleted stays."""
+    if folder.is_symlink() or not folder.is_dir():
+        with contextlib.suppress(OSError):
+            folder.unlink()
+        return
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         for inner, _, _ in os.walk(folder):
@@ -179,6 +183,17 @@ def inside(root: Path, name: str) -> Path:
     return root / path
 
 
+def clear(root: Path, name: str) -> None:
+    """Deletes what stands at a relative name below a folder, or keeps it from being there: a file where a folder is to be. Links on the way are refused."""
+    target = inside(root, name)
+    for part in reversed(target.relative_to(root).parents):
+        if (root / part).is_symlink():
+            raise Unusable(f"{str(part)!r} is a link")
+        if not (root / part).is_dir():
+            remove(root / part)
+    remove(target)
+
+
 def write(root: Path, name: str, content: Iterable[bytes], mode: int = 0o644) -> Path:
     """Writes a file below a folder. Links on the way are refused, one in its place is replaced."""
     target = inside(root, name)
@@ -192,8 +207,11 @@ def write(root: Path, name: str, content: Iterable[bytes], mode: int = 0o644) ->
     return target
 
 
-def unpack(content: Iterable[bytes], root: Path, caps: Caps | None = None, strip: int = 0) -> None:
-    """Unpacks a tar stream below a folder, without the first `strip` parts of each name. Links, devices and the like are left out."""
+def unpack(content: Iterable[bytes], root: Path, caps: Caps | None = None, instead: str | None = None) -> None:
+    """Unpacks a tar stream below a folder; links, devices and the like are left out.
+
+    With `instead` this relative name ("" for the folder itself) takes the place of the first part of every name, whatever that is.
+    """
     caps, size, entries = caps or Caps(), 0, 0
     try:
         with tarfile.open(fileobj=io.BufferedReader(_Chunks(content), 1 << 18), mode="r|") as archive:
@@ -201,7 +219,7 @@ def unpack(content: Iterable[bytes], root: Path, caps: Caps | None = None, strip
                 entries, size = entries + 1, size + member.size
                 if entries > caps.entries or size > caps.size:
                     raise Unusable(f"too many files: more than {caps.entries} entries or {caps.size >> 20} MiB")
-                _unpack_one(archive, member, root, strip)
+                _unpack_one(archive, member, root, instead)
     except (tarfile.TarError, UnicodeError) as problem:
         raise Unusable(f"the archive is damaged: {problem}") from problem
 
@@ -219,9 +237,11 @@ def matching(root: Path, patterns: Iterable[str]) -> Iterator[tuple[str, IO[byte
 
 
 def fixed_part(pattern: str) -> str:
-    """The part of a glob before its first wildcard, up to a slash: where its matches are to be looked for."""
-    head = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
-    return head if head == pattern else head.rpartition("/")[0]
+    """The part of a glob before its first wildcard, up to a slash: where its matches are to be looked for. Raises Unusable as `matching` does."""
+    _glob(pattern)
+    plain = pattern.removeprefix("./")
+    head = re.split(r"[*?\[{]", plain, maxsplit=1)[0]
+    return head if head == plain else head.rpartition("/")[0]
 
 
 def _regular(name: str, folder: int) -> IO[bytes] | None:
@@ -259,12 +279,14 @@ def _glob(pattern: str) -> re.Pattern[str]:
         raise Unusable(f"{pattern!r} is not a glob: {problem}") from problem
 
 
-def _unpack_one(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path, strip: int) -> None:
-    parts = [part for part in member.name.split("/") if part not in ("", ".")][strip:]
+def _unpack_one(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path, instead: str | None) -> None:
+    parts = [part for part in member.name.split("/") if part not in ("", ".")]
     if member.name.startswith("/") or ".." in parts or not (member.isreg() or member.isdir()):
         if member.name.startswith("/") or ".." in parts:
             raise Unusable(f"the archive has a name that leads outside: {member.name!r}")
         return
+    if instead is not None:
+        parts[:1] = [instead] if instead else []
     if not parts:
         return
     target = inside(root, "/".join(parts))

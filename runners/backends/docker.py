@@ -29,7 +29,7 @@ from runners.fields import Duration, Dynamic, Model, Text, Typed
 from runners.lines import Splitter
 from runners.protocol import Lease, Unusable
 from runners.task import Exit
-from runners.workspace import inside, remove, unpack
+from runners.workspace import clear, remove, unpack
 
 log = structlog.get_logger()
 
@@ -394,19 +394,19 @@ class DockerProgram:
         self._left.set()
 
     def collect(self, path: str) -> None:
-        """Copies a file or folder out of the container; links and the like stay there."""
+        """Copies a file or folder out of the container; links and the like stay there. Nothing but what stands at the path here is touched."""
         work = self._launch.work
-        target = inside(work, path) if path else work
-        remove(target)
-        target.unlink(missing_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if path:
+            clear(work, path)
+        else:
+            remove(work)
+        work.mkdir(parents=True, exist_ok=True)
         try:
-            content = self._engine.fetch(self._container, str(target))
+            content = self._engine.fetch(self._container, str(work / path))
             for first in content:
-                unpack(chain((first,), content), target.parent)
+                unpack(chain((first,), content), work, instead=path)
         except EngineError as problem:
             raise Unusable(f"files can't be copied from the container: {problem}") from problem
-        work.mkdir(exist_ok=True)
 
 
 def _check(launch: Launch, image: str, deadline: float) -> None:
