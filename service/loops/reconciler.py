@@ -25,6 +25,7 @@ from service.store.repositories import Repository
 _log = logging.getLogger("headgate.reconciler")
 
 _AT_ONCE = 4
+_BATCH = 500  #: deliveries of a repository that one sync deals with
 _WAITS = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0)  #: seconds until a repository that can't be reached is tried again
 
 
@@ -45,14 +46,12 @@ class Reconciler:
         """Hands out what is due."""
         at = moment.timestamp()
         with self._kit.database.read() as session:
-            waiting: dict[str, list[Delivery]] = defaultdict(list)
-            for delivery in deliveries.waiting(session, at, 500):
-                waiting[delivery.repository_id].append(delivery)
+            told = deliveries.told(session, at)
             known = repositories.every(session)
         for repository in known:
             # What comes after a failure (the failed ones are put off) shows that it may be worth a try again.
-            if (waiting[repository.id] or self._next.get(repository.id, 0) <= at) and self._take(repository.id):
-                self._pool.submit(self._follow, repository, tuple(waiting[repository.id]), moment)
+            if (repository.id in told or self._next.get(repository.id, 0) <= at) and self._take(repository.id):
+                self._pool.submit(self._follow, repository, moment)
         return max(0.05, min((self._next.get(repository.id, at) - at for repository in known if repository.id not in self._busy), default=5.0))
 
     def close(self) -> None:
@@ -66,9 +65,13 @@ class Reconciler:
             self._busy.add(id)
             return True
 
-    def _follow(self, repository: Repository, waiting: tuple[Delivery, ...], moment: datetime) -> None:
+    def _follow(self, repository: Repository, moment: datetime) -> None:
         at = moment.timestamp()
+        waiting: tuple[Delivery, ...] = ()
         try:
+            # Read by itself and only now: however many wait elsewhere, and however long it stood in line, these are its oldest.
+            with self._kit.database.read() as session:
+                waiting = deliveries.waiting(session, at, _BATCH, repository.id)
             poisoned = [delivery for delivery in waiting if delivery.attempts >= ATTEMPTS]
             if poisoned:
                 _log.error("%s: deliveries %s failed %d times and are set aside", repository.name, [delivery.id for delivery in poisoned], ATTEMPTS)

@@ -52,9 +52,16 @@ def put(session: Session, repository: str, source: str, delivery_id: str, event:
     return stored
 
 
-def waiting(session: Session, at: float, limit: int = 100) -> tuple[Delivery, ...]:
-    """The oldest deliveries that still wait, without those that were put off."""
-    statement = select(_table).where(_table.c.state == "received", _table.c.not_before <= at).order_by(_table.c.id).limit(limit)
+def told(session: Session, at: float) -> frozenset[str]:
+    """The repositories that have deliveries waiting, without those that were put off."""
+    statement = select(_table.c.repository_id).where(_table.c.state == "received", _table.c.not_before <= at).distinct()
+    return frozenset(session.execute(statement).scalars())
+
+
+def waiting(session: Session, at: float, limit: int = 100, repository: str | None = None) -> tuple[Delivery, ...]:
+    """The oldest deliveries that still wait, of one repository or of all, without those that were put off."""
+    whose = [] if repository is None else [_table.c.repository_id == repository]
+    statement = select(_table).where(_table.c.state == "received", *whose, _table.c.not_before <= at).order_by(_table.c.id).limit(limit)
     return tuple(
         Delivery(row.id, row.repository_id, row.source, row.event, from_json(row.headers), row.body, row.attempts) for row in session.execute(statement)
     )

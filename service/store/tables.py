@@ -83,7 +83,8 @@ class Ref(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The inbox: what told us to look at a repository. Durable before it is answered."""
 
-    __table_args__ = (UniqueConstraint("repository_id", "delivery_id"), Index("ix_delivery_open", "state", "id"))
+    # What is looked for stands in the index: a body is not passed over to see whether its row waits.
+    __table_args__ = (UniqueConstraint("repository_id", "delivery_id"), Index("ix_delivery_open", "state", "repository_id", "id", "not_before"))
 
     id: int | None = Field(default=None, primary_key=True)
     repository_id: str

@@ -108,6 +108,39 @@ def test_an_older_delivery_of_the_same_id_is_stored_once(station: Station):
     assert stored == [True, False]
 
 
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_crowd_of_deliveries_hides_no_other_repositorys_push(station: Station, loop: Reconciler, busy: bool):
+    crowd, other = station.repository("crowd"), station.repository("other")
+    settled(station, loop)
+    for number in range(600):
+        station.tell(Head(f"refs/heads/{number}", None), name="crowd")
+    sha = pushed(station, "other")
+    station.tell(Head(MAIN, sha), name="other")
+    if busy:
+        loop._busy.add(crowd.id)  # noqa: SLF001 - its sync runs, and takes as long as its forge likes
+    loop.tick(station.clock.now)
+    until(lambda: other.id not in loop._busy)  # noqa: SLF001 - as above
+    assert station.commit(sha, "other").state == "applied"
+    if not busy:
+        for _ in range(2):
+            settled(station, loop)
+        assert {state for state, _ in state_of(station)} == {"processed"}
+
+
+def test_deliveries_of_a_repository_that_nobody_knows_any_more_hide_no_other(station: Station, loop: Reconciler):
+    def action(session) -> None:
+        for _ in range(600):
+            deliveries.put(session, "gone", HOOK, new_id(), "push", {}, b"{}", station.clock.now.timestamp())
+
+    station.repository()
+    settled(station, loop)
+    station.database.write(action)
+    sha = pushed(station)
+    station.tell(Head(MAIN, sha))
+    settled(station, loop)
+    assert station.commit(sha).state == "applied"
+
+
 def test_deliveries_that_come_while_a_repository_is_busy_are_not_forgotten(station: Station, loop: Reconciler):
     shas: list[str] = []
     writer = station.commits()

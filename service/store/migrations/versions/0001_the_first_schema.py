@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("repository_id", "delivery_id"),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index("ix_delivery_open", ["state", "id"], unique=False)
+        batch_op.create_index("ix_delivery_open", ["state", "repository_id", "id", "not_before"], unique=False)
 
     op.create_table(
         "environment",
