@@ -1,8 +1,14 @@
 """Starts a flow by the clock: cron in a time zone.
 
-croniter is used on wall-clock time alone, behind two small functions, and what the clock does when it is changed is decided here. *Fixed* jobs,
-whose minute and hour do not begin with `*`, fire once for each wall-clock time: of an hour that comes twice the first, of an hour that is left
-out the first instant after it. *Wildcard* jobs follow the clock: in both passes of a repeated hour, and not in one that does not exist.
+croniter is used on wall-clock time alone, behind two small functions, and is given lists of numbers only: it reads `5-5` as `*`, and so a step of
+which only the last value is left.
+
+What the clock does when it is changed is decided here. *Fixed* jobs, whose minute and hour do not begin with `*`, fire once for each wall-clock
+time: of an hour that comes twice the first, of an hour that is left out the first instant after it. *Wildcard* jobs follow the clock: in both
+passes of a repeated hour, and not in one that does not exist.
+
+**Days.** A day field that holds `*` leaves the days to the other one; where both name days, either is enough, as in Kestra. A step without an end
+runs to the field's last value, which of the days of the week is Saturday: Sunday comes first, as 0 or 7.
 """
 
 from __future__ import annotations
@@ -43,6 +49,7 @@ _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
     ("day of week", 0, 7, _DAYS),
 )
 _ITEM = re.compile(r"(?P<from>\*|[A-Z]+|\d{1,4})(?:-(?P<to>[A-Z]+|\d{1,4}))?(?:/(?P<step>\d{1,4}))?", re.ASCII)
+_LAST = 100  #: `L` among the numbers, which are all lower
 _LONGEST = 200
 _SECOND = timedelta(seconds=1)
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -56,19 +63,22 @@ def _wrong(message: str, hint: str | None = None) -> PydanticCustomError:
 
 
 def normalized(cron: str, with_seconds: bool) -> str:
-    """The expression in numbers, with seconds first; raises PydanticCustomError that says which field is wrong, and how."""
+    """The expression as lists of numbers, with seconds first; raises PydanticCustomError that says which field is wrong, and how."""
+    return " ".join(_field(text, *field) for text, field in zip(_written(cron, with_seconds), _FIELDS, strict=True))
+
+
+def _written(cron: str, with_seconds: bool) -> list[str]:
+    """The six fields as they were written."""
     text = cron.strip()
     if len(text) > _LONGEST:
         raise _wrong(f"longer than {_LONGEST} characters")
     if text.startswith("@"):
-        return "0 " + _nickname(text)
+        return ["0", *_nickname(text).split()]
     fields = text.upper().split()
     wanted = 6 if with_seconds else 5
     if len(fields) != wanted:
         raise _wrong(f"expected {wanted} fields, got {len(fields)}", _count_hint(len(fields), with_seconds))
-    names = _FIELDS if with_seconds else _FIELDS[1:]
-    read = [_field(text, *field) for text, field in zip(fields, names, strict=True)]
-    return " ".join(read if with_seconds else ["0", *read])
+    return fields if with_seconds else ["0", *fields]
 
 
 def _nickname(text: str) -> str:
@@ -88,32 +98,41 @@ def _count_hint(count: int, with_seconds: bool) -> str:
 
 
 def _field(text: str, name: str, low: int, high: int, names: Mapping[str, int]) -> str:
-    return ",".join(_item(item, name, low, high, names) for item in text.split(","))
+    items = text.split(",")
+    found = [_item(item, name, low, high, names) for item in items]
+    if any(item.startswith("*") and values.step == 1 for item, values in zip(items, found, strict=True)):
+        return "*"
+    numbers = {value % 7 if name == "day of week" else value for values in found for value in values}
+    if _LAST in numbers:
+        numbers.discard(31)  # it is `L` already, and a list of 31 entries would be `*` to croniter
+    return ",".join("L" if number == _LAST else str(number) for number in sorted(numbers))
 
 
-def _item(item: str, name: str, low: int, high: int, names: Mapping[str, int]) -> str:
+def _item(item: str, name: str, low: int, high: int, names: Mapping[str, int]) -> range:
     if item == "L" and name == "day of month":
-        return "L"
+        return range(_LAST, _LAST + 1)
     match = _ITEM.fullmatch(item)
     if match is None:
         raise _wrong(f"`{item[:40]}` is not a {name}", _item_hint(item, name))
-    step = match["step"]
-    if step is not None and not 0 < int(step) <= high:
-        raise _wrong(f"the step of the {name} must be 1 to {high}, not {step}")
-    suffix = f"/{int(step)}" if step else ""
+    step = int(match["step"] or 1)
+    if not 0 < step <= high:
+        raise _wrong(f"the step of the {name} must be 1 to {high}, not {match['step']}")
+    end = 6 if name == "day of week" else high
     if match["from"] == "*":
         if match["to"]:
             raise _wrong(f"`{item[:40]}` is not a {name}")
-        return f"*{suffix}"
+        return range(low, end + 1, step)
     first = _number(match["from"], name, low, high, names)
     if not match["to"]:
-        return f"{first}{suffix}" if not step else f"{first}-{min(high, 6) if name == 'day of week' else high}{suffix}"
+        if match["step"] is None:
+            return range(first, first + 1)
+        return range(0 if first > end else first, end + 1, step)
     last = _number(match["to"], name, low, high, names)
     if name == "day of week" and last == 0 and first > 0:
         last = 7  # a week that ends with Sunday
     if first > last:
         raise _wrong(f"the range `{item[:40]}` of the {name} ends before it begins", f"write two: `{first}-{high},{low}-{last}`")
-    return f"{first}-{last}{suffix}"
+    return range(first, last + 1, step)
 
 
 def _item_hint(item: str, name: str) -> str | None:
@@ -223,7 +242,7 @@ class Schedule(Schedulable):
 
     @cached_property
     def _fixed(self) -> bool:
-        _, minute, hour, *_ = self._expression.split()
+        _, minute, hour, *_ = _written(self.cron, self.with_seconds)
         return not minute.startswith("*") and not hour.startswith("*")
 
     def _shown(self, moment: datetime) -> str:
