@@ -3,9 +3,9 @@
 croniter is used on wall-clock time alone, behind two small functions, and is given lists of numbers only: it reads `5-5` as `*`, and so a step of
 which only the last value is left.
 
-What the clock does when it is changed is decided here. *Fixed* jobs, whose minute and hour do not begin with `*`, fire once for each wall-clock
-time: of an hour that comes twice the first, of an hour that is left out the first instant after it. *Wildcard* jobs follow the clock: in both
-passes of a repeated hour, and not in one that does not exist.
+**The clock is changed.** *Fixed* jobs, whose minute and hour do not begin with `*`, fire once for each wall-clock time: of times that come twice in
+the first pass, and for all those that are left out together once, at the first instant after them. *Wildcard* jobs follow the clock: they fire in
+both passes of what is repeated, and not for times that do not exist.
 
 **Days.** A day field that holds `*` leaves the days to the other one; where both name days, either is enough, as in Kestra. A step without an end
 runs to the field's last value, which of the days of the week is Saturday: Sunday comes first, as 0 or 7.
@@ -14,7 +14,7 @@ runs to the field's last value, which of the days of the week is Saturday: Sunda
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -53,8 +53,6 @@ _LAST = 100  #: `L` among the numbers, which are all lower
 _LONGEST = 200
 _SECOND = timedelta(seconds=1)
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-#: Wall-clock times that are looked at before a schedule counts as over; only jobs that fall into gaps need more than one.
-_TRIES = 50
 
 
 def _wrong(message: str, hint: str | None = None) -> PydanticCustomError:
@@ -253,17 +251,22 @@ class Schedule(Schedulable):
         return moment.astimezone(self._zone).replace(tzinfo=None, fold=0)
 
     def _later(self, moment: datetime) -> datetime | None:
-        for wall in _following(self._expression, self._wall(moment)):
+        wall = _next(self._expression, self._wall(moment))
+        while wall is not None:
             later = [instant for instant in self._instants(wall) if instant > moment]
             if later:
                 return min(later)
+            # Over all that is left out or repeated at once: an hour may hold 3,600 such times. Never back, whatever the time-zone database says.
+            wall = _next(self._expression, max(wall, self._changed(wall)[1] - _SECOND))
         return None
 
     def _earlier(self, moment: datetime) -> datetime | None:
-        for wall in _preceding(self._expression, self._wall(moment)):
+        wall = _previous(self._expression, self._wall(moment))
+        while wall is not None:
             earlier = [instant for instant in self._instants(wall) if instant < moment]
             if earlier:
                 return max(earlier)
+            wall = _previous(self._expression, self._changed(wall)[0])
         return None
 
     def _second_pass(self, moment: datetime) -> datetime | None:
@@ -288,12 +291,19 @@ class Schedule(Schedulable):
         """When a wall-clock time is: once, twice, or never (the first instant after, for fixed jobs)."""
         found = [instant for fold in (0, 1) if self._wall(instant := wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)) == wall]
         if not found:
-            return [self._after_gap(wall)] if self._fixed else []
+            return [self._change(*self._both(wall))] if self._fixed else []
         return found[:1] if self._fixed or found[0] == found[-1] else found
 
-    def _after_gap(self, wall: datetime) -> datetime:
+    def _changed(self, wall: datetime) -> tuple[datetime, datetime]:
+        """Of the wall-clock times that are left out or come twice together with this one the first, and the first behind them."""
+        change = self._change(*self._both(wall))
+        first, behind = sorted((self._wall(change - _SECOND) + _SECOND, self._wall(change)))
+        return first, behind
+
+    def _both(self, wall: datetime) -> tuple[datetime, datetime]:
+        """The two instants that this wall-clock time may mean, the earlier one first."""
         first, second = sorted(wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-        return self._change(first, second)
+        return first, second
 
     def _change(self, first: datetime, second: datetime) -> datetime:
         """The second at which the clock is changed, between two instants with different offsets."""
@@ -312,24 +322,6 @@ def _repeated(local: datetime) -> bool:
     """Whether this wall-clock time comes twice, and this is the first pass."""
     other = local.replace(fold=1)
     return local.utcoffset() != other.utcoffset() and other.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
-
-
-def _following(expression: str, wall: datetime) -> Iterator[datetime]:
-    for _ in range(_TRIES):
-        found = _next(expression, wall)
-        if found is None:
-            return
-        yield found
-        wall = found
-
-
-def _preceding(expression: str, wall: datetime) -> Iterator[datetime]:
-    for _ in range(_TRIES):
-        found = _previous(expression, wall)
-        if found is None:
-            return
-        yield found
-        wall = found
 
 
 def _next(expression: str, wall: datetime) -> datetime | None:

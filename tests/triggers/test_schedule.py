@@ -84,6 +84,44 @@ def test_a_half_hour_shift_is_followed_too():
 
 
 @pytest.mark.parametrize(
+    ("cron", "zone", "after", "expected"),
+    [
+        ("* 2 * * *", "Europe/Paris", "2026-03-28T02:59", "2026-03-30T02:00+02:00"),
+        ("* 2 * * 0", "Europe/Paris", "2026-03-28T02:59", "2026-04-05T02:00+02:00"),
+        ("0-59 2 * * *", "Europe/Paris", "2026-03-28T02:59", "2026-03-29T03:00+02:00"),
+        ("* 0-4 * * *", "America/Santiago", "2026-09-05T04:59", "2026-09-06T01:00-03:00"),
+        ("* */3 * * *", "America/Santiago", "2026-09-05T21:59", "2026-09-06T03:00-03:00"),
+        ("* 0-1 * * *", "America/Santiago", "2026-09-05T01:59", "2026-09-06T01:00-03:00"),
+        ("* 0-23 30 12 *", "Pacific/Apia", "2011-12-29T23:59", "2012-12-30T00:00+14:00"),
+    ],
+)
+def test_a_schedule_goes_on_over_a_gap_however_many_of_its_times_are_left_out(cron, zone, after, expected):
+    assert fires(cron, zone, after, 1) == [expected]
+
+
+@pytest.mark.parametrize("with_seconds", [False, True])
+@pytest.mark.parametrize("minute", [0, 5, 58, 59])
+def test_a_fixed_job_goes_on_in_the_second_pass_of_a_repeated_hour(minute, with_seconds):
+    trigger = schedule("* 0-59 2 * * *" if with_seconds else "0-59 2 * * *", "Europe/Paris", withSeconds=with_seconds)
+    moment = datetime(2026, 10, 25, 1, minute, tzinfo=UTC)
+    assert trigger.next_after(moment) == datetime(2026, 10, 26, 1, tzinfo=UTC)
+    assert trigger.before(moment) == datetime(2026, 10, 25, 0, 59, 59 if with_seconds else 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cron", "moment", "expected"),
+    [
+        ("* 2 * * *", "2026-03-29T03:00+02:00", "2026-03-28T02:59+01:00"),
+        ("* 2 * * 0", "2026-03-29T03:00+02:00", "2026-03-22T02:59+01:00"),
+        ("0-59 2 * * *", "2026-03-29T03:00+02:00", "2026-03-28T02:59+01:00"),
+        ("0-59 2 * * *", "2026-03-29T03:01+02:00", "2026-03-29T03:00+02:00"),
+    ],
+)
+def test_what_was_planned_before_a_gap_is_found_behind_it(cron, moment, expected):
+    assert schedule(cron, "Europe/Paris").before(datetime.fromisoformat(moment)) == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
     ("cron", "expected"),
     [
         ("59-59 * * * *", ["01-01 00:59", "01-01 01:59", "01-01 02:59"]),
