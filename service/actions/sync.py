@@ -491,12 +491,12 @@ def _triggers(session: Session, row: flows.Flow, applied: Applied) -> list[trigg
 
 
 def _trigger(row: flows.Flow, trigger: TriggerDef, known: triggers.Trigger | None, first: float | None) -> triggers.Trigger:
-    """A clock whose line in the file did not change goes on as it was."""
+    """A clock whose line in the file did not change goes on as it was, unless it has stopped."""
     spec = to_json([trigger.type, trigger.model.model_dump(mode="json", by_alias=True)])
     key = (MAIN, row.namespace, row.flow_id, trigger.id, row.repository_id)
     if not isinstance(trigger.model, Schedulable):
         return triggers.Trigger(*key, "git", spec)
-    if known is not None and known.spec == spec:
+    if known is not None and known.spec == spec and known.next_at is not None:
         return replace(known, repository_id=row.repository_id)
     return triggers.Trigger(*key, "schedule", spec, first)
 

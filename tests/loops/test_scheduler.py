@@ -135,6 +135,16 @@ def test_a_clock_goes_on_where_its_line_did_not_change(station: Station):
     assert next_at(station) == "12:14"
 
 
+def test_a_clock_that_has_stopped_is_set_again_when_its_flow_is_applied(station: Station):
+    scheduled(station)
+    station.database.write(lambda session: triggers.move(session, clock(station), None, None, "stopped"))
+    assert (look(station, minutes=6), next_at(station)) == (60.0, "never")
+    scheduled(station, task="core.log.Log, message: other words")
+    assert (next_at(station), clock(station).error) == ("12:10", None)
+    look(station, minutes=4)
+    assert fired(station) == ["12:10"]
+
+
 def test_a_flow_that_is_gone_fires_nothing(station: Station):
     scheduled(station)
     station.push({".flows/f.yml": None})
