@@ -1,4 +1,8 @@
-"""Starting, stopping and looking up executions."""
+"""Starting, stopping and looking up executions.
+
+An execution is *prepared* before any transaction: flows' authors write the templates of its inputs and labels, and each may take its time. `add` stores
+what was prepared; whoever calls it sees to it that what that was made from is still so.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,6 @@ class Order:
     origin: str = "api"
     pin: Pin | None = None
     caused: bool = False
-    generation: int = 1
     once: str | None = None
 
 
@@ -72,7 +75,8 @@ def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
-    """The live revision runs in the files of the live commit: what is at the tip is what runs, also where only a script was changed."""
+    """The live revision runs in the files of the live commit: what is at the tip is what runs, also where only a script was changed. Asks Git to keep
+    that commit, so never call it in the writer."""
     repository = repositories.by_id(session, flow.repository_id)
     if repository is None or repository.live_oid is None:
         return _own_pin(flow, revision)
@@ -107,7 +111,6 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
         flow.variables,
         order.trigger,
         pin,
-        generation=order.generation,
     )
     return Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
 
@@ -121,15 +124,13 @@ def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision
         id = new_id()
         labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id}
         history = (created, Stamp(State.FAILED, now))
-        execution = Execution(
-            id, order.environment, flow.namespace, flow.id, revision, history, {}, labels, {}, order.trigger, pin, generation=order.generation
-        )
+        execution = Execution(id, order.environment, flow.namespace, flow.id, revision, history, {}, labels, {}, order.trigger, pin)
         return Prepared(execution, flow_row, order, refusal=f"not started: {failure}")
 
 
-def add(session: Session, kit: Kit, prepared: Prepared, now: datetime) -> bool:
-    """Stores the execution and lets the executor know; False when `once` was taken."""
-    execution = prepared.execution
+def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, generation: int = 1) -> bool:
+    """Stores the execution and lets the executor know; False when `once` was taken. `generation` is that of the commit which caused it."""
+    execution = replace(prepared.execution, generation=generation)
     if not executions.add(session, execution, prepared.flow, caused=prepared.order.caused, once=prepared.order.once):
         return False
     for name in prepared.unknown_inputs:

@@ -1,7 +1,8 @@
 """A moved ref becomes revisions, triggers, executions and statuses.
 
-Planned outside any transaction (diff, blobs, parse, verdicts), applied in one: the transaction that moves the applied commit repoints what is live, so
-that a reader sees all of a commit or none of it. Planning costs what the diff costs; only flows whose files are wrong ask the history.
+Planned outside any transaction (diff, blobs, parse, verdicts, the inputs of what is started), applied in one: the transaction that moves the applied
+commit repoints what is live, so that a reader sees all of a commit or none of it. Planning costs what the diff costs; only flows whose files are wrong
+ask the history.
 """
 
 from __future__ import annotations
@@ -61,14 +62,23 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A trigger that this push starts an execution of."""
+    """An execution that this push starts. `read` is the flow's row that it was made from, None where the push itself brings the flow."""
 
+    execution: executions.Prepared
+    read: flows.Flow | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A Git trigger that is live once the plan is applied, with the flow, the row and the revision that it would start."""
+
+    flow: Flow
+    trigger: TriggerDef
     row: str
     revision: int
     path: str
     blob: str
-    flow: Flow
-    trigger: TriggerDef
+    read: flows.Flow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,21 +318,23 @@ def _other(look: _Look, base: Plan) -> Plan:
 
 
 def _fired(look: _Look, planned: Plan) -> Iterator[Fired]:
+    """What the push starts, with inputs and labels rendered: their templates are the flows' authors', and the writer must never wait for them."""
     head: Head | None = None
-    for row, revision, path, blob, flow, trigger in _git_triggers(look, planned):
+    for found in _git_triggers(look, planned):
         head = head or _head(look, planned)
-        if not flow.disabled and not trigger.disabled and trigger.model.matches(head):
-            yield Fired(row, revision, path, blob, flow, trigger)
+        if not found.flow.disabled and not found.trigger.disabled and found.trigger.model.matches(head):
+            pin = Pin(look.repository.id, planned.tip, planned.ref, found.path, found.blob)
+            order = _order(planned, found.flow, found.trigger)
+            yield Fired(executions.settle_or_refuse(look.kit, order, found.flow, found.row, found.revision, pin, look.now), found.read)
 
 
-def _git_triggers(look: _Look, planned: Plan) -> Iterator[tuple[str, int, str, str, Flow, TriggerDef]]:
-    """The Git triggers that are live once the plan is applied."""
+def _git_triggers(look: _Look, planned: Plan) -> Iterator[_Waiting]:
     changed = {applied.identity: applied for applied in planned.applied}
     for applied in planned.applied:
         if applied.flow is not None and applied.verdict.text is not None and not (applied.before and applied.before.disabled):
             for trigger in applied.flow.triggers:
                 if isinstance(trigger.model, GitTrigger):
-                    yield applied.row, applied.revision, applied.verdict.text.path, applied.verdict.text.blob, applied.flow, trigger
+                    yield _Waiting(applied.flow, trigger, applied.row, applied.revision, applied.verdict.text.path, applied.verdict.text.blob, None)
     for stored in triggers.of_git(look.session, MAIN, look.repository.id):
         row = flows.get(look.session, MAIN, (stored.namespace, stored.flow_id))
         if row is None or row.live is None or row.disabled or (stored.namespace, stored.flow_id) in changed:
@@ -331,7 +343,31 @@ def _git_triggers(look: _Look, planned: Plan) -> Iterator[tuple[str, int, str, s
         if flow is not None:
             for trigger in flow.triggers:
                 if trigger.id == stored.trigger_id:
-                    yield row.id, row.live, row.path, row.blob, flow, trigger
+                    yield _Waiting(flow, trigger, row.id, row.live, row.path, row.blob, row)
+
+
+def _order(planned: Plan, flow: Flow, trigger: TriggerDef) -> executions.Order:
+    kind, short = ("tag", planned.ref.removeprefix(TAGS)) if planned.ref.startswith(TAGS) else ("branch", planned.ref.removeprefix(BRANCHES))
+    variables = {
+        "repository": planned.repository.name,
+        "ref": planned.ref,
+        kind: short,
+        "commit": planned.tip,
+        "before": planned.before,
+        "message": planned.info.message[:4000],
+        "author": planned.info.author_name[:200],
+        "email": planned.info.author_email[:200],
+    }
+    return executions.Order(
+        MAIN,
+        flow.namespace,
+        flow.id,
+        trigger.model.inputs or {},
+        {key: str(value) for key, value in (trigger.model.labels or {}).items()},
+        {"id": trigger.id, "type": trigger.type, "variables": variables},
+        origin="trigger",
+        caused=True,
+    )
 
 
 def _head(look: _Look, planned: Plan) -> Head:
@@ -399,6 +435,8 @@ def _check_unchanged(session: Session, planned: Plan) -> None:
     same = same and repositories.applied(session, planned.repository.id).get(planned.ref) == planned.before
     same = same and all(repositories.owner(session, MAIN, namespace) in (None, planned.repository.id) for namespace in planned.namespaces)
     same = same and all(flows.get(session, MAIN, applied.identity) == applied.before for applied in planned.applied)
+    read = [fired.read for fired in planned.fired if fired.read is not None]
+    same = same and all(flows.get(session, MAIN, (row.namespace, row.flow_id)) == row for row in read)
     if not same:
         raise Conflict(f"{planned.ref} of {planned.repository.name} was synced by somebody else in the meantime")
 
@@ -524,36 +562,7 @@ def summary(planned: Plan) -> str:
 
 def _start(session: Session, kit: Kit, planned: Plan, generation: int, now: datetime) -> int:
     """Starts what the push fires; how many that were."""
-    return sum(_start_one(session, kit, planned, fired, generation, now) for fired in planned.fired)
-
-
-def _start_one(session: Session, kit: Kit, planned: Plan, fired: Fired, generation: int, now: datetime) -> bool:
-    repository, flow, trigger = planned.repository, fired.flow, fired.trigger
-    kind, short = ("tag", planned.ref.removeprefix(TAGS)) if planned.ref.startswith(TAGS) else ("branch", planned.ref.removeprefix(BRANCHES))
-    variables = {
-        "repository": repository.name,
-        "ref": planned.ref,
-        kind: short,
-        "commit": planned.tip,
-        "before": planned.before,
-        "message": planned.info.message[:4000],
-        "author": planned.info.author_name[:200],
-        "email": planned.info.author_email[:200],
-    }
-    order = executions.Order(
-        MAIN,
-        flow.namespace,
-        flow.id,
-        trigger.model.inputs or {},
-        {key: str(value) for key, value in (trigger.model.labels or {}).items()},
-        {"id": trigger.id, "type": trigger.type, "variables": variables},
-        origin="trigger",
-        caused=True,
-        generation=generation,
-    )
-    pin = Pin(repository.id, planned.tip, planned.ref, fired.path, fired.blob)
-    prepared = executions.settle_or_refuse(kit, order, flow, fired.row, fired.revision, pin, now)
-    return executions.add(session, kit, prepared, now)
+    return sum(executions.add(session, kit, fired.execution, now, generation=generation) for fired in planned.fired)
 
 
 def forget(session: Session, repository: Repository, ref: str) -> None:

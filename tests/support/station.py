@@ -45,6 +45,7 @@ from service.store.flows import Flow, Identity
 from service.store.repositories import MAIN as ENVIRONMENT
 from service.store.repositories import Repository
 from tests.support.commits import MAIN, Commits
+from tests.support.outside import Outside
 
 RUNNER = RunnerInfo("runner-1", "host-1", "1.0", base="/var/lib/runner")
 RUNNER_TOKEN, ADMIN_TOKEN = "hg_runner_of_the_tests", "hg_admin_of_the_tests"
@@ -77,20 +78,25 @@ class Station:
 
     def __init__(self, folder: Path, helper: Helper, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
         self.folder, self.helper, self.clock = folder, helper, Clock()
+        self.trespasses: list[str] = []  #: what the writer should have had no part in
         path = folder / "headgate.db"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(_empty_database(), path)
         environ = environ or {}
         secrets = EnvironmentSecrets(environ)
+
+        def outside(part: Any) -> Any:
+            return Outside(part, self.trespasses)
+
         self.kit = Kit(
             settings=replace(Settings(), **{"data": folder, **settings}),
             database=Database(path),
-            git=Git(folder / "git", helper),
-            reader=FlowReader(catalogue()),
-            expressions=Expressions(),
-            secrets=secrets,
-            storage=LocalStorage(folder / "storage"),
+            git=outside(Git(folder / "git", helper)),
+            reader=outside(FlowReader(catalogue())),
+            expressions=outside(Expressions()),
+            secrets=outside(secrets),
+            storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
             masker=Masker(secrets.values()),
             url="http://127.0.0.1:8080",
@@ -237,6 +243,7 @@ def station_at(folder: Path, helper: Helper, **options: Any) -> Iterator[Station
         yield station
     finally:
         station.close()
+    assert not station.trespasses, "the writer had to wait for these"
 
 
 @pytest.fixture(scope="session")
