@@ -5,8 +5,9 @@ die at any instruction: programs run on without it, and the next agent on the sa
 removes the rest. An agent that is told to end does the same in order, where its folder will have a next agent (`Timing.leave`); else it
 hands its jobs back.
 
-One more thread watches the leases. A lease that was not renewed is over before the service gives the job to somebody else: the job is
-stopped so early that its grace time fits in. What counts is when the last answered beat was sent; when it was answered says nothing.
+One more thread watches the time that jobs and leases have. A lease that was not renewed is over before the service gives the job to
+somebody else: the job is stopped so early that its grace time fits in. What counts is when the last answered beat was sent; when it was
+answered says nothing.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class Agent:
         self._draining = threading.Event()
         self._much = threading.Event()
         self._fresh = threading.Event()
+        self._timed = threading.Event()
         self._contact = time.monotonic()
         self._fault: Exception | None = None
 
@@ -132,6 +134,7 @@ class Agent:
                 pass
             self._drain()
             self._fresh.set()
+            self._timed.set()
             for thread in threads:
                 thread.join(self._timing.wait + 5)
         if self._fault:
@@ -169,7 +172,7 @@ class Agent:
 
     def _begin(self, adopted: Adopted, kept: float, found: bool = False) -> bool:
         """Starts a job whose lease was renewed at `kept`, unless we are ending."""
-        running = _Running(self._means, adopted, kept, self._caps, self._ended, self._much.set)
+        running = _Running(self._means, adopted, kept, self._caps, self._ended, self._much.set, self._timed.set)
         running.found = found
         with self._changed:
             if self._draining.is_set():
@@ -246,28 +249,40 @@ class Agent:
 
     def _watches(self) -> None:
         """No call to the service here: one that hangs must not keep us from seeing that time runs out."""
-        while not self._over.wait(min(0.5, self._timing.trust / 20)):
-            now = time.monotonic()
-            for running in self._active():
-                if now - running.kept > self._timing.trust and not running.late:
-                    log.warning("the lease was not renewed in time; stopping", job=running.lease.key, seconds=round(now - running.kept, 1))
-                    running.late = True
-                    running.stop("lost", self._timing.last_grace)
-            away = now - self._contact
-            if away > self._timing.lease and not self._timing.stay:
-                self._fail(Unreachable(f"the service did not answer for {away:.0f} seconds"))
+        pause = 0.0
+        while not self._over.is_set():
+            self._timed.wait(pause)
+            self._timed.clear()
+            pause = self._watch()
+
+    def _watch(self) -> float:
+        """Stops what has no time left; returns the seconds until the next look."""
+        now, pause = time.monotonic(), min(0.5, self._timing.trust / 20)
+        for running in self._active():
+            if now - running.kept > self._timing.trust and not running.late:
+                log.warning("the lease was not renewed in time; stopping", job=running.lease.key, seconds=round(now - running.kept, 1))
+                running.late = True
+                running.stop("lost", self._timing.last_grace)
+            pause = min(pause, running.time_out(now))
+        away = now - self._contact
+        if away > self._timing.lease and not self._timing.stay:
+            self._fail(Unreachable(f"the service did not answer for {away:.0f} seconds"))
+        return pause
 
     def _sends(self) -> None:
         while not self._over.is_set():
             self._much.wait(self._timing.flush)
             self._much.clear()
-            for running in self._active():
-                try:
-                    running.flush()
-                except Refused as problem:
-                    self._fail(problem)
-                except Exception:  # a loop's tick  # noqa: BLE001
-                    log.exception("sending failed", job=running.lease.key)
+            self._send()
+
+    def _send(self) -> None:
+        for running in self._active():
+            try:
+                running.flush()
+            except Refused as problem:
+                self._fail(problem)
+            except Exception:  # a loop's tick  # noqa: BLE001
+                log.exception("sending failed", job=running.lease.key)
 
     def _fail(self, problem: Exception) -> None:
         self._fault = self._fault or problem
@@ -313,7 +328,16 @@ class Agent:
 class _Running:
     """A job and its thread."""
 
-    def __init__(self, means: Means, adopted: Adopted, kept: float, caps: Caps | None, ended: Callable[[_Running], None], much: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        adopted: Adopted,
+        kept: float,
+        caps: Caps | None,
+        ended: Callable[[_Running], None],
+        much: Callable[[], None],
+        timed: Callable[[], None],
+    ) -> None:
         self.job: Job = adopted.job
         #: When the last renewal of the lease was asked for that was granted.
         self.kept = kept
@@ -323,6 +347,7 @@ class _Running:
         self.thread = threading.Thread(target=self._run, name=f"job {self.lease.key}", daemon=True)
         self._means = means
         self._ended = ended
+        self._timed = timed
         self._masker = Masker(self.job.masks)
         self._report = Report(self._send, self._masker.text, least=self.job.log_level, first=adopted.next_line, caps=caps, full=much)
         self._work = JobWork(means, self.job, self._report)
@@ -347,6 +372,15 @@ class _Running:
         """Asks the job to end, within `limit` seconds; returns at once."""
         threading.Thread(target=self._work.stop, args=(reason, limit), name=f"stop {self.lease.key}", daemon=True).start()
 
+    def time_out(self, now: float) -> float:
+        """Stops the job when its time is over; returns the seconds until then."""
+        if (left := self._work.deadline - now) > 0:
+            return left
+        self._work.deadline = math.inf
+        if not self._work.stopping.is_set():
+            self.stop("timeout")
+        return math.inf
+
     def leave(self) -> None:
         """Lets go of the job without a word; its program and its folder stay."""
         self._silent.set()
@@ -360,11 +394,10 @@ class _Running:
         self.stop(reason)
 
     def forget(self) -> None:
-        """Ends the job and removes all of it: it is somebody else's."""
-        if self._told.is_set():
+        """Ends the job and removes all of it: it is somebody else's. Every beat until its end says so again."""
+        if self._told.is_set() or self._gone:
             return
-        if not self._gone:
-            log.info("job is gone", job=self.lease.key)
+        log.info("job is gone", job=self.lease.key)
         self._gone = True
         self.lose("lost")
 
@@ -377,7 +410,9 @@ class _Running:
 
     def _run(self) -> None:
         try:
-            if self._deliver(self._masked(self._outcome())):
+            outcome = self._masked(self._outcome())
+            self._work.deadline = math.inf
+            if self._deliver(outcome):
                 self._clean_up()
         except Exception:  # a job's run  # noqa: BLE001
             log.exception("job failed in the runner", job=self.lease.key)
@@ -394,6 +429,7 @@ class _Running:
             return Outcome.failed("; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()))
         try:
             self._work.prepare()
+            self._timed()
             outcome = task.run(self._work)
             return replace(outcome, metrics=(*outcome.metrics, *self._work.metrics))
         except (Unusable, Rejected) as problem:

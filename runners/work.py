@@ -62,6 +62,8 @@ class JobWork:
         self.stopping = threading.Event()
         self.metrics: list[Metric] = []
         self.used: set[Backend] = set()
+        #: When its time is over, on the monotonic clock; whoever runs the job watches that, so that nothing waits for it after the job's end.
+        self.deadline = math.inf
         self._means = means
         self._report = report
         self._folder = means.workspace.folder(job.lease)
@@ -90,7 +92,7 @@ class JobWork:
                 raise Unusable(f"the commit's files can't be had: {problem}") from problem
         self._was_left = (self._folder / "left").exists()
         (self._folder / "left").unlink(missing_ok=True)
-        self._watch_time()
+        self._set_deadline()
         ending = self._folder / "ending"
         if ending.exists():
             self.stop(ending.read_text())
@@ -206,19 +208,15 @@ class JobWork:
         assert self.job.tree is not None
         return self._means.files.tree(self.job.lease, self.job.tree)
 
-    def _watch_time(self) -> None:
-        """Stops the job when its time is over, counted from its first beginning."""
+    def _set_deadline(self) -> None:
+        """The job's time is counted from its first beginning."""
         path = self._folder / "began"
         if not path.exists():
             path.write_text(f"{time.time()}")
         if self.job.timeout is None:
             return
         left = float(path.read_text() or time.time()) + self.job.timeout - time.time()
-        threading.Thread(target=self._time_out, args=(left,), name=f"timeout {self.job.lease.key}", daemon=True).start()
-
-    def _time_out(self, left: float) -> None:
-        if not self.stopping.wait(max(0.0, left)):
-            self.stop("timeout")
+        self.deadline = time.monotonic() + left
 
     def _start(self, command: Command, step: int, record: Mapping[str, Any] | None) -> Program:
         if record is not None:

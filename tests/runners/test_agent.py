@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from dataclasses import replace
 from functools import partial
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +18,7 @@ from runners.client import HttpFiles
 from runners.memory import MemoryService
 from runners.protocol import Job, Outcome, Refused, Rejected, Result, RunnerInfo, Tree, Unreachable
 from runners.task import RunnerTask, Work
+from runners.work import JobWork
 from runners.workspace import Workspace
 from tests.runners.images import Images
 from tests.runners.playing import alive, at_work, job, on_host, play, until
@@ -86,6 +89,62 @@ def test_a_timeout_ends_the_whole_tree_and_says_so(tmp_path, service: MemoryServ
     assert (outcome.result, outcome.message) == (Result.FAILED, "the task timed out after PT0.5S")
     assert outcome.outputs["vars"] == {"a": 1}
     assert alive(tmp_path) == {}
+
+
+def threads_of(name: str) -> list[str]:
+    return [thread.name for thread in threading.enumerate() if f" {name}-" in thread.name]
+
+
+def works_of(name: str) -> list[JobWork]:
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, JobWork) and one.job.lease.task_run == name]
+
+
+@pytest.mark.parametrize("commands", [["true"], ["false"], ["echo '::{\"outputs\": 1}::'; sleep 300 & exit 3"]])
+def test_nothing_of_an_ended_job_waits_for_its_timeout(tmp_path, service: MemoryService, commands: list[str]):
+    name = f"quiet{uuid4().hex[:8]}"
+    service.offer(job(name, *commands, timeout=86400.0))
+    with at_work(service, tmp_path):
+        service.ended(name)
+        until(lambda: threads_of(name) == [])
+        until(lambda: works_of(name) == [])
+
+
+def test_a_running_job_has_one_thread_and_its_timeout_none(tmp_path, service: MemoryService):
+    name = f"single{uuid4().hex[:8]}"
+    service.offer(job(name, "echo ready; while [ ! -e go ]; do sleep 0.02; done", timeout=86400.0))
+    with at_work(service, tmp_path):
+        until(lambda: messages(service, name))
+        assert threads_of(name) == [f"job {name}-1-1"]
+        (tmp_path / f"jobs/{name}-1-1/work/go").touch()
+        assert service.ended(name).result is Result.SUCCESS
+
+
+class Counting(MemoryService):
+    """Counts the beats that name a lease which is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+
+    def give_away(self, name: str) -> None:
+        with self._changed:
+            self._jobs[name].runner = "another"
+
+    def beat(self, runner, leases, wait=0.0):
+        orders = super().beat(runner, leases, wait)
+        self.refused += None in orders.values()
+        return orders
+
+
+def test_a_job_that_is_gone_is_stopped_once_however_often_that_is_heard(tmp_path):
+    service, name = Counting(), f"gone{uuid4().hex[:8]}"
+    service.offer(job(name, "trap '' TERM; echo ready; while :; do sleep 300 & wait; done"))
+    with at_work(service, tmp_path, lease=600.0, grace=3.0, drain=0.0):
+        until(lambda: messages(service, name))
+        service.give_away(name)
+        until(lambda: service.refused > 5)
+        assert len([one for one in threads_of(name) if one.startswith("stop")]) <= 1
 
 
 def test_a_job_that_was_given_to_another_is_dropped_without_a_word(tmp_path, service: MemoryService):
