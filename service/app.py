@@ -40,8 +40,10 @@ from service.actions.reading import FlowReader
 from service.actions.repositories import DEFAULT, NewRepository
 from service.api.parts import Parts
 from service.api.server import application
-from service.errors import ServiceError, Unavailable
+from service.errors import Invalid, ServiceError, Unavailable
 from service.expressions import Expressions
+from service.expressions.errors import Refused
+from service.expressions.zones import zone_of
 from service.flows.catalogue import Catalogue
 from service.forges.sender import HttpSender
 from service.git.helper import Helper
@@ -71,6 +73,8 @@ ALREADY_RUNNING = 75  #: exit code: another service has this data folder
 _DRAIN = 18.0  #: seconds that a stopping service gives its runner: to end what is short, and to let go of the rest
 _LARGEST_LOG = 16 << 20  #: bytes of the runner's log at which the next agent begins a new one
 _CHECK = "headgate"
+_SHOWN = "admin-token-shown"  #: until this is stored, each start makes a new token: one that nobody saw is no use to anybody
+_SHORTEST_TOKEN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,10 @@ class Service:
     """Everything but HTTP. Built, then `start`ed; `stop` ends it in order."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], port: int, lock: IO[str] | None = None) -> None:
+        try:
+            zone_of(settings.timezone)
+        except Refused as refused:
+            raise Invalid(f"the setting `timezone` (HEADGATE_TIMEZONE): {refused}") from None
         data = folder(settings)
         self.data, self._lock = data, lock or locked(data)
         schema.upgrade(data / "headgate.db")
@@ -140,25 +148,39 @@ class Service:
         self.hooks = HookServer(self.kit.git.root, Pushes(self.kit).handle)
 
     def prepare(self, environ: Mapping[str, str]) -> str | None:
-        """What the first start makes; returns a new admin token when one was made. Raises Unavailable when the key is not this database's."""
+        """What the first start makes; returns a new admin token when one was made, which is to be shown and then `shown`. Raises Unavailable when the key
+        is not this database's."""
         self._check_key()
         runner = _token_file(self.data / "runner.token")
         given = environ.get("HEADGATE_RUNNER_TOKEN", "")
-        admin = random.token_urlsafe(32) if not self.kit.settings.open else None
+        chosen = environ.get("HEADGATE_ADMIN_TOKEN", "")
+        if 0 < len(chosen) < _SHORTEST_TOKEN:
+            raise Invalid(f"HEADGATE_ADMIN_TOKEN is shorter than {_SHORTEST_TOKEN} characters; `openssl rand -hex 32` makes a good one")
+        admin = chosen or f"hg_admin_{random.token_urlsafe(32)}"
 
         def action(session: Session) -> str | None:
             rows.open_environment(session, rows.MAIN, now().timestamp())
             for token in filter(None, (runner, given)):
                 if facts.token_kind(session, token) is None:
                     facts.add_token(session, "runner", token)
-            if admin is None or facts.has_token(session, "admin"):
+            if not chosen and (self.kit.settings.open or facts.get(session, _SHOWN) is not None):
                 return None
-            facts.add_token(session, "admin", f"hg_admin_{admin}")
-            return f"hg_admin_{admin}"
+            if facts.token_kind(session, admin) != "admin":
+                # One that was made and never shown, or the one before the operator's own: nobody should get in with it.
+                facts.drop_tokens(session, "admin")
+                facts.add_token(session, "admin", admin)
+            if chosen:
+                facts.put(session, _SHOWN, "yes")
+                return None
+            return admin
 
         made = self.database.write(action)
         self._make_default()
         return made
+
+    def shown(self) -> None:
+        """The admin token was shown: none is made again. Waits for nothing, for it is called where the service serves."""
+        self.database.submit(lambda session: facts.put(session, _SHOWN, "yes"))
 
     def _check_key(self) -> None:
         """A key that is not this database's is found at start, not at the first webhook."""
@@ -233,8 +255,14 @@ def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[Re
         return 1
     service.start()
     ready = Ready(service.kit.url, service.data, time.monotonic() - begun, token)
+
+    def told(seconds: float) -> None:
+        on_ready(replace(ready, seconds=seconds))
+        if token is not None:
+            service.shown()
+
     try:
-        asyncio.run(_serve(service, listener, umask, begun, lambda seconds: on_ready(replace(ready, seconds=seconds))))
+        asyncio.run(_serve(service, listener, umask, begun, told))
     finally:
         service.stop()
     return 0

@@ -6,9 +6,10 @@ Later sources win: built-in defaults, Kestra's form, the file, `HEADGATE_*`, the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,15 +97,19 @@ def read(environ: Mapping[str, str], config: Path | None = None, **overrides: An
     if config is not None:
         settings = replace(settings, **_from_file(config))
     settings = replace(settings, **_from_environment(environ))
-    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+    settings = replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+    if settings.lease < 2 * settings.beat:
+        raise Invalid(f"a lease of {settings.lease:g} s is too short for a beat of {settings.beat:g} s: it must last two beats or more")
+    return settings
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {}
     for setting in fields(Settings):
         name = f"HEADGATE_{setting.name.upper()}"
-        if name in environ and setting.name not in ("globals", "plugin_defaults"):
-            found[setting.name] = _typed(setting.name, environ[name], name)
+        if name in environ:
+            structured = setting.name in ("globals", "plugin_defaults")
+            found[setting.name] = _typed(setting.name, _parsed(environ[name], name) if structured else environ[name], name)
     return found
 
 
@@ -114,7 +119,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     except OSError as failure:
         raise Invalid(f"the configuration file {path} can't be read: {failure.strerror}") from failure
     content = _mapping(text, str(path))
-    kestra = _kestra({"kestra": content.pop("kestra")}) if "kestra" in content else {}
+    kestra = _kestra(content)
+    content = {key: value for key, value in content.items() if key.partition(".")[0] != "kestra"}
     known = {setting.name for setting in fields(Settings)}
     for key in content:
         if key.replace("-", "_") not in known:
@@ -152,11 +158,15 @@ def _dig(content: Any, keys: Sequence[str]) -> Any:
     return content
 
 
-def _mapping(text: str, source: str) -> dict[str, Any]:
+def _parsed(text: str, source: str) -> Any:
     try:
-        content = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=yaml.CSafeLoader)
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=yaml.CSafeLoader)
     except (ValueError, yaml.YAMLError) as failure:
         raise Invalid(f"{source} is neither YAML nor JSON: {failure}") from failure
+
+
+def _mapping(text: str, source: str) -> dict[str, Any]:
+    content = _parsed(text, source)
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -167,9 +177,13 @@ def _mapping(text: str, source: str) -> dict[str, Any]:
 def _typed(name: str, value: Any, source: str) -> Any:
     default = getattr(Settings(), name)
     try:
-        return _READERS[type(default)](value)
+        found = _READERS[type(default)](value)
     except (KeyError, ValueError, TypeError) as failure:
         raise Invalid(f"{source} is `{value}`, which is not {_WANTED.get(type(default), 'of the right type')}") from failure
+    wanted, fits = _FITTING.get(name, ("", None))
+    if fits is not None and not fits(found):
+        raise Invalid(f"{source} is `{value}`, which is not {wanted}")
+    return found
 
 
 def _list(value: Any) -> tuple[Mapping[str, Any], ...]:
@@ -192,5 +206,16 @@ _READERS: Mapping[type, Any] = {
     tuple: _list,
     dict: _map,
     type(Path()): lambda value: Path(str(value)).expanduser(),
+}
+_SECONDS = ("a number of seconds above 0", lambda value: 0 < value < inf)
+#: What a value must be besides its type, in words and as a test.
+_FITTING: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "backend": ("auto, process or docker", lambda value: value in ("auto", "process", "docker")),
+    "port": ("a port (0 to 65535)", lambda value: 0 <= value <= 65_535),
+    "slots": ("a number from 1 to 1000", lambda value: 1 <= value <= 1_000),
+    "beat": _SECONDS,
+    "lease": _SECONDS,
+    "fetch_interval": _SECONDS,
+    "log_level": ("DEBUG, INFO, WARNING or ERROR", lambda value: value.upper() in ("DEBUG", "INFO", "WARNING", "ERROR")),
 }
 _WANTED = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of mappings", dict: "a mapping"}

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from service.errors import Unavailable
@@ -39,6 +40,7 @@ Action = Callable[[Session], Any]
 
 _log = logging.getLogger("headgate.store")
 _PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA busy_timeout=8000", "PRAGMA cache_size=-16000")
+_FULL = "disk is full"  #: SQLite's own words
 _GROUP = 256  #: actions in one commit at most
 WRITER_DIED = 70  #: exit code (EX_SOFTWARE)
 
@@ -71,6 +73,7 @@ class Database:
         self._queue: queue.SimpleQueue[tuple[Action, Future[Any]] | None] = queue.SimpleQueue()
         self._closed, self._gate = False, threading.Lock()  #: nothing may come behind the end of the queue
         self._busy_since: float | None = None
+        self._failed_at: float | None = None  #: the last commit's failure; None after a commit that went through
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -98,9 +101,10 @@ class Database:
         return await asyncio.wrap_future(self.submit(action))
 
     def answers(self, within: float = 30.0) -> bool:
-        """Whether the writer lives and has not been at one commit for longer than so many seconds. Costs nothing."""
-        since = self._busy_since
-        return self._thread.is_alive() and (since is None or time.monotonic() - since < within)
+        """Whether the writer lives, has not been at one commit for longer than so many seconds, and its last commit did not fail just as recently. Costs
+        nothing."""
+        since, failed, now = self._busy_since, self._failed_at, time.monotonic()
+        return self._thread.is_alive() and (since is None or now - since < within) and (failed is None or now - failed >= within)
 
     def close(self) -> None:
         """Commits what waits and ends. A second call does nothing."""
@@ -143,19 +147,21 @@ class Database:
                 for action, future in group:
                     _attempt(session, action, future, done)
         except Exception as failure:  # noqa: BLE001 - a loop's tick: the error goes to every caller
-            _log.error("a commit failed: %s", failure, exc_info=True)
+            self._failed_at = time.monotonic()
+            _log.error("a commit failed, and %d actions with it: %s", len(group), _why(failure), exc_info=not isinstance(failure, DBAPIError))
             for _, future in group:
                 # One that failed by itself has heard of it; one that nobody waits for any more takes no answer.
                 with suppress(InvalidStateError):
-                    future.set_exception(Unavailable(f"the database could not store this: {failure}"))
+                    future.set_exception(Unavailable(f"the database could not store this: {_why(failure)}"))
             return
+        self._failed_at = None
         for future, result in done:
             future.set_result(result)
         self.hub.publish(topics)
 
 
 def _attempt(session: Session, action: Action, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
-    """Runs one action in a SAVEPOINT of its own, so that its failure undoes it alone."""
+    """Runs one action in a SAVEPOINT of its own, so that its failure undoes it alone; but a full disk, at which SQLite ends the whole transaction, is raised."""
     if not future.set_running_or_notify_cancel():
         return
     topics: list[Topic] = session.info["topics"]
@@ -164,12 +170,20 @@ def _attempt(session: Session, action: Action, future: Future[Any], done: list[t
     try:
         result = action(session)
     except Exception as failure:  # noqa: BLE001 - handed to the caller
+        if isinstance(failure, DBAPIError) and _FULL in str(failure.orig):
+            raise
         savepoint.rollback()
         del topics[before:]
         future.set_exception(failure)
     else:
         savepoint.commit()
         done.append((future, result))
+
+
+def _why(failure: Exception) -> str:
+    """In words for whoever has to do something about it."""
+    cause = str(failure.orig) if isinstance(failure, DBAPIError) else str(failure)
+    return "the disk that holds the data folder is full; free some of it" if _FULL in cause else cause
 
 
 def announce(session: Session, *topics: Topic) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.store.codec import new_id, now
@@ -32,9 +32,9 @@ def add_token(session: Session, kind: str, token: str) -> None:
     session.execute(insert(_tokens).values(id=new_id(), kind=kind, sha256=_hash(token), created_at=now().timestamp()))
 
 
-def has_token(session: Session, kind: str) -> bool:
-    """Whether any token of this kind exists."""
-    return session.execute(select(_tokens.c.id).where(_tokens.c.kind == kind).limit(1)).first() is not None
+def drop_tokens(session: Session, kind: str) -> None:
+    """Nobody gets in any more with a token of this kind."""
+    session.execute(delete(_tokens).where(_tokens.c.kind == kind))
 
 
 def token_kind(session: Session, token: str) -> str | None:

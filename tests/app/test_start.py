@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from service.app import AgentProcess, Service, folder
+from service.errors import Invalid
 from service.settings import Settings
 from service.store import settings as facts
 from tests.support.serving import until
@@ -51,13 +52,43 @@ def service(data: Path, **settings: object) -> Iterator[Service]:
     ],
 )
 def test_the_admin_token_is_made_where_others_may_get_in_and_told_once(tmp_path: Path, settings: dict, asked: bool):
-    for first in (True, False):
+    tokens: list[str] = []
+    for _ in range(2):
         with service(tmp_path / "data", **settings) as made:
             token = made.prepare({})
-            assert (token is not None) == (asked and first)
+            if token is not None:
+                tokens.append(token)
+                made.shown()
             with made.database.read() as session:
-                assert facts.has_token(session, "admin") == asked
-                assert token is None or facts.token_kind(session, token) == "admin"
+                assert [facts.token_kind(session, one) for one in tokens] == ["admin"] * asked
+
+
+def test_a_token_that_was_never_shown_lets_nobody_in_and_another_one_is_made(tmp_path: Path):
+    tokens = []
+    for _ in range(3):
+        with service(tmp_path / "data", host="0.0.0.0") as made:
+            tokens.append(made.prepare({}))
+            with made.database.read() as session:
+                assert [facts.token_kind(session, token or "") for token in tokens] == [None] * (len(tokens) - 1) + ["admin"]
+
+
+def test_the_operators_own_admin_token_takes_the_place_of_a_lost_one(tmp_path: Path):
+    own = "x" * 32
+    with service(tmp_path / "data", host="0.0.0.0") as made:
+        lost = made.prepare({})
+        made.shown()
+    for environ in ({"HEADGATE_ADMIN_TOKEN": own}, {"HEADGATE_ADMIN_TOKEN": own}, {}):
+        with service(tmp_path / "data", host="0.0.0.0") as made:
+            assert made.prepare(environ) is None
+            with made.database.read() as session:
+                assert (facts.token_kind(session, own), facts.token_kind(session, lost or "")) == ("admin", None)
+    with service(tmp_path / "data", host="0.0.0.0") as made, pytest.raises(Invalid, match="shorter than 20 characters"):
+        made.prepare({"HEADGATE_ADMIN_TOKEN": "short"})
+
+
+def test_a_time_zone_that_is_none_is_refused_at_start(tmp_path: Path):
+    with pytest.raises(Invalid, match="HEADGATE_TIMEZONE.*Mars/X"), service(tmp_path / "data", timezone="Mars/X"):
+        pass
 
 
 def test_a_service_that_gets_a_public_name_later_makes_the_token_then(tmp_path: Path):

@@ -50,11 +50,42 @@ def test_the_environment_is_read_by_type(name: str, text: str, value: object):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"), [("PORT", "x", "whole number"), ("RUNNER", "maybe", "yes or no"), ("LEASE", "long", "a number"), ("PORT", "", "whole")]
+    ("name", "text", "said"),
+    [
+        ("PORT", "x", "whole number"),
+        ("RUNNER", "maybe", "yes or no"),
+        ("LEASE", "long", "a number"),
+        ("PORT", "", "whole"),
+        ("PORT", "65536", "0 to 65535"),
+        ("BACKEND", "foo", "auto, process or docker"),
+        ("SLOTS", "0", "1 to 1000"),
+        ("BEAT", "0", "above 0"),
+        ("LEASE", "inf", "above 0"),
+        ("LEASE", "nan", "above 0"),
+        ("FETCH_INTERVAL", "-1", "above 0"),
+        ("LOG_LEVEL", "zzz", "DEBUG, INFO"),
+        ("PLUGIN_DEFAULTS", "x", "a list of mappings"),
+        ("GLOBALS", "1", "a mapping"),
+    ],
 )
 def test_a_value_that_can_not_be_read_names_its_source(name: str, text: str, said: str):
     with pytest.raises(Invalid, match=f"HEADGATE_{name} is `{text}`.*{said}"):
         read({f"HEADGATE_{name}": text})
+
+
+@pytest.mark.parametrize("text", ['{"a": {"b": 1}}', "a: {b: 1}"])
+def test_globals_of_the_environment_are_yaml_or_json(text: str):
+    assert read({"HEADGATE_GLOBALS": text}).globals == {"a": {"b": 1}}
+
+
+def test_a_lease_outlasts_its_beats():
+    with pytest.raises(Invalid, match="a lease of 1 s is too short for a beat of 10 s"):
+        read({"HEADGATE_LEASE": "1"})
+
+
+@pytest.mark.parametrize("text", ["kestra: {variables: {globals: {a: 1}}}", "kestra.variables.globals: {a: 1}", "kestra.variables: {globals: {a: 1}}\nport: 3"])
+def test_a_file_may_hold_kestras_form_nested_or_with_dots(tmp_path: Path, text: str):
+    assert read({}, file(tmp_path, text)).globals == {"a": 1}
 
 
 def test_a_file_is_yaml_or_json_with_either_spelling(tmp_path: Path):

@@ -96,7 +96,7 @@ def test_a_database_error_in_one_action_undoes_that_action_alone(database: Datab
     assert futures[2].result(10) is None
     assert [get(database, key) for key in ("a", "b")] == ["x", "x"]
     with database.read() as session:
-        assert not settings.has_token(session, "admin")
+        assert settings.token_kind(session, "same") is None
 
 
 def test_a_commit_that_fails_reaches_every_caller_and_the_next_one_works(database: Database):
@@ -118,6 +118,21 @@ def test_a_commit_that_fails_reaches_every_caller_and_the_next_one_works(databas
     assert get(database, "a") is None
     database.write(put("a", "again"))
     assert get(database, "a") == "again"
+
+
+def test_a_full_disk_is_told_as_one_and_forgotten_once_there_is_room(database: Database):
+    def limit(pages: int):
+        # What SQLite answers past its own limit is what it answers when the disk has no room.
+        return lambda session: session.exec_driver_sql(f"PRAGMA max_page_count={pages}") and None
+
+    database.write(limit(1))  # less than there are: no more may come
+    with pytest.raises(Unavailable, match="the disk that holds the data folder is full; free some of it") as refused:
+        database.write(put("large", "x" * 1_000_000))
+    assert "sqlite" not in str(refused.value).lower()
+    assert not database.answers()
+    database.write(limit(1_000_000))
+    database.write(put("large", "x" * 1_000_000))
+    assert database.answers()
 
 
 def test_a_failed_action_announces_nothing(database: Database):
