@@ -3,13 +3,14 @@
 On loopback the service needs no login, unless its `url` says that a proxy lets others in. Bound to any other address it wants a token, for the embedded Git
 host too. On loopback two guards stand in for the login, because a browser on this machine will send anything anywhere: the `Host` must be a loopback name (or
 the one of `url`), and a request that a page of another origin made is refused. No rule here looks at a path.
+
+A parameter that an address does not take is refused to whoever may call it: a filter that is passed over would answer with everything.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,12 +18,14 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.parts import Parts
-from service.errors import Forbidden, Unauthorized
+from service.errors import Forbidden, Invalid, Unauthorized
 from service.settings import hostname, is_loopback_name
 from service.store import settings as tokens
 
@@ -55,7 +58,10 @@ def needs(permission: Permission) -> Any:
     """The dependency of a route; the caller is its value."""
 
     async def check(request: Request) -> Caller:
-        return await _check(request, permission)
+        caller = await _check(request, permission)
+        if permission is not Permission.PUBLIC:
+            _refuse_unknown(request)
+        return caller
 
     check.permission = permission  # type: ignore[attr-defined]  # read by the test that walks the routes
     return Depends(check)
@@ -79,6 +85,24 @@ async def _check(request: Request, permission: Permission) -> Caller:
     return Caller(kind, kind)
 
 
+def _refuse_unknown(request: Request) -> None:
+    """Raises Invalid for a query parameter that this address does not have."""
+    if not request.query_params:
+        return
+    route: APIRoute = request.scope["route"]
+    known = set(_names(route.dependant))
+    for name in request.query_params:
+        if name not in known:
+            there = f"there is {', '.join(sorted(known))}" if known else "there is none"
+            raise Invalid(f"the parameter `{name[:60]}` means nothing at this address of this version; {there}")
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for below in dependant.dependencies:
+        yield from _names(below)
+
+
 def _kind(parts: Parts, token: str) -> str | None:
     with parts.kit.database.read() as session:
         return tokens.token_kind(session, token)
@@ -92,7 +116,7 @@ def _token(headers: Headers) -> str | None:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not even ASCII, or no UTF-8 inside
             return None
     return None
 

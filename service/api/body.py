@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from service.errors import Malformed, TooLarge
+from service.errors import Invalid, Malformed, TooLarge
 
 JSON = ("application/json",)
 YAML = ("application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml")
@@ -54,15 +54,21 @@ async def read(request: Request, cap: int) -> bytes:
 
 
 async def read_json(request: Request, cap: int = JSON_CAP) -> Any:
-    """A JSON body; an empty one is an empty object. Raises Malformed."""
+    """A JSON body; an empty one is an empty object. Raises Malformed, or Invalid for a text that is none."""
     body = await read(request, cap)
     if not body.strip():
         return {}
     require_type(request, JSON)
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        content = json.loads(body, parse_constant=_no_constant)
+        # Half of a pair of surrogates, which `\\ud800` can write, is a character that nothing behind us can store.
+        if b"\\ud" in body.lower():
+            json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Invalid("the body has half of a surrogate pair (\\ud800 to \\udfff), which is no character") from None
     except (ValueError, RecursionError) as failure:
         raise Malformed(f"the body is not JSON: {failure}") from failure
+    return content
 
 
 def _no_constant(name: str) -> Any:

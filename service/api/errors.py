@@ -22,12 +22,30 @@ _log = logging.getLogger("headgate.api")
 def problem(status: int, message: str, errors: Sequence[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None) -> Response:
     """The answer."""
     title = HTTPStatus(status).phrase
+    # Half of a surrogate pair in what is quoted must not turn the answer into another fault.
+    message = message.encode(errors="backslashreplace").decode()
     body = {"type": "about:blank", "title": title, "status": status, "detail": message, "message": message, "errors": list(errors)}
     return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")
 
 
+#: What these mean to a caller: a status, and words of ours where the error's own are not for everybody.
+_PLAIN: Mapping[type[Exception], tuple[int, str | None]] = {
+    Gone: (409, None),
+    NotAuthentic: (401, "the signature is missing or wrong"),
+    Unreadable: (400, None),
+    OverflowError: (422, "a number in this request is larger than any that is kept here"),
+}
+
+
+async def _plain(_: Request, failure: Exception) -> Response:
+    status, words = _PLAIN[type(failure)]
+    return problem(status, words or str(failure))
+
+
 def install(app: FastAPI) -> None:
     """Maps the errors of all layers."""
+    for kind in _PLAIN:
+        app.add_exception_handler(kind, _plain)
 
     @app.exception_handler(ServiceError)
     async def _service(_: Request, failure: ServiceError) -> Response:
@@ -36,21 +54,9 @@ def install(app: FastAPI) -> None:
         headers = {401: {"WWW-Authenticate": 'Basic realm="headgate"'}, 503: {"Retry-After": "5"}}.get(failure.status)
         return problem(failure.status, failure.message, failure.errors, headers)
 
-    @app.exception_handler(Gone)
-    async def _gone(_: Request, failure: Gone) -> Response:
-        return problem(409, str(failure))
-
     @app.exception_handler(Rejected)
     async def _rejected(_: Request, failure: Rejected) -> Response:
         return problem(getattr(failure.__cause__, "status", 404), str(failure))
-
-    @app.exception_handler(NotAuthentic)
-    async def _forged(_: Request, __: NotAuthentic) -> Response:
-        return problem(401, "the signature is missing or wrong")
-
-    @app.exception_handler(Unreadable)
-    async def _unreadable(_: Request, failure: Unreadable) -> Response:
-        return problem(400, str(failure))
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, failure: HTTPException) -> Response:

@@ -16,7 +16,7 @@ from service.actions.executions import Order, Prepared
 from service.api import body, shapes
 from service.api.access import Reader, Writer
 from service.api.found import Found, find
-from service.api.parts import LONGEST_WORD, Parts, Tenant, Use, listening, pause
+from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import TaskRun
 from service.engine.state import State
 from service.errors import Invalid, Malformed
@@ -28,6 +28,8 @@ from service.store.executions import Filter, Row
 
 router = APIRouter(prefix="/executions", tags=["executions"])
 
+_LONGEST_LABEL = 1000
+_FILES = 100  #: parts of a form that may be files, which are then refused by the input's name
 _SORTS = {"state.startDate", "startDate", "created"}
 _FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
@@ -42,6 +44,7 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the add
     flow_id: str | None = Query(None, alias="flowId"),
     state: list[str] | None = Query(None),
     q: str | None = Query(None, max_length=LONGEST_WORD),
+    labels: list[str] | None = Query(None),
     start_date: str | None = Query(None, alias="startDate"),
     end_date: str | None = Query(None, alias="endDate"),
     sort: str = "state.startDate:desc",
@@ -52,7 +55,7 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the add
     field, _sep, direction = sort.partition(":")
     if field not in _SORTS or direction not in ("", "asc", "desc"):
         raise Invalid(f"can't sort by `{sort[:60]}`; there is {', '.join(sorted(_SORTS))} with :asc or :desc")
-    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date))
+    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), _pairs(labels))
     with parts.kit.database.read() as session:
         found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
         return {"results": [_shape(parts, session, row, ()) for row in found], "total": total}
@@ -114,7 +117,7 @@ async def create(  # noqa: PLR0913 - one parameter for each option of the addres
     _: Writer,
     tenant: Tenant,
     labels: list[str] | None = Query(None),
-    revision: int | None = None,
+    revision: int | None = Revision,
     wait: bool = False,
 ) -> dict[str, Any]:
     """Starts an execution; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body."""
@@ -141,13 +144,15 @@ async def _inputs(request: Request) -> Mapping[str, Any]:
         raise Malformed('the body must be a JSON object such as {"inputs": {"name": "value"}}')
     found = content.get("inputs", content.get("parameters", {}))
     unknown = content.keys() - {"inputs", "parameters"}
+    if len(content.keys() - unknown) > 1:
+        raise Invalid("the body has `inputs` and `parameters`, which are the same thing: give one of them")
     if unknown or not isinstance(found, dict):
         raise Invalid('the body takes {"inputs": {…}} or {"parameters": {…}}' + (f", not `{sorted(unknown)[0][:60]}`" if unknown else ""))
     return found
 
 
 async def _form(request: Request) -> Mapping[str, Any]:
-    async with body.capped(request, body.JSON_CAP).form(max_files=0, max_fields=1000, max_part_size=body.JSON_CAP) as form:
+    async with body.capped(request, body.JSON_CAP).form(max_files=_FILES, max_fields=1000, max_part_size=body.JSON_CAP) as form:
         found: dict[str, Any] = {}
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
@@ -157,11 +162,19 @@ async def _form(request: Request) -> Mapping[str, Any]:
 
 
 def _labels(texts: list[str] | None) -> dict[str, str]:
+    """Labels to be given. Raises Invalid."""
+    found = _pairs(texts)
+    if any(key.startswith("system.") for key in found):
+        raise Invalid("labels whose key begins with `system.` are given by the service alone")
+    return found
+
+
+def _pairs(texts: list[str] | None) -> dict[str, str]:
     found = {}
     for text in texts or ():
-        key, colon, value = text.partition(":")
-        if not colon or not key or not value or key.startswith("system.") or len(text) > 1000:
-            raise Invalid(f"label `{text[:60]}` must be key:value, and `system.` keys are ours")
+        key, _colon, value = text.partition(":")
+        if not key or not value or len(text) > _LONGEST_LABEL:
+            raise Invalid(f"label `{text[:60]}` must be key:value, of at most {_LONGEST_LABEL} characters")
         found[key] = value
     return found
 

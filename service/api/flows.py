@@ -7,14 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from service.actions import edits
 from service.actions.edits import Removal
 from service.api import body, shapes
 from service.api.access import Reader, Writer
 from service.api.editing import carry_out
-from service.api.parts import LONGEST_WORD, Parts, Tenant, Use
+from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
 from service.errors import NotFound
 from service.flows.flow import Reading
 from service.flows.problems import Severity
@@ -73,7 +72,7 @@ def get(
     parts: Use,
     _: Reader,
     tenant: Tenant,
-    revision: int | None = None,
+    revision: int | None = Revision,
     source: bool = True,
     allow_deleted: bool = Query(False, alias="allowDeleted"),
 ) -> dict[str, Any]:
@@ -99,11 +98,11 @@ async def update(namespace: str, id: str, request: Request, parts: Use, _: Write
     return await _save(request, parts, only="existing", message=message, identity=(namespace, id))
 
 
-@router.delete("/{namespace}/{id}", status_code=204)
-async def delete(namespace: str, id: str, parts: Use, _: Writer, __: Tenant, message: str | None = None) -> Response:
-    """Commits the removal of a flow's file."""
+@router.delete("/{namespace}/{id}")
+async def delete(namespace: str, id: str, parts: Use, _: Writer, tenant: Tenant, message: str | None = None) -> dict[str, Any]:
+    """Commits the removal of a flow's file; the answer has the revision that ends it."""
     await carry_out(parts, Removal((namespace, id), message))
-    return Response(status_code=204)
+    return await run_in_threadpool(partial(get, namespace, id, parts, _, tenant, revision=None, source=True, allow_deleted=True))
 
 
 async def _save(request: Request, parts: Parts, *, only: str, message: str | None, identity: tuple[str, str] | None = None) -> dict[str, Any]:

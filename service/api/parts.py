@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from service.actions.dispatch import Dispatch
@@ -24,6 +24,9 @@ _RUNNER_THREADS, _EDIT_THREADS = 16, 8
 
 #: Characters of a text to search for; the database refuses patterns of tens of thousands.
 LONGEST_WORD = 500
+
+#: A revision's number as a query parameter.
+Revision: Any = Query(None, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

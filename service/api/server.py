@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from service.api import errors, executions, flows, git, health, hooks, logs, pages, repositories, runner
 from service.api.access import LoopbackGuard
+from service.api.leavers import Leavers
 from service.api.parts import Parts
 
 #: The nouns that stand below a tenant, and below no tenant in older addresses.
@@ -23,5 +24,6 @@ def application(parts: Parts) -> FastAPI:
             app.include_router(noun, prefix=prefix, include_in_schema=shown)
     for other in (health.router, hooks.router, git.router, runner.router, pages.router):
         app.include_router(other)
+    app.add_middleware(Leavers)
     app.add_middleware(LoopbackGuard, own=parts.kit.url, loopback=parts.kit.settings.loopback)
     return app

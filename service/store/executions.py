@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -91,6 +91,7 @@ class Filter:
     query: str | None = None
     since: float | None = None
     until: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
@@ -116,6 +117,8 @@ def _where(wanted: Filter) -> list[Any]:
         where.append(_table.c.created_at >= wanted.since)
     if wanted.until is not None:
         where.append(_table.c.created_at < wanted.until)
+    # Inside of a JSON object `"key":"value"` can't stand but as that pair: a quote in a text is escaped.
+    where += [func.instr(_table.c.labels, to_json({key: value})[1:-1]) > 0 for key, value in wanted.labels.items()]
     return where
 
 

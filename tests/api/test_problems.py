@@ -63,6 +63,7 @@ def client(station: Station) -> Iterator[TestClient]:
         ("GET", f"{API}/flows/t/nobody/revisions", 404),
         ("POST", f"{API}/executions/t/nobody", 404),
         ("POST", f"{API}/executions/t/nobody?revision=99999999999999999999999", 404),
+        ("GET", f"{API}/flows/t/nobody?revision=0", 422),
         ("GET", f"{API}/repositories/nobody", 404),
         ("POST", f"{API}/repositories/nobody/sync", 404),
         ("GET", f"{API}/repositories/default/commits/xyz", 422),
@@ -101,6 +102,12 @@ def test_each_mistake_has_its_number(client: TestClient, method: str, path: str,
         ("repositories", {"content-type": "application/json"}, b'{"name": "x", "forge": "nobody", "url": "https://127.0.0.1/a/b"}', 422),
         ("repositories", {"content-type": "application/json"}, b'{"name": "x", "allow_private": "yes"}', 422),
         ("repositories", {"content-type": "application/json"}, b'{"name": "x", "token_from": "plain-token"}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x\\ud800"}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x", "api_url": "http://x"}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x", "token_from": "env:X"}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x", "allow_private": true}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x", "branch": "-x"}', 422),
+        ("repositories", {"content-type": "application/json"}, b'{"name": "x", "branch": "a..b"}', 400),
         ("repositories", {"content-type": "text/plain"}, b'{"name": "x"}', 415),
         ("repositories", {"content-type": "application/json-patch+json"}, b'{"name": "x"}', 415),
         ("repositories", {}, b'{"name": "x"}', 415),
@@ -118,6 +125,9 @@ def test_each_mistake_has_its_number(client: TestClient, method: str, path: str,
         ("executions/t/f", {"content-type": "application/json"}, b"[]", 400),
         ("executions/t/f", {"content-type": "application/json"}, b'{"input": {}}', 422),
         ("executions/t/f", {"content-type": "application/json"}, b'{"inputs": []}', 422),
+        ("executions/t/f", {"content-type": "application/json"}, b'{"inputs": {"x": 1}, "parameters": {"x": 2}}', 422),
+        ("executions/t/f", {"content-type": "application/json"}, b'{"\\udc00": 1}', 422),
+        ("executions/t/f", {"content-type": "application/json"}, b'{"inputs": {"x": "\\uD83d"}}', 422),
         ("executions/t/f", {"content-type": "application/json"}, b'{"inputs": {"x": NaN}}', 400),
         ("executions/t/f", {"content-type": "application/json"}, b'{"inputs": {"x": ' + b"9" * 10_000 + b"}}", 400),
         ("executions/t/f", {"content-type": "text/plain"}, b'{"inputs": {}}', 415),
@@ -126,6 +136,45 @@ def test_each_mistake_has_its_number(client: TestClient, method: str, path: str,
 )
 def test_each_body_has_its_number(client: TestClient, path: str, sent: dict[str, str], body: bytes, status: int):
     problem(client.post(f"{API}/{path}", content=body, headers=sent), status)
+
+
+def test_a_whole_pair_of_surrogates_is_a_character(client: TestClient):
+    problem(client.post(f"{API}/executions/t/f", content=b'{"inputs": {"x": "\\ud83d\\ude00"}}', headers={"content-type": "application/json"}), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "flows/t/f?revision=99999999999999999999999"),
+        ("POST", "executions/t/f?revision=99999999999999999999999"),
+        ("GET", "executions/search?page=100000&size=1000&startDate=9999-12-31T23:59:59Z"),
+    ],
+)
+def test_no_number_is_too_large_to_be_answered(client: TestClient, station: Station, method: str, path: str):
+    station.push({".flows/f.yml": "id: f\nnamespace: t\ntasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: x}]\n"})
+    answer = client.request(method, f"{API}/{path}")
+    assert answer.status_code in (200, 404, 422), answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("GET", "executions/search?nosuch=x", "`nosuch`"),
+        ("GET", "executions/search?filters%5Bstate%5D%5BEQUALS%5D=SUCCESS", "`filters[state][EQUALS]`"),
+        ("POST", "executions/t/f?scheduleDate=2030-01-01T00:00:00Z", "`scheduleDate`"),
+        ("POST", "executions/t/f?breakpoints=a", "`breakpoints`"),
+        ("GET", "flows/search?sort=id:asc", "`sort`"),
+        ("GET", "repositories?x=1", "there is none"),
+    ],
+)
+def test_a_parameter_that_would_be_passed_over_is_refused_by_name(client: TestClient, method: str, path: str, named: str):
+    assert named in problem(client.request(method, f"{API}/{path}"), 422)["message"]
+
+
+@pytest.mark.parametrize("value", [b"Basic \xe9", b"Basic !", b"Basic 4pyT4pyT", b"Basic /w==", b"Bearer \xff", b"Basic", b"\xff"])
+def test_no_login_is_too_odd_to_be_answered(client: TestClient, value: bytes):
+    answer = client.get(f"{API}/flows/search", headers={b"authorization": value})
+    assert answer.status_code in (200, 401), answer.text
 
 
 def test_a_body_without_a_declared_length_is_counted(client: TestClient, station: Station):
