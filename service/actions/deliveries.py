@@ -11,7 +11,7 @@ from functools import partial
 
 from service.actions import sync
 from service.actions.kit import Kit
-from service.errors import Conflict, Invalid, Malformed, NotFound, ServiceError, TooLarge
+from service.errors import Conflict, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
 from service.secrets.cipher import Undecryptable
 from service.store import commits, deliveries, repositories
 from service.store.codec import from_json, to_json
@@ -290,5 +290,5 @@ def token_of(kit: Kit, repository: Repository) -> str | None:
         return None
     token = kit.tokens.get(repository.token_from.removeprefix("env:"))
     if not token:
-        raise ServiceError(f"the token of repository {repository.name} should be in the environment variable {repository.token_from[4:]}, which is not set")
+        raise Unavailable(f"the token of repository {repository.name} should be in the environment variable {repository.token_from[4:]}, which is not set")
     return token

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from service.actions.deliveries import hook_scope
 from service.actions.kit import Kit
-from service.errors import Conflict, Invalid, NotFound
+from service.errors import Conflict, Invalid, NotFound, Unavailable
 from service.git.addresses import remote
+from service.git.layout import branch_ref
 from service.store import repositories
 from service.store.codec import new_id, now
 from service.store.database import Session, announce
@@ -48,13 +50,19 @@ def prepare(kit: Kit, wanted: NewRepository) -> Added:
         raise Invalid("a repository's name has lower-case letters, digits, `.`, `-`, `_`, begins and ends with a letter or digit, and does not end with .git")
     forge = _forge(wanted)
     if wanted.url is not None:
-        remote(wanted.url, wanted.allow_private)
+        # A name that means nothing now may do so later: the address behind it is looked at again at each fetch.
+        with suppress(Unavailable):
+            remote(wanted.url, wanted.allow_private)
         try:
             forges.FORGES[forge].target(wanted.url, wanted.api_url)
         except ValueError as failure:
             raise Invalid(f"--url: {failure}") from failure
     if wanted.token_from is not None and not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", wanted.token_from):
         raise Invalid("--token-from takes env:NAME, the environment variable of the service that holds the token")
+    if wanted.token_from is not None and not kit.tokens.get(wanted.token_from.removeprefix("env:")):
+        raise Invalid(f"--token-from {wanted.token_from}: the service's environment has no such variable; set it and start the service again")
+    if wanted.branch is not None and (wanted.branch.startswith("-") or not branch_ref(wanted.branch)):
+        raise Invalid(f"`{wanted.branch[:100]}` can't be the name of a branch")
     secret = secrets.token_urlsafe(32)
     id = new_id()
     row = Repository(
@@ -78,6 +86,10 @@ def _forge(wanted: NewRepository) -> str:
     if wanted.url is None:
         if wanted.forge not in (None, EMBEDDED):
             raise Invalid(f"a repository on {wanted.forge} needs its --url")
+        meant = {"--api-url": wanted.api_url, "--token-from": wanted.token_from, "--allow-private": wanted.allow_private}
+        for option, value in meant.items():
+            if value:
+                raise Invalid(f"{option} means something only beside --url: a repository without one is hosted here")
         return EMBEDDED
     try:
         forge = wanted.forge or forges.guess(wanted.url)

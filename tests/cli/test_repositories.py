@@ -44,6 +44,17 @@ def test_what_a_forge_s_repository_needs_is_explained_to_people(headgate: Comman
     assert "not shown again" in done.err
 
 
+def test_a_token_that_the_service_has_not_is_refused_by_name(headgate: Command, server: str) -> None:
+    done = headgate("repo", "add", "locked", "--url", "http://127.0.0.1:9/a/b.git", "--forge", "github", "--allow-private", "--token-from", "env:NO_SUCH_TOKEN")
+    assert done.code == 2
+    assert "env:NO_SUCH_TOKEN: the service's environment has no such variable" in done.err
+
+
+def test_a_name_that_means_nothing_now_may_be_added(headgate: Command, server: str) -> None:
+    done = headgate("repo", "add", "early", "--url", "https://nowhere.invalid/a/b.git", "--forge", "plain")
+    assert done.code == 0, done.err
+
+
 def test_sync_is_accepted(headgate: Command, server: str) -> None:
     headgate("repo", "add", "look")
     assert headgate("repo", "sync", "look").out == "look will be looked at\n"
