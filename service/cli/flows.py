@@ -73,8 +73,9 @@ def create(
 
     if len(arguments) > 2:
         raise Stop(WRONG, f"one FILE is taken, after an optional NAMESPACE; got {len(arguments)} arguments")
-    text, identity = checked_file(Path(arguments[-1]), arguments[0] if len(arguments) == 2 else None)
-    created, flow = upload(Api(server, token), text, identity, message)
+    file = Path(arguments[-1])
+    text, identity = checked_file(file, arguments[0] if len(arguments) == 2 else None)
+    created, flow = upload(Api(server, token), text, identity, message, file)
     if output is Output.JSON:
         document(flow)
         return

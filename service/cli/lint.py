@@ -22,7 +22,7 @@ _SUFFIXES = (".yml", ".yaml")
 #: A flow file has at most 1 MB; what is over it is not read, only refused.
 _MOST = 1_000_001
 #: As the sync of a commit says it.
-_TWICE = "HG-0501"
+_TWICE, _NO_FILE = "HG-0501", "HG-0503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +45,35 @@ class Checked:
         return {"path": self.path, "namespace": namespace, "id": id, "valid": self.valid, "problems": [problem.as_json() for problem in self.problems]}
 
 
-def files_of(paths: Iterable[Path]) -> list[Path]:
-    """The named files, and the flow files below the named folders, each once. Parts of names below a folder that begin with `_` are not live."""
-    found: dict[Path, None] = {}
+def files_of(paths: Iterable[Path]) -> dict[Path, bool]:
+    """The named files, and the flow files below the named folders, each once. Parts of names below a folder that begin with `_` are not live.
+
+    True for a symbolic link below a folder: a commit's are not followed.
+    """
+    found: dict[Path, bool] = {}
     paths = list(paths)
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(_below(path))
+            found |= {below: below.is_symlink() for below in _below(path)}
         elif path.exists():
-            found[path] = None
+            found[path] = False
         else:
             raise Stop(WRONG, f"there is no file or folder {path}")
     if not found:
         raise Stop(WRONG, f"no flow files (*.yml, *.yaml) in {', '.join(map(str, paths))}")
-    return list(found)
+    return found
 
 
 def _below(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("_") and name != ".git")
+        yield from (link for name in folders if (link := Path(root, name)).is_symlink())
         yield from (Path(root, name) for name in sorted(files) if name.endswith(_SUFFIXES) and not name.startswith("_"))
 
 
 def check_all(paths: Iterable[Path], allow_unknown_types: bool = False) -> list[Checked]:
     """The named files and those of the named folders; two files of one flow are a problem of both, as in a commit."""
-    checked = [check(path, allow_unknown_types) for path in files_of(paths)]
+    checked = [_link(path) if linked else check(path, allow_unknown_types) for path, linked in files_of(paths).items()]
     holders: dict[tuple[str, str], list[str]] = {}
     for found in checked:
         if found.identity is not None:
@@ -84,6 +88,11 @@ def _with_rivals(found: Checked, holders: Mapping[tuple[str, str], Sequence[str]
     told = f"`{'.'.join(found.identity)}` is defined here and in {', '.join(others[:3])}; neither is used"
     problem = Problem(_TWICE, Severity.ERROR, found.path, 1, 1, told, "keep one, or change an id")
     return replace(found, problems=(problem, *found.problems))
+
+
+def _link(path: Path) -> Checked:
+    told = "symbolic links are not followed; put the file itself there"
+    return Checked(path.as_posix(), "", None, (Problem(_NO_FILE, Severity.ERROR, path.as_posix(), 1, 1, told),))
 
 
 def check(path: Path, allow_unknown_types: bool = False) -> Checked:
@@ -157,11 +166,15 @@ def _number(count: int, noun: str) -> str:
 
 
 def checked_file(path: Path, namespace: str | None) -> tuple[bytes, tuple[str, str]]:
-    """A flow file to be sent, with its identity. Raises Stop when it says none, or has another namespace than it should."""
+    """A flow file to be sent, with its identity. Raises Stop when it says none, has another namespace than it should, or has errors, which are shown in their
+    place. A type that this machine has not may be there at the server, so that one is left to the server."""
     if not path.exists():
         raise Stop(WRONG, f"there is no file {path}")
     text = _bytes(path)
     found = _checked(text, path, allow_unknown_types=True)
+    if not found.valid:
+        render([found], "full")
+        raise Stop(WRONG, "nothing was changed")
     if found.identity is None:
         render([found], "full")
         raise Stop(WRONG, f"{path} does not say which flow it is: it needs a valid `id` and `namespace`")

@@ -28,6 +28,7 @@ PROCESS = "io.kestra.plugin.core.runner.Process"
 
 _TASK = property_names(TaskProperties)
 _TRIGGER = property_names(TriggerProperties)
+_NO_TYPE = "no installed type has a name like it"
 _KINDS = {"task": "a task", "trigger": "a trigger", "task_runner": "a task runner"}
 _RESERVED_VARIABLES = frozenset({"PATH", "LD_PRELOAD", "BASH_ENV", "DOCKER_HOST"})
 #: Options of task runners that reach past the container, and when they do.
@@ -214,7 +215,7 @@ class Lowering:
         near = self.catalogue.nearest(name, kind)
         severity = Severity.WARNING if self.allow_unknown_types else Severity.ERROR
         word = _KINDS[kind].split(" ", 1)[1]
-        self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else None, severity)
+        self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else _NO_TYPE, severity)
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
         known: Set[str] = {*info.properties, *info.branches} if info else frozenset()

@@ -243,7 +243,8 @@ def nearest_type(name: str, candidates: Iterable[str]) -> str | None:
     for candidate in candidates:
         parent, _, own = candidate.rpartition(".")
         likeness = _likeness(last.lower(), own.lower())
-        if likeness >= 0.75:
+        # Beside the package that is there, a shorter likeness tells what was meant.
+        if likeness >= (0.6 if package.lower() == parent.lower() else 0.75):
             likeness += _likeness(package.lower(), parent.lower()) / 2
             if likeness > score:
                 best, score = candidate, likeness

@@ -87,7 +87,16 @@ def test_create_without_a_namespace_takes_the_flow_s_own(headgate: Command, serv
 def test_create_refuses_a_wrong_flow_with_its_places(headgate: Command, server: str, namespace: str, file: Path) -> None:
     done = headgate("flow", "create", fill(file, LOG.replace("log.Log", "lgo.Log"), namespace))
     assert done.code == 2
-    assert ":9:11: error HG-0220: unknown task type" in done.err
+    assert f"\n  {file}:9:11: error HG-0220: unknown task type" in done.err
+    assert headgate("flow", "list", namespace, "-o", "json").json == []
+
+
+def test_create_shows_a_wrong_line_in_its_place(headgate: Command, server: str, namespace: str, file: Path) -> None:
+    done = headgate("flow", "create", fill(file, LOG.replace("message:", "mesage:"), namespace))
+    assert done.code == 2
+    assert f"--> {file}:" in done.out
+    assert "mesage" in done.out
+    assert "nothing was changed" in done.err
     assert headgate("flow", "list", namespace, "-o", "json").json == []
 
 

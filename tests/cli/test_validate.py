@@ -112,6 +112,20 @@ def test_a_folder_is_looked_through_without_names_that_begin_with_an_underscore(
     assert done.code == 0
 
 
+def test_links_below_a_folder_are_refused_as_a_push_refuses_them(headgate: Command, folder: Path) -> None:
+    write(folder / "elsewhere" / "a.yml", GOOD)
+    (folder / ".flows").mkdir()
+    (folder / ".flows" / "file.yml").symlink_to("../elsewhere/a.yml")
+    (folder / ".flows" / "folder").symlink_to("../elsewhere")
+    (folder / ".flows" / "_not.yml").symlink_to("../elsewhere/a.yml")
+    done = headgate("flow", "validate", ".flows", "-o", "concise")
+    assert done.code == 2
+    told = "1:1: error HG-0503: symbolic links are not followed; put the file itself there"
+    assert done.out.splitlines() == [f".flows/folder:{told}", f".flows/file.yml:{told}"]
+    # One that is named itself may be what a shell passes for a file.
+    assert headgate("flow", "validate", ".flows/file.yml").code == 0
+
+
 def test_a_file_that_is_named_itself_is_checked_whatever_its_name(headgate: Command, folder: Path) -> None:
     write(folder / "_draft.txt", BAD)
     assert headgate("flow", "validate", "_draft.txt").code == 2

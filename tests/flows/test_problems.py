@@ -113,6 +113,7 @@ def test_a_type_is_found_by_its_last_part():
     assert nearest_type("core.log.log", types) == types[0]
     assert nearest_type("io.kestra.plugin.scripts.pyton.Script", types) == types[3]
     assert nearest_type("io.kestra.plugin.core.flow.If", types) is None
+    assert nearest_type(types[0][:-3] + "Lgo", types) == types[0]
 
 
 def test_every_code_is_explained():
