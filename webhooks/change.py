@@ -17,7 +17,15 @@ class NotAuthentic(Exception):
 
 
 class Unreadable(Exception):
-    """The body is signed, but is not what this forge sends: 400, with the reason as the message."""
+    """The body is signed, but is not what this forge sends, with the reason as the message. `status` is HTTP's."""
+
+    status = 400
+
+
+class OtherType(Unreadable):
+    """The body is of a content type that is not read."""
+
+    status = 415
 
 
 @dataclass(frozen=True, slots=True)

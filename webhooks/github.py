@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from webhooks import signature
 from webhooks.address import repository_path, split
-from webhooks.change import Change, Delivery, Ignored, Ping, Unreadable
+from webhooks.change import Change, Delivery, Ignored, OtherType, Ping, Unreadable
 from webhooks.fields import SHA, envelope, moved, shown, table, text
 from webhooks.report import Report, Request, Target
 from webhooks.shorten import description, unique
@@ -87,7 +87,7 @@ def _payload(content_type: str, body: bytes) -> Any:
         return read_json(_form(body))
     if kind == "application/json":
         return read_json(body)
-    raise Unreadable(f"content type {shown(kind)}: application/json or {_FORM} is read")
+    raise OtherType(f"content type {shown(kind)}: application/json or {_FORM} is read")
 
 
 def _form(body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any
 
 from fastapi import Request
@@ -60,7 +61,7 @@ async def read_json(request: Request, cap: int = JSON_CAP) -> Any:
         return {}
     require_type(request, JSON)
     try:
-        content = json.loads(body, parse_constant=_no_constant)
+        content = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
         # Half of a pair of surrogates, which `\\ud800` can write, is a character that nothing behind us can store.
         if b"\\ud" in body.lower():
             json.dumps(content, ensure_ascii=False).encode()
@@ -73,3 +74,10 @@ async def read_json(request: Request, cap: int = JSON_CAP) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise ValueError(f"{digits[:40]} is too large for a number")
+    return number

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from runners.protocol import Gone, Rejected
 from service.errors import ServiceError
-from webhooks.change import NotAuthentic, Unreadable
+from webhooks.change import NotAuthentic, OtherType, Unreadable
 
 _log = logging.getLogger("headgate.api")
 
@@ -32,7 +32,8 @@ def problem(status: int, message: str, errors: Sequence[Mapping[str, Any]] = (),
 _PLAIN: Mapping[type[Exception], tuple[int, str | None]] = {
     Gone: (409, None),
     NotAuthentic: (401, "the signature is missing or wrong"),
-    Unreadable: (400, None),
+    Unreadable: (Unreadable.status, None),
+    OtherType: (OtherType.status, None),
     OverflowError: (422, "a number in this request is larger than any that is kept here"),
 }
 

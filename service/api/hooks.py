@@ -63,7 +63,7 @@ async def _body(request: Request) -> bytes:
 
 async def _audit(parts: Parts, hook_id: str, failure: Exception, content: bytes, source: str) -> None:
     """A refused delivery leaves a row, so that "it never arrived" can be told from "we said no"."""
-    status = failure.status if isinstance(failure, ServiceError) else 400 if isinstance(failure, Unreadable) else 401
+    status = failure.status if isinstance(failure, ServiceError | Unreadable) else 401
     _log.warning("a delivery from %s was refused with %d: %s", source, status, failure)
     at = now().timestamp()
     await parts.kit.database.awrite(lambda session: deliveries.refuse(session, hook_id, status, str(failure), content, source, at))

@@ -17,6 +17,7 @@ from service.api.access import Admin, Reader, Writer
 from service.api.parts import Parts, Tenant, Use
 from service.errors import Conflict, Invalid, NotFound
 from service.store import commits, executions, statuses
+from service.store import deliveries as inbox
 from service.store import repositories as rows
 from service.store.codec import from_epoch, iso, new_id, now
 from service.store.commits import Commit
@@ -183,5 +184,6 @@ def shape(parts: Parts, session: Session, repository: Repository) -> dict[str, A
         "allow_private": repository.allow_private,
         "hook": None if repository.embedded else {"url": f"{kit.url}/hooks/{repository.hook_id}"},
         "refs": rows.applied(session, repository.id),
+        "problem": kit.masker.text(inbox.trouble(session, repository.id)) or None,
         "created_at": iso(from_epoch(repository.created_at)),
     }

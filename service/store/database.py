@@ -161,7 +161,7 @@ class Database:
 
 
 def _attempt(session: Session, action: Action, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
-    """Runs one action in a SAVEPOINT of its own, so that its failure undoes it alone; but a full disk, at which SQLite ends the whole transaction, is raised."""
+    """Runs one action in a SAVEPOINT of its own, so that its failure undoes it alone. A full disk is raised: SQLite ends the whole transaction at it."""
     if not future.set_running_or_notify_cancel():
         return
     topics: list[Topic] = session.info["topics"]

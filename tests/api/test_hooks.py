@@ -83,6 +83,14 @@ def test_a_signed_body_that_is_no_delivery_is_refused_and_noted(client: TestClie
     assert (rows(station, "delivery"), len(rows(station, "refusal"))) == ([], 1)
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "application/json-seq"])
+def test_a_signed_body_of_a_type_that_is_not_read_is_refused_and_noted(client: TestClient, station: Station, hook, kind: str):
+    path, secret = hook
+    problem(client.post(path, content=PUSH, headers=signed(PUSH, secret) | {"content-type": kind}), 415)
+    ((*_, status, _reason, _sha256, _size, _source, _at),) = rows(station, "refusal")
+    assert (status, rows(station, "delivery")) == (415, [])
+
+
 def test_a_body_over_the_cap_is_refused_before_it_is_read(client: TestClient, station: Station, hook):
     path, secret = hook
     problem(client.post(path, content=b"{}", headers=signed(b"{}", secret) | {"content-length": "30000000"}), 413)
