@@ -83,7 +83,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a sync will store."""
+    """Everything a sync will store. `problems` are those that are kept, `errors` is how many there are in all."""
 
     repository: Repository
     ref: str
@@ -97,6 +97,7 @@ class Plan:
     gone: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
     problems: tuple[Mapping[str, Any], ...] = ()
+    errors: int = 0
     namespaces: tuple[str, ...] = ()
     fired: tuple[Fired, ...] = ()
 
@@ -179,12 +180,15 @@ def _tracked(look: _Look, base: Plan) -> Plan:
     ours = {identity: files for identity, files in judged.items() if _owner(look, identity) in (None, repository)}
     verdicts = decide(ours, look.history, look.read)
     changes = [_change(look, verdicts[identity]) for identity in sorted(verdicts)]
+    standing_notes = [file for file in flows.noted_files(look.session, repository) if file.path not in new and file.path not in gone]
+    problems, errors = _worst([*standing_notes, *new.values()])
     return replace(
         base,
         files=tuple(new.values()),
         gone=tuple(gone),
         applied=tuple(change for change in changes if change is not None),
-        problems=tuple(_all_problems(look, new, gone)),
+        problems=problems,
+        errors=errors,
         namespaces=tuple(sorted({identity[0] for identity, files in ours.items() if files})),
     )
 
@@ -294,24 +298,32 @@ def _clocks(flow: Flow | None, now: datetime) -> dict[str, float | None]:
     return found
 
 
-def _all_problems(look: _Look, new: Mapping[str, File], gone: set[str]) -> Iterator[Mapping[str, Any]]:
-    """Every problem at the tip, by path; the worst first where there are too many to keep."""
-    stored = [file for file in flows.noted_files(look.session, look.repository.id) if file.path not in new and file.path not in gone]
-    files = sorted([*stored, *new.values()], key=lambda file: (-file.level, file.path))
-    found = [problem for file in files for problem in file.problems]
-    yield from sorted(found, key=lambda problem: problem["severity"] != Severity.ERROR)[:_SHOWN]
+def _worst(files: Sequence[File]) -> tuple[tuple[Mapping[str, Any], ...], int]:
+    """The files' problems by path, the worst first where there are too many to keep; and how many of all are errors."""
+    found = [problem for file in sorted(files, key=lambda file: (-file.level, file.path)) for problem in file.problems]
+    errors = sum(problem["severity"] == Severity.ERROR for problem in found)
+    return tuple(sorted(found, key=lambda problem: problem["severity"] != Severity.ERROR)[:_SHOWN]), errors
 
 
 # other branches, and tags
 
 
 def _other(look: _Look, base: Plan) -> Plan:
-    """A branch that is not live is checked: the files in which it differs from the live one. A tag only where its commit has not been, on a branch."""
-    if base.ref.startswith(TAGS) and commits.get(look.session, look.repository.id, base.tip) is not None:
+    """A branch that is not live is checked: the files in which it differs from the live one, by themselves and beside the files that it leaves as they are
+    there. A tag only where its commit has not been, on a branch."""
+    if base.ref.startswith(TAGS) and _is_read(commits.get(look.session, look.repository.id, base.tip)):
         return base
-    diff, _ = _diff(look, look.repository.live_oid)
-    problems = [problem for file in _files(look, diff) for problem in file.problems]
-    return replace(base, problems=tuple(problems[:_SHOWN]))
+    diff, whole = _diff(look, look.repository.live_oid)
+    new = {file.path: file for file in _files(look, diff)}
+    claims = _claims(look, {file.identity for file in new.values() if file.identity is not None}, new, _gone(look, diff, whole, new))
+    judged = {file.path: file for identity, files in claims.items() for file in _judged(look, identity, files)}
+    problems, errors = _worst([judged.get(path, file) for path, file in new.items()])
+    return replace(base, problems=problems, errors=errors)
+
+
+def _is_read(known: commits.Commit | None) -> bool:
+    """Whether a commit shows what its flows are like; one that was only seen, passed over or not readable does not."""
+    return known is not None and known.state in (APPLIED, CHECKED)
 
 
 # triggers
@@ -458,8 +470,8 @@ def fail(session: Session, kit: Kit, repository: Repository, ref: str, sha: str,
 
 
 def _stands(known: commits.Commit | None, ref: str, tracked: bool) -> bool:
-    """Whether what a commit shows is not this ref's to change: a tag, or another branch, on a commit that is settled elsewhere."""
-    if known is None or known.state == PENDING:
+    """Whether what a commit shows is not this ref's to change: a tag, or another branch, on a commit that was read elsewhere."""
+    if known is None or not _is_read(known):
         return False
     elsewhere = known.state == APPLIED or (known.state == CHECKED and known.ref != ref)
     return ref.startswith(TAGS) or (elsewhere and not tracked)
@@ -540,12 +552,11 @@ def _trigger(row: flows.Flow, trigger: TriggerDef, known: triggers.Trigger | Non
 
 
 def _report_flows(session: Session, kit: Kit, planned: Plan, at: float) -> None:
-    errors = [problem for problem in planned.problems if problem["severity"] == Severity.ERROR]
-    if not errors:
+    if not planned.errors:
         reports.flows_checked(session, kit, planned.repository, planned.tip, ReportState.SUCCESS, summary(planned), at)
         return
-    first = errors[0]
-    more = f"{len(errors)} problems, first: " if len(errors) > 1 else ""
+    first = planned.problems[0]
+    more = f"{planned.errors} problems, first: " if planned.errors > 1 else ""
     text = f"{more}{first['path']}:{first['line']}:{first['column']}: {first['message']}"
     reports.flows_checked(session, kit, planned.repository, planned.tip, ReportState.FAILURE, text, at)
 
