@@ -18,6 +18,7 @@ from service.git.repository import FLOWS
 from service.store import commits, executions, statuses
 from service.store import repositories as rows
 from service.store.codec import new_id, now
+from service.store.commits import Commit
 from service.store.hub import Topic
 from service.store.repositories import Repository
 
@@ -110,6 +111,7 @@ class Pushes:
                 yield f"headgate: {flow['change']} {flow['namespace']}.{flow['id']}{revision} ({flow['path']})"
             if len(commit.flows) > _SHOWN:
                 yield f"headgate: … and {len(commit.flows) - _SHOWN} more flows"
+            yield from _between_files(commit)
         status = told.get("headgate/flows")
         if status is not None:
             yield f"headgate: flows {status.state}: {status.description}"
@@ -117,6 +119,15 @@ class Pushes:
             if row.execution.pin is not None and row.execution.pin.ref == head.ref:
                 yield f"headgate: started {row.execution.namespace}.{row.execution.flow} {self._kit.page('executions', row.execution.id)}"
         yield f"headgate: {self._kit.page('commits', repository.name, sha)}"
+
+
+def _between_files(commit: Commit) -> Iterator[str]:
+    """The problems that files have because of each other, or of other repositories: what was said before the push looked at each file alone."""
+    found = [problem for problem in commit.problems if problem["code"] in (sync.TWICE, sync.FOREIGN)]
+    for problem in found[:_SHOWN]:
+        yield Problem(**{**problem, "severity": Severity(problem["severity"])}).line_text()
+    if len(found) > _SHOWN:
+        yield f"… and {len(found) - _SHOWN} more"
 
 
 def news_of(sha: str) -> tuple[Topic, ...]:

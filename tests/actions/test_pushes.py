@@ -153,3 +153,28 @@ def test_a_push_that_was_overtaken_unseen_says_so(station: Station):
     station.push({".flows/f.yml": text()}, ref=tag)
     told = list(Pushes(station.kit).handle("post-receive", "default", [(NONE, early, MAIN)], None, []).lines)
     assert told == [f"headgate: {MAIN} was moved on before {early[:12]} was synced"]
+
+
+@pytest.mark.parametrize("ref", [MAIN, OTHER])
+def test_problems_between_files_are_told_after_the_push_with_their_places(station: Station, ref: str):
+    station.push({".flows/x.yml": text("x").replace("namespace: t", "namespace: theirs")}, name="other")
+    station.push({".flows/f.yml": text()})
+    base = station.git.refs("default")[MAIN]
+    files = {".flows/g.yml": text(note="y"), ".flows/h.yml": text("h").replace("namespace: t", "namespace: theirs")}
+    sha = station.push(files, ref=ref, onto=base)
+    assert linted(station, sha, base) == []
+    told = list(Pushes(station.kit).handle("post-receive", "default", [(base, sha, ref)], None, []).lines)
+    doubled = "keep one, or change an id; until then the last good text stays live"
+    first = [f".flows/f.yml:1:1: error HG-0501: `t.f` is defined here and in .flows/g.yml; neither is used ({doubled})"] if ref == MAIN else []
+    assert [line for line in told if "HG-05" in line] == [
+        *first,
+        f".flows/g.yml:1:1: error HG-0501: `t.f` is defined here and in .flows/f.yml; neither is used ({doubled})",
+        ".flows/h.yml:1:1: error HG-0502: namespace `theirs` belongs to repository `other` (move the flow there, or give it a namespace of its own)",
+    ]
+
+
+def test_of_many_problems_between_files_the_first_are_told(station: Station):
+    sha = station.push({f".flows/{number:02}.yml": text(f"f{number // 2}") for number in range(60)})
+    told = list(Pushes(station.kit).handle("post-receive", "default", [(NONE, sha, MAIN)], None, []).lines)
+    assert [line.partition(":")[0] for line in told if "HG-0501" in line] == [f".flows/{number:02}.yml" for number in range(20)]
+    assert "… and 40 more" in told
