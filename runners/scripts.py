@@ -87,8 +87,7 @@ class ScriptTask(RunnerTask):
     def run(self, work: Work) -> Outcome:
         """Inputs in, commands run, outputs out."""
         self._write_inputs(work)
-        output_dir = work.directory / ".output"
-        output_dir.mkdir(exist_ok=True)
+        output_dir = work.folder(".output")
         console = Console(work, hidden=bool(self.before_commands))
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
         exit = work.execute(command, console.line)

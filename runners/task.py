@@ -62,6 +62,9 @@ class Work(Protocol):
     def write(self, name: str, content: str) -> None:
         """Writes a file of the working directory; raises Unusable for a path that leads outside."""
 
+    def folder(self, name: str) -> Path:
+        """A folder of the working directory, made where it is not there; raises Unusable where a file has its name."""
+
     def upload(self, pattern: str) -> Mapping[str, str]:
         """Stores the working directory's files that match a glob; path → URI."""
 

@@ -23,7 +23,7 @@ from runners.fields import format_duration
 from runners.protocol import Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
 from runners.reports import Report
 from runners.task import Command, Exit, RunnerTask
-from runners.workspace import OWN, Workspace, fixed_part, inside, matching, write
+from runners.workspace import OWN, Workspace, fixed_part, inside, make_folder, matching, write
 
 T = TypeVar("T")
 
@@ -109,6 +109,11 @@ class JobWork:
         """Writes a file of the working directory; raises Unusable for a path that leads outside."""
         if not self._replaying:
             write(self.directory, name, (content.encode("utf-8", "replace"),), 0o600 if name.startswith(OWN) else 0o644)
+
+    def folder(self, name: str) -> Path:
+        """A folder of the working directory, made where it is not there; raises Unusable where a file has its name."""
+        # What a program made of it meanwhile is the program's own business.
+        return self.directory / name if self._replaying else make_folder(self.directory, name)
 
     def fetch(self, uri: str, to: Path) -> None:
         """Downloads a `kestra:///…` URI; raises Unusable."""

@@ -198,12 +198,23 @@ def write(root: Path, name: str, content: Iterable[bytes], mode: int = 0o644) ->
     """Writes a file below a folder. Links on the way are refused, one in its place is replaced."""
     target = inside(root, name)
     _make_way(root, target.parent)
+    if target.is_dir() and not target.is_symlink():
+        raise Unusable(f"{name!r} can't be written: there is a folder of that name already; rename it")
     try:
         with _create(target, mode) as out:
             for chunk in content:
                 out.write(chunk)
-    except (OSError, ValueError) as problem:
+    except OSError as problem:
+        raise Unusable(f"{name!r} can't be written: {problem.strerror or problem}") from problem
+    except ValueError as problem:
         raise Unusable(f"{name!r} can't be written: {problem}") from problem
+    return target
+
+
+def make_folder(root: Path, name: str) -> Path:
+    """A folder below a folder, made where it is not there yet; raises Unusable where something else has its name."""
+    target = inside(root, name)
+    _make_way(root, target)
     return target
 
 
@@ -307,6 +318,8 @@ def _make_way(root: Path, folder: Path) -> None:
         current = current / part
         try:
             current.mkdir(exist_ok=True)
+        except FileExistsError as problem:
+            raise Unusable(f"{str(current.relative_to(root))!r} can't be made a folder: there is a file of that name already; rename it") from problem
         except OSError as problem:
             raise Unusable(f"{str(current.relative_to(root))!r} can't be made a folder: {problem.strerror}") from problem
         if current.is_symlink():

@@ -220,6 +220,16 @@ def test_what_ended_while_nobody_looked_is_collected(server: Wire, kind: Kind, s
     assert not kind.left("one-1-1")
 
 
+def test_what_a_program_made_of_our_folders_is_no_trouble_for_the_next_agent(server: Wire, kind: Kind, service: MemoryService):
+    service.offer(shell(kind, "one", "rm -r .output; touch .output; echo ready; while [ ! -e go ]; do sleep 0.03; done; exit 6", tree=COMMIT))
+    with agent(server, kind):
+        until(lambda: service.lines("one"))
+    kind.let_go()
+    with agent(server, kind) as second:
+        assert service.ended("one").exit_code == 6
+        assert end(second) == 0
+
+
 def test_what_is_no_longer_ours_is_removed(server: Wire, kind: Kind, service: MemoryService):
     service.offer(shell(kind, "one", "echo ready; (setsid setsid sleep 300 &) ; sleep 301"))
     with agent(server, kind):

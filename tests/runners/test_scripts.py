@@ -304,5 +304,44 @@ def test_a_type_that_is_not_known_and_a_wrong_property_fail_with_a_message(tmp_p
     assert "commands" in str(outcome.message)
 
 
+#: A commit's file, the task that needs that name or a name below it for something else, and the name.
+TAKEN = [
+    (".output", {"commands": ["true"]}, ".output"),
+    (".headgate-files", {"commands": ["cat kestra:///in.txt"]}, ".headgate-files"),
+    (".headgate-files/0-in.txt/x", {"commands": ["cat kestra:///in.txt"]}, ".headgate-files/0-in.txt"),
+    (".headgate-commands.sh/x", {"commands": [f": {'x' * 200_000}"]}, ".headgate-commands.sh"),
+    (".headgate-script.py/x", {"script": "pass"}, ".headgate-script.py"),
+    ("a", {"commands": ["true"], "inputFiles": {"a/b/c": "text"}}, "a"),
+    ("a/b", {"commands": ["true"], "inputFiles": {"a": "text"}}, "a"),
+    ("a", {"commands": ["true"], "inputFiles": {"a/b": "kestra:///in.txt"}}, "a"),
+    ("a/b", {"commands": ["true"], "inputFiles": {"a": "kestra:///in.txt"}}, "a"),
+]
+
+
+@pytest.mark.parametrize(("file", "spec", "name"), TAKEN)
+def test_a_name_that_the_commit_has_for_something_else_is_told_with_what_to_do(tmp_path, service: MemoryService, file: str, spec: dict[str, object], name: str):
+    service.hold(COMMIT, {file: b"the commit's"})
+    service.store("kestra:///in.txt", b"from storage")
+    outcome, lines = play(tmp_path, job("one", type=PYTHON if "script" in spec else SHELL, spec=spec, tree=COMMIT), service)
+    kind = "a file" if file == name else "a folder"
+    assert (outcome.result, lines) == (Result.FAILED, [])
+    assert f"{name!r}" in str(outcome.message)
+    assert f"there is {kind} of that name already; rename it" in str(outcome.message)
+    assert str(tmp_path) not in str(outcome.message)
+
+
+@pytest.mark.parametrize("type", [SHELL, PYTHON])
+def test_a_name_of_ours_that_the_commit_has_for_the_same_is_no_trouble(tmp_path, service: MemoryService, type: str):
+    theirs = (".output/old", ".headgate-files/old", ".headgate-files/0-in.txt", ".headgate-commands.sh", ".headgate-script.py")
+    service.hold(COMMIT, dict.fromkeys(theirs, b"the commit's"))
+    service.store("kestra:///in.txt", b"from storage")
+    specs: dict[str, dict[str, object]] = {
+        SHELL: {"commands": ["cat kestra:///in.txt"]},
+        PYTHON: {"script": "print(open('kestra:///in.txt').read())"},
+    }
+    outcome, lines = play(tmp_path, job("one", type=type, spec=specs[type], tree=COMMIT, masks=("s3cr3t-value",)), service)
+    assert (outcome.result, lines) == (Result.SUCCESS, [("INFO", "from storage")])
+
+
 def test_every_type_is_found_by_its_name():
     assert {SHELL, SCRIPT, PYTHON, "io.kestra.plugin.scripts.python.Commands"} <= set(types())
