@@ -31,7 +31,10 @@ _log = logging.getLogger("headgate.reporter")
 
 _AT_ONCE = 4
 _QUIET = 20  #: with fewer contexts than this waiting, each is shown as pending before it is shown as final
-_MENDABLE, _MEND = (401, 403, 404), 600.0  #: answers that end when a person has mended the token, and how often we look
+_TURN = 50  #: statuses of one repository that are sent before another one gets its turn
+_UNKNOWN = 404  #: it may be the commit that the forge does not know, and not the repository: the statuses of others are tried
+_MENDABLE, _MEND = (401, 403), 600.0  #: answers that end when a person has mended the token, and how often we look
+_FAULT = 30.0  #: seconds until what broke by a fault of ours is tried again
 _PENDING_FOR, _FINAL_FOR = 600.0, 7 * 86_400.0  #: seconds that a state is worth sending
 _NEVER = (0.0, "")
 
@@ -46,6 +49,7 @@ class Reporter:
         self._kit, self._sender, self._random = kit, sender, random.Random()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="report")
         self._quiet: dict[str, tuple[float, str]] = {}  #: repository → until when its forge wants no calls, whatever news there is, and why
+        self._failures: dict[str, int] = defaultdict(int)  #: repository → how often in a row its forge wanted no more
         self._idle = Condition()
         self._busy: set[str] = set()
 
@@ -53,22 +57,18 @@ class Reporter:
         """Sends what waits."""
         at = moment.timestamp()
         with self._kit.database.read() as session:
-            grouped: dict[str, list[Status]] = defaultdict(list)
-            unsent = statuses.unsent(session, at)
-            for status in unsent:
-                if self._quiet.get(status.repository_id, _NEVER)[0] <= at:
-                    grouped[status.repository_id].append(status)
-            known = {id: repositories.by_id(session, id) for id in grouped}
-            following = statuses.next_try(session)
-        early = [status for status in unsent if status.repository_id not in grouped]
-        if early:
-            self._hold(early)
-            return 0.0
-        for id, waiting in grouped.items():
-            if self._take(id):
-                self._pool.submit(self._send_all, id, known[id], waiting)
-        # Who is busy wakes us when it is done.
-        return 60.0 if following is None else max(0.05, following - at) if not grouped else 5.0
+            tries = statuses.next_tries(session)
+        following = at + 60.0
+        for id, first in tries.items():
+            until, why = self._quiet.get(id, _NEVER)
+            if first <= at < until:
+                self._kit.database.write(partial(statuses.hold, repository=id, until=until, error=why))
+            # Who is busy wakes us when it is done.
+            if max(first, until) > at:
+                following = min(following, max(first, until))
+            elif self._take(id):
+                self._pool.submit(self._send_turn, id, at)
+        return max(0.05, following - at)
 
     def _take(self, id: str) -> bool:
         with self._idle:
@@ -86,8 +86,12 @@ class Reporter:
         """Ends after what is being sent."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _send_all(self, id: str, repository: Repository | None, waiting: Sequence[Status]) -> None:
+    def _send_turn(self, id: str, at: float) -> None:
+        """Some of what waits at a moment for one repository."""
         try:
+            with self._kit.database.read() as session:
+                repository = repositories.by_id(session, id)
+                waiting = statuses.unsent(session, at, _TURN, id)
             if repository is None:
                 self._drop(waiting, "the repository is gone")
             elif repository.embedded:
@@ -95,9 +99,8 @@ class Reporter:
             else:
                 self._send_in_turn(repository, waiting)
         except Exception:  # noqa: BLE001 - a loop's tick: the other repositories' statuses go on
-            _log.exception("statuses of %s could not be sent", repository.name if repository else "a repository")
-            until = now().timestamp() + 30
-            self._each(waiting, lambda session, status: statuses.put_off(session, status, until, "internal error"))
+            _log.exception("statuses of repository %s could not be sent", id)
+            self._quiet[id] = (now().timestamp() + _FAULT, "internal error")
         finally:
             with self._idle:
                 self._busy.discard(id)
@@ -108,13 +111,13 @@ class Reporter:
 
     def _send_in_turn(self, repository: Repository, waiting: Sequence[Status]) -> None:
         """One after the other; what the forge does not want now, it does not want for the others either."""
-        for at, status in enumerate(waiting):
-            if not self._send(repository, status, announce=len(waiting) < _QUIET):
-                self._hold(waiting[at + 1 :])
-                return
-
-    def _hold(self, waiting: Sequence[Status]) -> None:
-        self._each(waiting, lambda session, status: statuses.hold(session, status, *self._quiet[status.repository_id]))
+        for status in waiting:
+            try:
+                if not self._send(repository, status, announce=len(waiting) < _QUIET):
+                    return
+            except Exception:  # noqa: BLE001 - a loop's tick: what comes after it goes on
+                _log.exception("%s: status %s of %s could not be sent", repository.name, status.context, status.sha[:12])
+                self._put_off(repository, status, _FAULT, "internal error")
 
     def _send(self, repository: Repository, status: Status, *, announce: bool) -> bool:
         """Sends one; False when the forge wants no more for now."""
@@ -134,6 +137,9 @@ class Reporter:
                         pass
                     case Later(seconds, reason):
                         return self._later(repository, status, seconds, reason)
+                    case Refused(reason, code) if code == _UNKNOWN:
+                        self._put_off(repository, status, _MEND, reason)
+                        return True
                     case Refused(reason, code) if code in _MENDABLE:
                         return self._later(repository, status, _MEND, reason)
                     case Refused(reason):
@@ -142,18 +148,29 @@ class Reporter:
             if state is not wanted[-1]:
                 self._kit.database.write(lambda session: statuses.announced(session, status))
         self._kit.database.write(lambda session: statuses.sent(session, status))
+        self._failures.pop(repository.id, None)
         return True
 
     def _later(self, repository: Repository, status: Status, seconds: float | None, reason: str) -> bool:
+        """Puts one off and leaves its forge alone for a while; False then. One that is too old is given up, and nobody waits for it."""
+        failures = self._failures[repository.id] + 1
+        # Counted for the forge as well: each time it is another one that is tried first.
+        rest, own = (seconds if seconds is not None else backoff(tries, self._random.random()) for tries in (failures, max(failures, status.attempts + 1)))
+        if not self._put_off(repository, status, own, reason):
+            return True
+        self._failures[repository.id] = failures
+        self._quiet[repository.id] = (now().timestamp() + rest, reason[:300])
+        return False
+
+    def _put_off(self, repository: Repository, status: Status, delay: float, reason: str) -> bool:
+        """Tries one again later; False where it is not worth it any more."""
         at = now().timestamp()
         if at - status.updated_at > (_FINAL_FOR if ReportState(status.state).final else _PENDING_FOR):
             self._refused(repository, status, f"{reason}; given up")
-            return True
-        delay = seconds if seconds is not None else backoff(status.attempts + 1, self._random.random())
+            return False
         _log.warning("%s: status %s of %s waits %.0f s: %s", repository.name, status.context, status.sha[:12], delay, reason)
-        self._quiet[repository.id] = (at + delay, reason[:300])
         self._kit.database.write(lambda session: statuses.put_off(session, status, at + delay, reason[:300]))
-        return False
+        return True
 
     def _refused(self, repository: Repository, status: Status, reason: str) -> None:
         _log.error("%s: status %s of %s is not taken: %s", repository.name, status.context, status.sha[:12], reason)
@@ -171,9 +188,11 @@ class Reporter:
                     self._kit.git.note(repository.name, sha, note_text(every))
                 except NotFound:
                     pass  # the commit is gone: nobody can read its note
-                except ServiceError as failure:
-                    _log.warning("%s: the note of %s can't be written now: %s", repository.name, sha[:12], failure)
-                    self._each(told, partial(statuses.put_off, until=now().timestamp() + 30, error=failure.message))
+                except Exception as failure:  # noqa: BLE001 - a loop's tick: the notes of other commits go on
+                    ours = not isinstance(failure, ServiceError)
+                    _log.warning("%s: the note of %s can't be written now: %s", repository.name, sha[:12], failure, exc_info=ours)
+                    reason = "internal error" if ours else str(failure)[:300]
+                    self._each(told, partial(statuses.put_off, until=now().timestamp() + _FAULT, error=reason))
                     continue
             self._each(told, statuses.sent)
 

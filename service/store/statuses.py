@@ -6,6 +6,7 @@ Order within a context is (generation, finality): a pending never follows a fina
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,16 +85,19 @@ def count(session: Session, repository: str, sha: str) -> int:
     return int(session.execute(statement).scalar_one())
 
 
-def unsent(session: Session, at: float, limit: int = 200) -> tuple[Status, ...]:
-    """What the forges have not been told, longest waiting first."""
-    statement = select(*_columns).where(_table.c.open.is_(True), _table.c.not_before <= at).order_by(_table.c.not_before, _table.c.updated_at)
-    return tuple(Status(**row._mapping) for row in session.execute(statement.limit(limit)))
+def unsent(session: Session, at: float, limit: int = 200, repository: str | None = None) -> tuple[Status, ...]:
+    """What the forge of a repository, or all of them, have not been told, longest waiting first. What has failed comes last, whatever its age: one that
+    always fails is never in the way of the others."""
+    whose = [] if repository is None else [_table.c.repository_id == repository]
+    statement = select(*_columns).where(_table.c.open.is_(True), *whose, _table.c.not_before <= at)
+    statement = statement.order_by(_table.c.attempts, _table.c.not_before, _table.c.updated_at).limit(limit)
+    return tuple(Status(**row._mapping) for row in session.execute(statement))
 
 
-def next_try(session: Session) -> float | None:
-    """When the next unsent one may be sent; None when all are."""
-    found: float | None = session.execute(select(func.min(_table.c.not_before)).where(_table.c.open.is_(True))).scalar()
-    return found
+def next_tries(session: Session) -> Mapping[str, float]:
+    """The repositories with something unsent, and when the first of it may be sent."""
+    statement = select(_table.c.repository_id, func.min(_table.c.not_before).label("first")).where(_table.c.open.is_(True)).group_by(_table.c.repository_id)
+    return {row.repository_id: row.first for row in session.execute(statement)}
 
 
 def announced(session: Session, status: Status) -> None:
@@ -112,9 +116,10 @@ def put_off(session: Session, status: Status, until: float, error: str) -> None:
     session.execute(update(_table).where(*_key(status)).values(attempts=_table.c.attempts + 1, not_before=until, error=error))
 
 
-def hold(session: Session, status: Status, until: float, error: str) -> None:
-    """Waits with another one: the forge wants no calls before then, and why is told with each."""
-    session.execute(update(_table).where(*_key(status)).values(not_before=until, error=error))
+def hold(session: Session, repository: str, until: float, error: str) -> None:
+    """Waits with all of a repository: its forge wants no calls before then, and why is told with each."""
+    early = [_table.c.open.is_(True), _table.c.repository_id == repository, _table.c.not_before < until]
+    session.execute(update(_table).where(*early).values(not_before=until, error=error))
 
 
 def give_up(session: Session, status: Status, error: str) -> None:

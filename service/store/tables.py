@@ -185,7 +185,7 @@ class Commit(SQLModel, table=True):
 class Status(SQLModel, table=True):
     """The outbox: the state that a context of a commit should show. `sent` is the version the forge has."""
 
-    __table_args__ = (Index("ix_status_unsent", "open", "not_before"),)
+    __table_args__ = (Index("ix_status_unsent", "open", "repository_id", "attempts", "not_before", "updated_at"),)
 
     repository_id: str = Field(primary_key=True)
     sha: str = Field(primary_key=True)

@@ -266,7 +266,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("repository_id", "sha", "context"),
     )
     with op.batch_alter_table("status", schema=None) as batch_op:
-        batch_op.create_index("ix_status_unsent", ["open", "not_before"], unique=False)
+        batch_op.create_index("ix_status_unsent", ["open", "repository_id", "attempts", "not_before", "updated_at"], unique=False)
 
     op.create_table(
         "taskrun",
