@@ -15,6 +15,7 @@ from functools import partial
 from service.actions.kit import Kit
 from service.errors import ServiceError
 from service.store import deliveries, jobs, repositories
+from service.store.database import Session
 from service.store.hub import Topic
 
 _log = logging.getLogger("headgate.housekeeping")
@@ -54,7 +55,7 @@ class Housekeeping:
         """Does the next step of what is due."""
         at = moment.timestamp()
         if not self._chores:
-            self._chores = [_Chore(work, every, at + _QUIET) for work, every in ((self._rows, _HOUR), (self._exports, _HOUR), (self._packing, _DAY))]
+            self._chores = [_Chore(work, every, at + _QUIET) for work, every in self._all()]
         if next(self._work, _END) is not _END:
             return 0.0
         first = min(self._chores, key=lambda chore: chore.at)
@@ -64,16 +65,17 @@ class Housekeeping:
         self._work = first.work(at)
         return 0.0
 
-    def _rows(self, at: float) -> Iterator[None]:
-        old = at - _KEPT
-        for forget in (
-            partial(deliveries.forget_bodies, before=old, limit=_BATCH),
-            partial(deliveries.forget_refusals, before=old, limit=_BATCH),
-            partial(jobs.forget, before=at - _DAY, limit=_BATCH),
-        ):
-            while self._kit.database.write(forget) == _BATCH:
-                yield
+    def _all(self) -> Iterator[tuple[Work, float]]:
+        """Every chore, and how often it is due."""
+        for forget, kept in ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY)):
+            yield partial(self._rows, forget, kept), _HOUR
+        yield self._exports, _HOUR
+        yield self._packing, _DAY
+
+    def _rows(self, forget: Callable[[Session, float, int], int], kept: float, at: float) -> Iterator[None]:
+        while self._kit.database.write(lambda session: forget(session, at - kept, _BATCH)) == _BATCH:
             yield
+        yield
 
     def _exports(self, _: float) -> Iterator[None]:
         freed = self._kit.git.trim_exports(_EXPORTS)
@@ -90,4 +92,6 @@ class Housekeeping:
                     self._kit.git.tidy(repository.name)
             except ServiceError as failure:
                 _log.warning("%s: %s", repository.name, failure)
+            except Exception:  # noqa: BLE001 - a loop's tick: the other repositories are packed
+                _log.exception("%s: can't be packed", repository.name)
             yield

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from service.actions.deliveries import HOOK
+from service.git.repository import Git
 from service.loops.housekeeping import Housekeeping
 from service.store import deliveries, jobs
 from service.store.codec import new_id
@@ -186,6 +190,39 @@ def test_a_chore_that_breaks_is_left_until_its_next_turn(station: Station, loop:
     delivered(station)
     kept(station, loop, days=40)
     assert rows(station, "SELECT length(body) FROM delivery") == [(0,)]
+
+
+def test_rows_of_one_kind_that_can_not_go_keep_no_others(station: Station, loop: Housekeeping):
+    ended(station, finished(station), station.clock.now.timestamp())
+    kept(station, loop)
+    station.database.write(lambda session: session.exec_driver_sql("ALTER TABLE delivery RENAME TO elsewhere"))
+    delay, broken = 0.0, 0
+    station.clock.forward(days=3)
+    while delay == 0:
+        try:
+            delay = loop.tick(station.clock.now)
+        except OperationalError:
+            broken += 1
+    assert (broken, rows(station, "SELECT state FROM job")) == (1, [])
+
+
+def test_a_repository_whose_packing_breaks_is_passed_over(station: Station, caplog: pytest.LogCaptureFixture):
+    class Faulty(Git):
+        def tidy(self, name: str) -> None:
+            tidied.append(name)
+            if name == "bad":
+                raise OSError("the disk gives an error")
+            super().tidy(name)
+
+    tidied: list[str] = []
+    names = ["another", "bad", "default", "last"]
+    for name in names:
+        station.repository(name)
+    with caplog.at_level(logging.CRITICAL):
+        loop = Housekeeping(replace(station.kit, git=Faulty(station.folder / "git", station.helper)))
+        kept(station, loop)
+        kept(station, loop, minutes=5)
+    assert sorted(tidied) == names
 
 
 @pytest.fixture
