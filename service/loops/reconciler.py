@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from threading import Lock
 
 from service.actions.deliveries import Reconciler as Following
 from service.actions.kit import Kit
 from service.errors import ServiceError
 from service.store import deliveries, repositories
-from service.store.database import announce
+from service.store.database import Session, announce
 from service.store.deliveries import ATTEMPTS, Delivery
 from service.store.hub import Topic
 from service.store.repositories import Repository
@@ -74,8 +75,7 @@ class Reconciler:
                 waiting = deliveries.waiting(session, at, _BATCH, repository.id)
             poisoned = [delivery for delivery in waiting if delivery.attempts >= ATTEMPTS]
             if poisoned:
-                _log.error("%s: deliveries %s failed %d times and are set aside", repository.name, [delivery.id for delivery in poisoned], ATTEMPTS)
-                Following(self._kit, repository).abandon(poisoned, f"failed {ATTEMPTS} times; the service's log has the error", moment)
+                self._abandon(repository, poisoned, moment)
             Following(self._kit, repository).run([delivery for delivery in waiting if delivery not in poisoned], moment)
             self._failures[repository.id] = 0
             self._next[repository.id] = at + self._interval(repository)
@@ -87,6 +87,17 @@ class Reconciler:
             # Something may have come while we were busy.
             self._kit.database.submit(lambda session: announce(session, ("deliveries", "")))
 
+    def _abandon(self, repository: Repository, poisoned: Sequence[Delivery], moment: datetime) -> None:
+        """One by one: what can't even be read is set aside as well, and is in the way of no other."""
+        _log.error("%s: deliveries %s failed %d times and are set aside", repository.name, [delivery.id for delivery in poisoned], ATTEMPTS)
+        reason = f"failed {ATTEMPTS} times; the service's log has the error"
+        for delivery in poisoned:
+            try:
+                Following(self._kit, repository).abandon([delivery], reason, moment)
+            except Exception:  # noqa: BLE001 - a loop's tick: the repository goes on
+                _log.exception("%s: the heads of delivery %d can't be told that it is set aside", repository.name, delivery.id)
+                self._kit.database.write(partial(deliveries.settle, ids=(delivery.id,), state="quarantined", reason=reason))
+
     def _failed(self, repository: Repository, waiting: tuple[Delivery, ...], failure: Exception, at: float) -> None:
         expected = isinstance(failure, ServiceError) and failure.status != 500
         self._failures[repository.id] += 1
@@ -94,8 +105,13 @@ class Reconciler:
         _log.error("%s: can't be synced: %s; again in %.0f s", repository.name, failure, delay, exc_info=not expected)
         self._next[repository.id] = at + delay
         ids = tuple(delivery.id for delivery in waiting)
+
+        def action(session: Session) -> None:
+            deliveries.count_missed(session, waiting)
+            deliveries.put_off(session, ids, at + delay, str(failure)[:300], uncount=expected)
+
         if ids:
-            self._kit.database.write(lambda session: deliveries.put_off(session, ids, at + delay, str(failure)[:300], uncount=expected))
+            self._kit.database.write(action)
 
     def _interval(self, repository: Repository) -> float:
         """Spread by name, so that a hundred repositories are not asked at the same second."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select, update
@@ -70,6 +70,14 @@ def waiting(session: Session, at: float, limit: int = 100, repository: str | Non
 def count_attempt(session: Session, ids: tuple[int, ...], not_before: float) -> None:
     """Counted before the work: a delivery that takes the service down has still used its try."""
     session.execute(update(_table).where(_table.c.id.in_(ids)).values(attempts=_table.c.attempts + 1, not_before=not_before))
+
+
+def count_missed(session: Session, tried: Sequence[Delivery]) -> None:
+    """Counts the try of those whose sync broke before it came to that."""
+    for attempts in {delivery.attempts for delivery in tried}:
+        ids = [delivery.id for delivery in tried if delivery.attempts == attempts]
+        missed = update(_table).where(_table.c.id.in_(ids), _table.c.state == "received", _table.c.attempts == attempts)
+        session.execute(missed.values(attempts=attempts + 1))
 
 
 def settle(session: Session, ids: tuple[int, ...], state: str, reason: str | None = None) -> None:

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from service.actions.deliveries import HOOK, Head
+from service.actions.deliveries import HOOK, HOST, Head
 from service.loops.reconciler import Reconciler
 from service.store import deliveries
 from service.store.codec import new_id
+from service.store.deliveries import ATTEMPTS
 from tests.support.commits import MAIN
 from tests.support.serving import until
 from tests.support.station import Station
@@ -100,6 +101,20 @@ def test_a_delivery_that_breaks_its_sync_each_time_is_set_aside(station: Station
         for _ in range(5):
             settled(station, loop, minutes=10)
     assert state_of(station) == [("quarantined", 3)]
+
+
+def test_a_delivery_that_breaks_before_its_sync_begins_is_set_aside_too(station: Station, loop: Reconciler, caplog):
+    repository, at = station.repository(), station.clock.now.timestamp()
+    # As after a bug of ours: what the embedded host said can't be read.
+    station.database.write(lambda session: deliveries.put(session, repository.id, HOST, new_id(), "push", {}, b"no JSON", at))
+    sha = pushed(station)
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(ATTEMPTS + 2):
+            settled(station, loop, minutes=10)
+    assert (state_of(station), list(station.live())) == ([("quarantined", ATTEMPTS)], [("default", "f")])
+    station.tell(Head(MAIN, sha))
+    settled(station, loop)
+    assert state_of(station)[1][0] == "processed"
 
 
 def test_an_older_delivery_of_the_same_id_is_stored_once(station: Station):
