@@ -39,6 +39,9 @@ from service.store.repositories import Repository
 #: Stands for the working tree where a commit is asked for.
 NO_COMMIT = "0" * 40
 
+#: How long the agent may take to end what runs: longer than its grace times, and a daemon may be slow. In seconds.
+_ENDING = 60.0
+
 _TIMING = Timing(beat=0.5, drain=1.0, flush=0.05, wait=0.5)
 
 
@@ -135,15 +138,17 @@ class LocalRun:
         )
         working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
         runner = Runner(Executor(self._kit), self._service.database.hub)
-        runner.start()
-        working.start()
         try:
+            runner.start()
+            working.start()
             self._follow(id, on_line)
         finally:
             stop.set()
-            working.join(10)
+            if working.is_alive():  # a signal may come before anything has begun
+                working.join(_ENDING)
             runner.stop()
-            runner.join(5)
+            if runner.alive:
+                runner.join(5)
         with self._service.database.read() as session:
             row = executions.get(session, id)
             shown = shapes.execution(self._kit, row, execution_rows.runs(session, id), now(), None)

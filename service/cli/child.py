@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,14 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO
 
 from service.cli.client import Api
+from service.cli.signals import signals_raise
 from service.cli.stop import FAILED, Stop
 
 _START, _GRACE, _KILL = 30.0, 25.0, 5.0
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def running(data: Path, environ: Mapping[str, str]) -> Iterator[Child]:
     get ready."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = data / "service.log"
-    with _signals_raise(), log.open("wb") as output:
+    with signals_raise(), log.open("wb") as output:
         process = _start(data, free_port(8080), environ, output)
         try:
             if not _wait(process, data, log):
@@ -119,24 +117,6 @@ def _tail(log: Path, lines: int = 15) -> str:
         return "\n".join(f"  {line}" for line in log.read_text("utf-8", "replace").splitlines()[-lines:])
     except OSError as failure:
         return f"  {failure}"
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Signals that would end this process at once end it through `finally` instead."""
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        # Once: while the child is being stopped a second signal must not leave it behind.
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def git_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from service.cli.follow import exit_code, log_line, summary
 from service.cli.lint import check, render
 from service.cli.screen import document, say
+from service.cli.signals import signals_raise
 from service.cli.stop import WRONG, Stop
 from service.cli.talk import log_to_stderr
 from service.cli.times import clock
@@ -30,7 +31,8 @@ def run_file(file: Path, inputs: dict[str, str], backend: str, as_json: bool) ->
     def on_line(task: str, level: str, message: str) -> None:
         print(log_line(task, level, message, clock(datetime.now(UTC).isoformat()), stream), file=stream, flush=True)
 
-    state, execution = run_locally(file, inputs, backend, os.environ, on_line)
+    with signals_raise():
+        state, execution = run_locally(file, inputs, backend, os.environ, on_line)
     if as_json:
         document(execution)
     # There is no server, so there is no page.

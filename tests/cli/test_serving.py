@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from tests.cli.conftest import Command, environment, spawn
+from tests.runners.images import docker_images
+from tests.runners.playing import SHELL, until
+from tests.support import daemon
 from tests.support.repo import Repo
+
+__all__ = ["docker_images"]
 
 SCRIPT = """\
 id: script
@@ -58,7 +67,8 @@ def test_run_ends_with_1_when_the_flow_fails_and_json_is_one_document(headgate: 
     process = spawn("run", ".flows/script.yml", "--backend", "process", "-o", "json", cwd=tree)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert '"current": "FAILED"' in out
+    execution = json.loads(out)
+    assert execution["state"]["current"] == "FAILED"
     assert "look | " in err
 
 
@@ -78,29 +88,128 @@ def test_run_refuses_inputs_that_do_not_fit(tree: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_ctrl_c_ends_a_run_and_what_it_started(tree: Path) -> None:
-    (tree / ".flows" / "script.yml").write_text(SCRIPT.replace("cat note.txt", "echo begun; exec sleep 317.25"))
-    process = spawn("run", ".flows/script.yml", "--backend", "process", cwd=tree)
-    assert process.stdout is not None
-    assert "begun" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+@dataclass(frozen=True)
+class Begun:
+    """A run whose task has begun, and how to find what it started: a word of the task's command line, its namespace and the run's own folder."""
+
+    process: subprocess.Popen[str]
+    word: str
+    namespace: str
+    scratch: Path
+
+    @property
+    def left(self) -> list[str]:
+        """Command lines, containers and folders."""
+        return [*processes(self.word).values(), *containers(self.namespace), *(path.name for path in self.scratch.glob("headgate-run-*"))]
+
+    def end(self) -> None:
+        """Ends it without its own help."""
+        self.process.kill()
+        self.process.communicate()
+        for container in containers(self.namespace):
+            subprocess.run(("docker", "rm", "-f", container), capture_output=True, check=False)
+        for pid in processes(self.word):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+Begin = Callable[..., Begun]
+
+
+@pytest.fixture
+def begin(tree: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Begin]:
+    """Runs shell commands, in which `{word}` is the unique argument of a long sleep, until they say `begun`."""
+    started: list[Begun] = []
+
+    def start(command: str, backend: str = "process") -> Begun:
+        image = request.getfixturevalue("docker_images").plain if backend == "docker" else "unused"
+        unique = uuid4().int
+        word, namespace, scratch = f"317.{unique % 10**9}", f"serving{unique}", tmp_path / "scratch"
+        scratch.mkdir()
+        flow = {
+            "id": "long",
+            "namespace": namespace,
+            "tasks": [{"id": "look", "type": SHELL, "containerImage": image, "commands": [command.format(word=word)]}],
+        }
+        (tree / ".flows" / "script.yml").write_text(json.dumps(flow))
+        process = spawn("run", ".flows/script.yml", "--backend", backend, cwd=tree, env=environment(TMPDIR=str(scratch)))
+        begun = Begun(process, word, namespace, scratch)
+        started.append(begun)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        while line and "begun" not in line:
+            line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        until(lambda: len(begun.left) > 1)
+        return begun
+
+    yield start
+    for run in started:
+        run.end()
+
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.mark.parametrize("backend", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_ends_a_run_and_what_it_started(begin: Begin, number: signal.Signals, backend: str) -> None:
+    run = begin("echo begun; exec sleep {word}", backend)
+    run.process.send_signal(number)
+    _, err = run.process.communicate(timeout=120)
+    assert run.process.returncode == CODES[number]
     assert "Traceback" not in err
-    assert processes("317.25") == []
+    assert run.left == []
 
 
-def processes(word: str) -> list[str]:
-    """Command lines that have the word."""
-    found = []
+@pytest.mark.parametrize("number", CODES)
+def test_a_second_signal_does_not_leave_behind_what_is_being_ended(begin: Begin, tmp_path: Path, number: signal.Signals) -> None:
+    """As a CI server does it: a step that does not end at the first word hears another one."""
+    run = begin(f"trap 'touch {tmp_path}/asked' TERM; echo begun; while :; do sleep {{word}}; done")
+    run.process.send_signal(number)
+    until((tmp_path / "asked").exists)
+    run.process.send_signal(signal.SIGTERM)
+    run.process.send_signal(signal.SIGHUP)
+    run.process.communicate(timeout=120)
+    assert run.process.returncode == CODES[number]
+    assert run.left == []
+
+
+def test_a_run_that_was_started_to_outlive_its_terminal_does_so(begin: Begin, tmp_path: Path) -> None:
+    """`nohup headgate run`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = begin(f"echo begun; sleep {{word}} & while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    run.process.send_signal(signal.SIGHUP)
+    (tmp_path / "go").touch()
+    _, err = run.process.communicate(timeout=120)
+    assert run.process.returncode == 0, err
+    assert run.left == []
+
+
+def processes(word: str) -> dict[int, str]:
+    """The command lines in which the word stands, by process."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = entry.read_bytes().decode("utf-8", "replace").split("\0")
+            line = entry.read_bytes().decode("utf-8", "replace").replace("\0", " ")
         except OSError:
             continue
-        if word in words:
-            found.append(" ".join(words))
+        if word in line:
+            found[int(entry.parent.name)] = line
     return found
+
+
+def containers(namespace: str) -> list[str]:
+    """The containers of a namespace's tasks, by id."""
+    client = daemon.connected()
+    if isinstance(client, str):
+        return []
+    found = client.containers(all=True, filters={"label": f"kestra.io/namespace={namespace}"})
+    client.close()
+    return [str(one["Id"]) for one in found]
 
 
 @dataclass(frozen=True)
