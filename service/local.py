@@ -152,7 +152,8 @@ class LocalRun:
         with self._service.database.read() as session:
             row = executions.get(session, id)
             shown = shapes.execution(self._kit, row, execution_rows.runs(session, id), now(), None)
-        return row.execution.state.value, shown
+        # There is no server, so there is no page.
+        return row.execution.state.value, {**shown, "url": ""}
 
     def _create(self, inputs: Mapping[str, str]) -> str:
         reading = self._kit.reader.read("0", self._tree.flow_path, self._text)

@@ -35,6 +35,5 @@ def run_file(file: Path, inputs: dict[str, str], backend: str, as_json: bool) ->
         state, execution = run_locally(file, inputs, backend, os.environ, on_line)
     if as_json:
         document(execution)
-    # There is no server, so there is no page.
-    say(summary({**execution, "url": ""}))
+    say(summary(execution))
     return exit_code(state)

@@ -69,6 +69,8 @@ def test_run_ends_with_1_when_the_flow_fails_and_json_is_one_document(headgate: 
     assert process.returncode == 1
     execution = json.loads(out)
     assert execution["state"]["current"] == "FAILED"
+    assert execution["url"] == ""
+    assert "http" not in out + err
     assert "look | " in err
 
 
