@@ -42,6 +42,7 @@ class Reconciler:
         self._busy: set[str] = set()
         self._next: dict[str, float] = {}
         self._failures: dict[str, int] = defaultdict(int)
+        self._alone: dict[str, float] = {}  #: until when a repository is left alone whose failure could not be stored, whatever waits for it
 
     def tick(self, moment: datetime) -> float:
         """Hands out what is due."""
@@ -51,7 +52,8 @@ class Reconciler:
             known = repositories.every(session)
         for repository in known:
             # What comes after a failure (the failed ones are put off) shows that it may be worth a try again.
-            if (repository.id in told or self._next.get(repository.id, 0) <= at) and self._take(repository.id):
+            due = repository.id in told and self._alone.get(repository.id, 0) <= at
+            if (due or self._next.get(repository.id, 0) <= at) and self._take(repository.id):
                 self._pool.submit(self._follow, repository, moment)
         return max(0.05, min((self._next.get(repository.id, at) - at for repository in known if repository.id not in self._busy), default=5.0))
 
@@ -110,8 +112,12 @@ class Reconciler:
             deliveries.count_missed(session, waiting)
             deliveries.put_off(session, ids, at + delay, str(failure)[:300], uncount=expected)
 
-        if ids:
-            self._kit.database.write(action)
+        try:
+            if ids:
+                self._kit.database.write(action)
+        except Exception:  # noqa: BLE001 - a loop's tick: it is tried again, but not at once
+            self._alone[repository.id] = at + delay
+            _log.exception("%s: its deliveries can't be put off", repository.name)
 
     def _interval(self, repository: Repository) -> float:
         """Spread by name, so that a hundred repositories are not asked at the same second."""

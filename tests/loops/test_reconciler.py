@@ -117,6 +117,22 @@ def test_a_delivery_that_breaks_before_its_sync_begins_is_set_aside_too(station:
     assert state_of(station)[1][0] == "processed"
 
 
+def test_a_repository_is_left_alone_for_a_while_when_not_even_its_failure_can_be_stored(station: Station, loop: Reconciler, caplog):
+    settled(station, loop)
+    sha = pushed(station)
+    station.tell(Head(MAIN, sha))
+    # As with a full disk: what can't be counted and can't be put off waits still, and each try wakes the loop again.
+    full = "CREATE TRIGGER full BEFORE UPDATE ON delivery BEGIN SELECT RAISE(ABORT, 'full'); END"
+    station.database.write(lambda session: session.exec_driver_sql(full))
+    with caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            settled(station, loop)
+    assert len([record for record in caplog.records if "can't be synced" in record.message]) == 1
+    station.database.write(lambda session: session.exec_driver_sql("DROP TRIGGER full"))
+    settled(station, loop, minutes=10)
+    assert (state_of(station), list(station.live())) == ([("processed", 1)], [("default", "f")])
+
+
 def test_an_older_delivery_of_the_same_id_is_stored_once(station: Station):
     repository, at = station.repository(), station.clock.now.timestamp()
     stored = [station.database.write(lambda session: deliveries.put(session, repository.id, HOOK, "same", "push", {}, b"{}", at)) for _ in range(2)]
