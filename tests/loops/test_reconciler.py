@@ -122,13 +122,13 @@ def test_a_repository_is_left_alone_for_a_while_when_not_even_its_failure_can_be
     sha = pushed(station)
     station.tell(Head(MAIN, sha))
     # As with a full disk: what can't be counted and can't be put off waits still, and each try wakes the loop again.
-    full = "CREATE TRIGGER full BEFORE UPDATE ON delivery BEGIN SELECT RAISE(ABORT, 'full'); END"
-    station.database.write(lambda session: session.exec_driver_sql(full))
+    refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON delivery BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    station.database.write(lambda session: session.exec_driver_sql(refusing))
     with caplog.at_level(logging.ERROR):
         for _ in range(5):
             settled(station, loop)
     assert len([record for record in caplog.records if "can't be synced" in record.message]) == 1
-    station.database.write(lambda session: session.exec_driver_sql("DROP TRIGGER full"))
+    station.database.write(lambda session: session.exec_driver_sql("DROP TRIGGER refusing"))
     settled(station, loop, minutes=10)
     assert (state_of(station), list(station.live())) == ([("processed", 1)], [("default", "f")])
 

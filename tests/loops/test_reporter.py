@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from service.forges import Access, Answer, Later, Refused
 from service.forges.memory import MemorySender
@@ -313,6 +314,22 @@ def test_a_forge_that_stays_down_is_asked_ever_more_seldom_however_much_waits(de
     # The eighth time it is left alone for two minutes at the least.
     assert desk.tick() == 60.0
     assert len(desk.sender.calls) == 8
+
+
+def test_a_forge_is_not_told_over_and_over_what_can_not_be_stored(desk: Desk, caplog: pytest.LogCaptureFixture):
+    desk.want()
+    # As with a full disk.
+    refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON status BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    desk.station.database.write(lambda session: session.exec_driver_sql(refusing))
+    with caplog.at_level(logging.CRITICAL):
+        desk.tick()
+        for _ in range(3):
+            with pytest.raises(DBAPIError, match="refused"):
+                desk.tick()
+    assert len(desk.sender.calls) == 1
+    desk.station.database.write(lambda session: session.exec_driver_sql("DROP TRIGGER refusing"))
+    desk.tick(minutes=1)
+    assert desk.rest() == []
 
 
 # the embedded host
