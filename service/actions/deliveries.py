@@ -14,7 +14,7 @@ from service.actions.kit import Kit
 from service.errors import Conflict, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
 from service.secrets.cipher import Undecryptable
 from service.store import commits, deliveries, repositories
-from service.store.codec import from_json, to_json
+from service.store.codec import from_json, new_id, to_json
 from service.store.database import Session
 from service.store.deliveries import Delivery
 from service.store.repositories import Repository
@@ -210,11 +210,13 @@ class Reconciler:
 
     def _moved(self, refs: Mapping[str, str], named: Mapping[str, Sequence[str]]) -> list[str]:
         """Refs to sync, the live branch first, so that what it defines is there for the others. It is looked at, too, when it has just become the live
-        one; and a head that our first look took over is, when its webhook comes after all."""
+        one, or when a namespace became free that it has files in; and a head that our first look took over is, when its webhook comes after all."""
         with self._kit.database.read() as session:
             applied = repositories.applied(session, self._repository.id)
             late = {ref for ref, shas in named.items() if refs.get(ref) in shas and _taken_over(session, self._repository, refs[ref])}
-        moved = [ref for ref, tip in refs.items() if applied.get(ref) != tip or ref in late or (self._repository.live_ref != ref and self._tracked(ref))]
+            anew = sync.is_overtaken(session, self._repository)
+        live = {ref for ref in refs if (anew or self._repository.live_ref != ref) and self._tracked(ref)}
+        moved = [ref for ref, tip in refs.items() if applied.get(ref) != tip or ref in late or ref in live]
         return sorted(moved, key=lambda ref: (not self._tracked(ref), ref.startswith(sync.TAGS), ref))
 
     # what follows
@@ -241,13 +243,17 @@ class Reconciler:
             if planned.applied or planned.fired:
                 self._kit.git.keep(repository.name, tip)
             try:
-                self._kit.database.write(partial(sync.apply, kit=self._kit, planned=planned, now=now))
+                self._kit.database.write(partial(self._apply, planned=planned, now=now))
             except Conflict:
                 if not left:
                     raise
             else:
                 _log.info("%s: %s is at %s (%s)", repository.name, ref, tip[:12], sync.summary(planned))
                 return
+
+    def _apply(self, session: Session, planned: sync.Plan, now: datetime) -> None:
+        for heir in sync.apply(session, self._kit, planned, now):
+            tell(session, heir, API, new_id(), [], now.timestamp())
 
     def _close(self, refs: Mapping[str, str], named: Mapping[str, Sequence[str]], now: datetime) -> None:
         """Forgets refs that are gone, and ends the heads that were passed over."""

@@ -83,7 +83,8 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a sync will store. `problems` are those that are kept, `errors` is how many there are in all."""
+    """Everything a sync will store. `problems` are those that are kept, `errors` is how many there are in all; `owners` are the repositories, None where
+    there is none, of every namespace that was looked at, and `namespaces` those in which this one has files."""
 
     repository: Repository
     ref: str
@@ -99,6 +100,7 @@ class Plan:
     problems: tuple[Mapping[str, Any], ...] = ()
     errors: int = 0
     namespaces: tuple[str, ...] = ()
+    owners: Mapping[str, str | None] = field(default_factory=dict)
     fired: tuple[Fired, ...] = ()
 
 
@@ -190,6 +192,7 @@ def _tracked(look: _Look, base: Plan) -> Plan:
         problems=problems,
         errors=errors,
         namespaces=tuple(sorted({identity[0] for identity, files in ours.items() if files})),
+        owners={identity[0]: _owner(look, identity) for identity in claims},
     )
 
 
@@ -247,25 +250,40 @@ def _owner(look: _Look, identity: Identity) -> str | None:
 
 def _judged(look: _Look, identity: Identity, files: Sequence[File]) -> list[File]:
     """The files of one identity with the problems that they have because of each other, and of other repositories."""
-    owner = _owner(look, identity)
     own = [file for file in files if not file.guessed]
-    return [replace(file, problems=(*_by_itself(file), *_because_of_others(look, file, own, owner))) for file in files]
+    return [replace(file, problems=(*_by_itself(file), *_because_of_others(look, file, own))) for file in files]
 
 
 def _by_itself(file: File) -> tuple[Mapping[str, Any], ...]:
     return tuple(problem for problem in file.problems if problem["code"] not in (TWICE, FOREIGN))
 
 
-def _because_of_others(look: _Look, file: File, own: Sequence[File], owner: str | None) -> Iterator[Mapping[str, Any]]:
+def _because_of_others(look: _Look, file: File, own: Sequence[File]) -> Iterator[Mapping[str, Any]]:
     name = ".".join(file.identity or ())
-    if owner not in (None, look.repository.id):
-        holder = repositories.by_id(look.session, owner or "")
-        told = f"namespace `{(file.identity or ('',))[0]}` belongs to repository `{holder.name if holder else owner}`"
-        yield Problem(FOREIGN, Severity.ERROR, file.path, 1, 1, told, "move the flow there, or give it a namespace of its own").as_json()
+    foreign = _foreign(look.session, look.repository, file)
+    if foreign is not None:
+        yield foreign
     others = [other.path for other in own if other.path != file.path]
     if others and not file.guessed:
         told = f"`{name}` is defined here and in {', '.join(others[:3])}; neither is used"
         yield Problem(TWICE, Severity.ERROR, file.path, 1, 1, told, "keep one, or change an id; until then the last good text stays live").as_json()
+
+
+def _foreign(session: Session, repository: Repository, file: File) -> Mapping[str, Any] | None:
+    """The problem of a file in another repository's namespace."""
+    namespace = file.identity[0] if file.identity else ""
+    owner = repositories.owner(session, MAIN, namespace)
+    if owner in (None, repository.id):
+        return None
+    holder = repositories.by_id(session, owner or "")
+    told = f"namespace `{namespace}` belongs to repository `{holder.name if holder else owner}`"
+    return Problem(FOREIGN, Severity.ERROR, file.path, 1, 1, told, "move the flow there, or give it a namespace of its own").as_json()
+
+
+def is_overtaken(session: Session, repository: Repository) -> bool:
+    """Whether a file is held to be in another repository's namespace, and that one has given it back since: the live commit is to be looked at again."""
+    held = (file for file in flows.noted_files(session, repository.id, ERROR) if any(problem["code"] == FOREIGN for problem in file.problems))
+    return any(_foreign(session, repository, file) not in file.problems for file in held)
 
 
 def _differs(file: File, claims: Mapping[Identity, Sequence[File]]) -> bool:
@@ -416,14 +434,17 @@ def see(session: Session, kit: Kit, repository: Repository, ref: str, sha: str, 
     reports.runs_told(session, kit, repository, sha, ReportState.PENDING, "waiting for the flows to be read", at)
 
 
-def apply(session: Session, kit: Kit, planned: Plan, now: datetime) -> None:
-    """Stores a plan. Raises Conflict when what it was made from has changed since: it is made again."""
+def apply(session: Session, kit: Kit, planned: Plan, now: datetime) -> tuple[Repository, ...]:
+    """Stores a plan; gives the repositories that are to be looked at, because a namespace has become free that they have files in. Raises Conflict when
+    what the plan was made from has changed since: it is made again."""
     repository, at = planned.repository, now.timestamp()
     _check_unchanged(session, planned)
+    heirs: tuple[Repository, ...] = ()
     if planned.tracked:
         flows.put_files(session, repository.id, planned.files, planned.gone)
         for namespace in planned.namespaces:
             repositories.claim_namespace(session, MAIN, namespace, repository.id)
+        heirs = _give_back(session, planned)
         _apply_flows(session, planned, now)
         repositories.change(session, repository.id, {"live_ref": planned.ref, "live_oid": planned.tip})
     known = commits.get(session, repository.id, planned.tip)
@@ -439,13 +460,24 @@ def apply(session: Session, kit: Kit, planned: Plan, now: datetime) -> None:
         supersede(session, kit, repository, sha, planned.tip, at)
     repositories.move_ref(session, repository.id, planned.ref, planned.tip)
     announce(session, ("flows", ""))
+    return heirs
+
+
+def _give_back(session: Session, planned: Plan) -> tuple[Repository, ...]:
+    """Frees the namespaces of which the last file has gone, so that who owns one follows from the files that are there; gives who else has files in them."""
+    ours = [namespace for namespace, owner in planned.owners.items() if owner == planned.repository.id]
+    free = [namespace for namespace in ours if not flows.claims_namespace(session, planned.repository.id, namespace)]
+    for namespace in free:
+        repositories.release_namespace(session, MAIN, namespace)
+    others = [other for other in repositories.every(session) if other.id != planned.repository.id] if free else []
+    return tuple(other for other in others if any(flows.claims_namespace(session, other.id, namespace) for namespace in free))
 
 
 def _check_unchanged(session: Session, planned: Plan) -> None:
     repository = repositories.by_id(session, planned.repository.id)
     same = repository is not None and repository.live_oid == planned.repository.live_oid
     same = same and repositories.applied(session, planned.repository.id).get(planned.ref) == planned.before
-    same = same and all(repositories.owner(session, MAIN, namespace) in (None, planned.repository.id) for namespace in planned.namespaces)
+    same = same and all(repositories.owner(session, MAIN, namespace) == owner for namespace, owner in planned.owners.items())
     same = same and all(flows.get(session, MAIN, applied.identity) == applied.before for applied in planned.applied)
     read = [fired.read for fired in planned.fired if fired.read is not None]
     same = same and all(flows.get(session, MAIN, (row.namespace, row.flow_id)) == row for row in read)
@@ -487,6 +519,9 @@ def _settled(planned: Plan, known: commits.Commit | None, at: float) -> commits.
     """What the commit shows from now on. A head that comes back to its ref opens a new generation: its flows run again. One that another ref brings
     goes on in the generation that it has: what it started there still counts. Generation 0 is a head that was taken over and has started nothing."""
     info = planned.info
+    # The live commit, looked at again for a namespace that became free: what it brought before is still its doing.
+    again = known is not None and known.state == APPLIED and planned.repository.live_oid == planned.tip
+    brought = {(flow["namespace"], flow["id"]): flow for flow in (*(known.flows if known and again else ()), *map(_flow_json, planned.applied))}
     comes_back = known is not None and known.state != PENDING and known.ref == planned.ref and planned.fire
     generation = known.generation + comes_back if known is not None else int(planned.fire)
     return commits.Commit(
@@ -499,7 +534,7 @@ def _settled(planned: Plan, known: commits.Commit | None, at: float) -> commits.
         info.date.timestamp(),
         known.seen_at if known and known.state == PENDING else at,
         generation,
-        tuple(_flow_json(applied) for applied in planned.applied),
+        tuple(brought.values()),
         planned.problems,
     )
 

@@ -97,6 +97,12 @@ def files_of(session: Session, repository: str, identity: Identity) -> tuple[Fil
     return tuple(_file(row) for row in session.execute(statement.order_by(_files.c.path)))
 
 
+def claims_namespace(session: Session, repository: str, namespace: str) -> bool:
+    """Whether any file of the applied commit claims a flow of this namespace."""
+    statement = select(_files.c.path).where(_files.c.repository_id == repository, _files.c.namespace == namespace).limit(1)
+    return session.execute(statement).first() is not None
+
+
 def noted_files(session: Session, repository: str, level: int = 1) -> tuple[File, ...]:
     """The files with problems of at least this weight, by path."""
     statement = select(_files).where(_files.c.repository_id == repository, _files.c.level >= level)

@@ -110,6 +110,11 @@ def claim_namespace(session: Session, environment: str, namespace: str, reposito
     session.execute(upsert(_namespaces).values(environment=environment, name=namespace, repository_id=repository).on_conflict_do_nothing())
 
 
+def release_namespace(session: Session, environment: str, namespace: str) -> None:
+    """Takes a namespace back from its repository."""
+    session.execute(delete(_namespaces).where(_namespaces.c.environment == environment, _namespaces.c.name == namespace))
+
+
 def applied(session: Session, repository: str) -> dict[str, str]:
     """The refs as the last syncs left them."""
     rows = session.execute(select(_refs.c.ref, _refs.c.applied_oid).where(_refs.c.repository_id == repository))

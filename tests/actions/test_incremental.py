@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from service.app import catalogue
 from service.flows.reading import read_flow
 from service.git.helper import Helper
-from service.store import flows
+from service.store import deliveries, flows, repositories
 from service.store.repositories import MAIN as ENVIRONMENT
 from tests.support.commits import Commits, Link
 from tests.support.station import Station, station_at
@@ -177,12 +178,12 @@ class Rules:
         return None
 
 
-def seen(station: Station, tip: str) -> dict[str, Any]:
+def seen(station: Station, tip: str, name: str = "default") -> dict[str, Any]:
     """All that a sync decides."""
     with station.database.read() as session:
         live = {(row.namespace, row.flow_id): (row.path, row.blob) for row in flows.live(session, ENVIRONMENT)}
-        files = flows.files(session, station.repository().id)
-    return {"live": live, "problems": station.commit(tip).problems, "files": files}
+        files = flows.files(session, station.repository(name).id)
+    return {"live": live, "problems": station.commit(tip, name).problems, "files": files}
 
 
 def fresh(station: Station, folder: Path, tip: str) -> dict[str, Any]:
@@ -207,3 +208,81 @@ def test_an_incremental_sync_gives_what_a_fresh_one_gives(station: Station, help
         now, story = seen(station, history.tip), "\n".join(history.story)
         assert now == fresh(station, tmp_path / f"fresh-{number}", history.tip), story
         assert {name: (path, history.writer.text(blob)) for name, (path, blob) in now["live"].items()} == rules.live(history.tip), story
+
+
+class Coming(History):
+    """A repository that now and then gives up every flow that it has, or all of one namespace."""
+
+    def _changes(self, parent: str | None) -> dict[str, Any]:
+        present = self.writer.files(parent) if parent else {}
+        if present and self.random.random() < 0.3:
+            given_up = self.random.choice([b"namespace: t", b"namespace: u", b""])
+            return {path: None for path, content in present.items() if path.startswith(".flows/") and given_up in content}
+        return super()._changes(parent)
+
+
+TWO = ("default", "other")
+
+
+def told(station: Station) -> list[str]:
+    """The repositories that something waits for."""
+    with station.database.read() as session:
+        ids = {one.repository_id for one in deliveries.waiting(session, station.clock.now.timestamp())}
+    return [name for name in TWO if station.repository(name).id in ids]
+
+
+def owners(station: Station) -> dict[str, str]:
+    """Whose each namespace is."""
+    names = {station.repository(name).id: name for name in TWO}
+    with station.database.read() as session:
+        found = {namespace: repositories.owner(session, ENVIRONMENT, namespace) for namespace in ("t", "u")}
+    return {namespace: names[id] for namespace, id in found.items() if id is not None}
+
+
+def contested(station: Station) -> set[str]:
+    """The namespaces that both have files in: which of them came first is not in Git."""
+    claimed = []
+    with station.database.read() as session:
+        for name in TWO:
+            claimed.append({file.identity[0] for file in flows.files(session, station.repository(name).id).values() if file.identity})
+    return claimed[0] & claimed[1]
+
+
+def both(station: Station, tips: dict[str, str]) -> dict[str, Any]:
+    """All that the syncs of two repositories decide."""
+    return {"owners": owners(station)} | {name: seen(station, tip, name) for name, tip in tips.items()}
+
+
+def both_fresh(station: Station, folder: Path, tips: dict[str, str], came_first: dict[str, str]) -> dict[str, Any]:
+    """What a service makes of them that knows nothing but who came first where both want the same."""
+    folder.mkdir()
+    (folder / "git").symlink_to(station.folder / "git")
+    with station_at(folder, station.helper) as other:
+        for namespace, name in came_first.items():
+            claim = partial(repositories.claim_namespace, environment=ENVIRONMENT, namespace=namespace, repository=other.repository(name).id)
+            other.database.write(claim)
+        for name in tips:
+            other.sync(name)
+        return both(other, tips)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_repositories_that_want_the_same_namespaces_leave_no_trace_of_what_was(station: Station, tmp_path: Path, seed: int) -> None:
+    histories = {name: Coming(station.commits(name), seed * 2 + number) for number, name in enumerate(TWO)}
+    rules = {name: Rules(history.writer) for name, history in histories.items()}
+    draw, tips, story = random.Random(seed), dict[str, str](), list[str]()
+    for number in range(14):
+        name = draw.choice(TWO)
+        history = histories[name]
+        history.step()
+        tips[name] = history.tip
+        station.git.set_default_branch(name, history.branch)
+        station.sync(name)
+        while waiting := told(station):
+            for other in waiting:
+                station.sync(other)
+        story.append(f"{name}: {history.story[-1]}")
+        now, came_first = both(station, tips), {namespace: owner for namespace, owner in owners(station).items() if namespace in contested(station)}
+        assert now == both_fresh(station, tmp_path / f"fresh-{number}", tips, came_first), "\n".join(story)
+        ruled = {identity for one, tip in tips.items() for identity in rules[one].live(tip) if now["owners"].get(identity[0]) == one}
+        assert set(now[name]["live"]) == ruled, "\n".join(story)

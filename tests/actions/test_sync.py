@@ -31,8 +31,8 @@ def live(station: Station) -> dict[str, tuple[str, int | None]]:
     return {f"{row.namespace}.{row.flow_id}": (row.path, row.live) for row in station.live().values()}
 
 
-def changes(station: Station, sha: str) -> list[tuple[str, int, str]]:
-    return [(flow["id"], flow["revision"], flow["change"]) for flow in station.commit(sha).flows]
+def changes(station: Station, sha: str, name: str = "default") -> list[tuple[str, int, str]]:
+    return [(flow["id"], flow["revision"], flow["change"]) for flow in station.commit(sha, name).flows]
 
 
 # revisions
@@ -153,6 +153,66 @@ def test_a_namespace_belongs_to_the_repository_that_used_it_first(station: Stati
     assert live(station) == {"t.a": (".flows/a.yml", 1), "free.c": (".flows/c.yml", 1)}
     (problem,) = station.commit(sha, "other").problems
     assert (problem["code"], problem["message"]) == ("HG-0502", "namespace `t` belongs to repository `default`")
+
+
+def look_where_told(station: Station, *names: str) -> list[str]:
+    """Looks at the repositories that a delivery asks for; which these were."""
+    with station.database.read() as session:
+        ids = {one.repository_id for one in deliveries.waiting(session, station.clock.now.timestamp())}
+    told = [name for name in names if station.repository(name).id in ids]
+    for name in told:
+        station.sync(name)
+    return told
+
+
+def test_a_namespace_is_given_back_with_its_last_file(station: Station):
+    station.push({".flows/a.yml": text("a"), ".flows/wrong.yml": text("w").replace("core.log.Log", "core.log.Lag")}, name="one")
+    sha = station.push({".flows/b.yml": text("b", more=PUSH), ".flows/c.yml": text("c", "free")}, name="two")
+    station.push({".flows/a.yml": None}, name="one")
+    # A file that is wrong holds its namespace, too.
+    assert (look_where_told(station, "one", "two"), live(station)) == ([], {"free.c": (".flows/c.yml", 1)})
+    station.push({".flows/wrong.yml": None}, name="one")
+    assert look_where_told(station, "one", "two") == ["two"]
+    assert live(station) == {"t.b": (".flows/b.yml", 1), "free.c": (".flows/c.yml", 1)}
+    assert station.statuses(sha, "two")["headgate/flows"] == ("success", "flows: 1 created")
+    assert (changes(station, sha, "two"), station.commit(sha, "two").problems) == ([("c", 1, "created"), ("b", 1, "created")], ())
+    # It was pushed long ago: nothing runs for it now.
+    assert station.every() == []
+    late = station.push({".flows/d.yml": text("d")}, name="one")
+    assert station.statuses(late, "one")["headgate/flows"][0] == "failure"
+
+
+def test_of_two_heirs_one_gets_the_namespace_and_the_other_is_told_whose_it_is(station: Station):
+    station.push({".flows/a.yml": text("a")}, name="one")
+    shas = {name: station.push({".flows/a.yml": text(name)}, name=name) for name in ("three", "two")}
+    station.push({".flows/a.yml": None}, name="one")
+    assert look_where_told(station, "three", "two") == ["three", "two"]
+    assert live(station) == {"t.three": (".flows/a.yml", 1)}
+    assert station.commit(shas["three"], "three").problems == ()
+    assert [problem["message"] for problem in station.commit(shas["two"], "two").problems] == ["namespace `t` belongs to repository `three`"]
+
+
+def test_a_namespace_that_is_given_back_while_a_sync_is_planned_is_not_missed(station: Station):
+    from service.actions import sync  # noqa: PLC0415 - the planned halves are looked at here alone
+
+    station.push({".flows/a.yml": text("a")}, name="one")
+    repository, sha = station.repository("two"), station.commits("two").write({".flows/b.yml": text("b")})
+    station.commits("two").move(MAIN, sha)
+    with station.database.read() as session:
+        planned = sync.plan(station.kit, session, repository, MAIN, sha, station.clock.now, fire=True)
+    station.push({".flows/a.yml": None}, name="one")
+    with pytest.raises(Conflict):
+        station.database.write(lambda session: sync.apply(session, station.kit, planned, station.clock.now))
+    station.sync("two")
+    assert live(station) == {"t.b": (".flows/b.yml", 1)}
+
+
+def test_a_namespace_that_became_free_unheard_is_found_at_the_next_look(station: Station):
+    station.push({".flows/a.yml": text("a")}, name="one")
+    station.push({".flows/b.yml": text("b")}, name="two")
+    station.database.write(lambda session: repositories.release_namespace(session, "main", "t"))
+    station.sync("two")
+    assert ("t", "b") in station.live()
 
 
 # the branch
