@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,7 +14,9 @@ from runners.protocol import Gone, Job, Lease, LogLine, Order, Outcome, Rejected
 from service.loops.reaper import Reaper
 from service.store import executions, jobs
 from service.store.codec import now
+from service.store.database import Session
 from service.store.executions import OUTPUT_LIMIT
+from tests.support.serving import until
 from tests.support.station import RUNNER, Station, station_at
 
 SHELL = "type: io.kestra.plugin.scripts.shell.Commands"
@@ -331,4 +334,25 @@ def test_a_suspended_machine_loses_no_work(station: Station):
     reaper, moment = Reaper(station.kit), now()
     reaper.tick(moment)
     reaper.tick(moment + timedelta(hours=9))  # nobody beat, because nobody ran
+    assert station.dispatch.beat(RUNNER.id, (job.lease,)) == {job.lease.key: Order.GO_ON}
+
+
+def test_while_the_writer_was_busy_silence_was_our_fault(station: Station):
+    _, job = claimed(station)
+    reaper, clock, lease = Reaper(station.kit), station.clock, station.kit.settings.lease
+    clock.now = now()
+    reaper.tick(clock.now)
+    begun = threading.Event()
+
+    def be_busy(_: Session) -> None:
+        begun.set()
+        until(lambda: not station.database._queue.empty())  # noqa: SLF001 - until the reaper waits for the writer
+        clock.forward(seconds=2 * lease)
+
+    busy = station.database.submit(be_busy)
+    assert begun.wait(60)
+    while not busy.done():
+        reaper.tick(clock.forward(seconds=lease / 6))
+    busy.result()
+    reaper.tick(clock.forward(seconds=lease / 6))
     assert station.dispatch.beat(RUNNER.id, (job.lease,)) == {job.lease.key: Order.GO_ON}
