@@ -86,11 +86,11 @@ def settle(session: Session, ids: tuple[int, ...], state: str, reason: str | Non
 
 
 def put_off(session: Session, ids: tuple[int, ...], until: float, reason: str, *, uncount: bool = False) -> None:
-    """Tries these again later; `uncount` when the fault lay outside (a forge that is down)."""
+    """Tries these again later, as far as they still wait; `uncount` when the fault lay outside (a forge that is down)."""
     values: dict[str, object] = {"not_before": until, "reason": reason}
     if uncount:
         values["attempts"] = 0
-    session.execute(update(_table).where(_table.c.id.in_(ids)).values(**values))
+    session.execute(update(_table).where(_table.c.id.in_(ids), _table.c.state == "received").values(**values))
 
 
 def trouble(session: Session, repository: str) -> str:

@@ -50,6 +50,15 @@ def test_what_was_put_off_or_settled_asks_for_no_look(station: Station):
     assert [ids(station, name) for name in ("later", "over", "now")] == [[], [], [3]]
 
 
+def test_what_is_settled_keeps_its_reason_when_its_neighbours_are_put_off(station: Station):
+    put(station, "a", 2)
+    station.database.write(partial(deliveries.settle, ids=(1,), state="ignored", reason="a ping"))
+    station.database.write(partial(deliveries.put_off, ids=(1, 2), until=50.0, reason="down"))
+    with station.database.read() as session:
+        found = session.exec_driver_sql("SELECT state, reason FROM delivery ORDER BY id").all()
+    assert [tuple(row) for row in found] == [("ignored", "a ping"), ("received", "down")]
+
+
 @pytest.mark.parametrize(
     "query",
     [
