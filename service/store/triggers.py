@@ -31,6 +31,11 @@ class Trigger:
     last_at: float | None = None
     error: str | None = None
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Which one it is, whatever becomes of its clock."""
+        return self.environment, self.namespace, self.flow_id, self.trigger_id
+
 
 def of_flow(session: Session, environment: str, identity: Identity) -> Mapping[str, Trigger]:
     """The triggers of a flow by id."""
@@ -68,7 +73,7 @@ def of_git(session: Session, environment: str, repository: str) -> tuple[Trigger
     return tuple(Trigger(**row._mapping) for row in session.execute(statement.order_by(_table.c.namespace, _table.c.flow_id, _table.c.trigger_id)))
 
 
-def due(session: Session, at: float, limit: int = 200) -> tuple[Trigger, ...]:
+def due(session: Session, at: float, limit: int) -> tuple[Trigger, ...]:
     """Schedules whose time has come, the longest overdue first."""
     statement = select(_table).where(_table.c.next_at <= at).order_by(_table.c.next_at).limit(limit)
     return tuple(Trigger(**row._mapping) for row in session.execute(statement))
@@ -88,7 +93,7 @@ def move(session: Session, trigger: Trigger, next_at: float | None, last_at: flo
     )
 
 
-def next_due(session: Session) -> float | None:
-    """When the next schedule fires."""
-    found: float | None = session.execute(select(func.min(_table.c.next_at))).scalar()
+def next_due(session: Session, at: float) -> float | None:
+    """When the next schedule after this moment fires."""
+    found: float | None = session.execute(select(func.min(_table.c.next_at)).where(_table.c.next_at > at)).scalar()
     return found

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.actions import schedules
+from service.actions.kit import Kit
+from service.errors import Unavailable
 from service.loops.scheduler import Scheduler
 from service.store import flows, triggers
 from service.store.repositories import MAIN as ENVIRONMENT
@@ -53,6 +55,49 @@ def test_a_schedule_fires_at_its_time_and_not_before(station: Station):
     assert (fired(station), next_at(station)) == (["12:05"], "12:10")
     assert look(station) == 300.0
     assert fired(station) == ["12:05"]
+
+
+def test_a_schedule_that_can_not_fire_now_stops_no_other_and_fires_late(station: Station, monkeypatch: pytest.MonkeyPatch):
+    scheduled(station, id="bad")
+    scheduled(station, id="good")
+    scheduler, fire, down = Scheduler(station.kit), schedules.fire, [True]
+
+    def failing(kit: Kit, trigger: Trigger, moment: datetime) -> None:
+        if down and trigger.flow_id == "bad":
+            raise Unavailable("the helper is busy")
+        fire(kit, trigger, moment)
+
+    monkeypatch.setattr(schedules, "fire", failing)
+    assert scheduler.tick(station.clock.forward(minutes=5)) == 0.0
+    assert (next_at(station, "good"), next_at(station, "bad"), clock(station, "bad").error) == ("12:10", "12:05", "the helper is busy")
+    # It is left alone, and nobody spins over it.
+    assert scheduler.tick(station.clock.now) == 15
+    assert len(station.every()) == 1
+    down.clear()
+    scheduler.tick(station.clock.forward(seconds=15))
+    fires = [row.execution.trigger["variables"]["date"][11:16] for row in station.every() if row.execution.flow == "bad" and row.execution.trigger]
+    assert fires[:1] == ["12:05"]
+    assert clock(station, "bad").error is None
+
+
+def test_schedules_that_can_not_fire_hide_no_other_however_many(station: Station, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("service.loops.scheduler._AT_ONCE", 2)
+    for number in range(5):
+        scheduled(station, id=f"bad{number}")
+    scheduled(station, id="good")
+    fire, tried = schedules.fire, []
+
+    def failing(kit: Kit, trigger: Trigger, moment: datetime) -> None:
+        tried.append(trigger.flow_id)
+        if trigger.flow_id != "good":
+            raise Unavailable("down")
+        fire(kit, trigger, moment)
+
+    monkeypatch.setattr(schedules, "fire", failing)
+    scheduler, moment = Scheduler(station.kit), station.clock.forward(minutes=5)
+    while scheduler.tick(moment) == 0.0:
+        pass
+    assert sorted(tried) == ["bad0", "bad1", "bad2", "bad3", "bad4", "good"]
 
 
 def test_an_execution_of_a_schedule_says_when_it_was_planned(station: Station):
