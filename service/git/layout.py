@@ -103,8 +103,12 @@ _CONFIG = """\
 
 def checked(name: str) -> str:
     """A repository's name. Raises Malformed: it becomes a folder's name and a part of a URL."""
-    if not _NAME.fullmatch(name) or ".." in name or name.endswith((".git", ".lock", ".")):
+    if not _NAME.fullmatch(name):
         raise Malformed(f"{name[:100]!r} can't name a repository: letters, digits, '.', '_' and '-' can, up to 100 of them, beginning with a letter or digit.")
+    if ".." in name:
+        raise Malformed(f"{name!r} can't name a repository: it must not hold '..'.")
+    if name.endswith((".git", ".lock", ".")):
+        raise Malformed(f"{name!r} can't name a repository: it must not end in '.', '.git' or '.lock'.")
     return name
 
 

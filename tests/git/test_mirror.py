@@ -184,6 +184,16 @@ def test_names_that_would_leave_the_folder_are_refused(git: Git, name: str) -> N
             asked(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("x.lock", "end in '.', '.git' or '.lock'"), ("x.git", "end in '.', '.git' or '.lock'"), ("x.", "end in '.', '.git' or '.lock'"), ("a..b", "hold '..'")],
+)
+def test_a_name_of_good_letters_is_refused_with_the_rule_that_it_breaks(git: Git, name: str, rule: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        git.create(name)
+    assert str(refused.value) == f"{name!r} can't name a repository: it must not {rule}."
+
+
 def test_the_default_branch_may_be_packed_and_may_be_odd(git: Git, raw: Raw, bare: Path) -> None:
     raw.ref("refs/heads/-x;$(id)", raw.commit(raw.tree()))
     git.set_default_branch("demo", "-x;$(id)")
