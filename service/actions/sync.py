@@ -216,7 +216,7 @@ def _files(look: _Look, diff: TreeDiff) -> Iterator[File]:
             raise TooLarge(f"too many or too large flow files change at once ({len(present)}); push them in several steps")
         yield File(path, blob, reading.identity, reading.flow is not None, problems=tuple(problem.as_json() for problem in reading.problems))
     for entry in diff.refused:
-        problem = Problem(REFUSED, Severity.ERROR, entry.path, 1, 1, entry.reason, "Headgate reads regular files only; replace it by one")
+        problem = Problem(REFUSED, Severity.ERROR, entry.path, 1, 1, entry.reason, entry.hint)
         yield File(entry.path, "", None, False, problems=(problem.as_json(),))
 
 

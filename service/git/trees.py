@@ -34,12 +34,28 @@ _SAFE = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,250}")
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why something is not followed, and what to do about it."""
+
+    reason: str
+    hint: str
+
+    def at(self, path: str) -> BadEntry:
+        """The fault of one entry."""
+        return BadEntry(path, self.reason, self.hint)
+
+
+_ANEW = "a broken tool wrote this; commit the folder again with Git"
+_NO_FOLDER = Fault("expected a folder, found a file", "put a folder in its place, with the flows in it")
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """One tree, read: its rows by name, the names that stand there twice, or what is wrong with it as a whole."""
 
     rows: dict[bytes, Row] = field(default_factory=dict)
     doubled: frozenset[bytes] = frozenset()
-    fault: str | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +104,20 @@ def name_fault(name: bytes) -> str | None:
     return None
 
 
-def row_fault(row: Row, doubled: bool) -> str | None:
+def row_fault(row: Row, doubled: bool) -> Fault | None:
     """Why this entry is not followed; None for a folder or a regular file with a good name."""
     wrong = name_fault(row.name)
     if wrong is not None:
-        return f"refused: {wrong}"
+        return Fault(f"refused: {wrong}", "rename it")
     if doubled:
-        return "refused: the tree holds this name twice"
+        return Fault("refused: the tree holds this name twice", _ANEW)
     mode = row.mode.lstrip(b"0")
     if mode == LINK:
-        return "symbolic links are not followed; put the file itself there"
+        return Fault("symbolic links are not followed; put the file itself there", "replace the link by the file or folder that it leads to")
     if mode == SUBMODULE:
-        return "submodules are not followed; put the files themselves there"
+        return Fault("submodules are not followed; put the files themselves there", "replace the submodule by the files in it")
     if mode != FOLDER and mode not in FILE:
-        return f"refused: its mode {row.mode.decode()} is unknown"
+        return Fault(f"refused: its mode {row.mode.decode()} is unknown", "add it again as a regular file")
     return None
 
 
@@ -112,12 +128,12 @@ def read(objects: Objects, tree: str | None) -> Folder:
     try:
         rows = objects.tree(tree)
     except Damaged:
-        return Folder(fault="refused: the folder is damaged")
+        return Folder(fault=Fault("refused: the folder is damaged", _ANEW))
     except TooLarge:
-        return Folder(fault="refused: the folder has too many entries")
+        return Folder(fault=Fault("refused: the folder has too many entries", "spread its files over several folders"))
     keys = [row.name + b"/" if is_folder(row) else row.name for row in rows]
     if keys != sorted(keys):
-        return Folder(fault="refused: the folder's entries are not in Git's order")
+        return Folder(fault=Fault("refused: the folder's entries are not in Git's order", _ANEW))
     by_name = {row.name: row for row in rows}
     if len(by_name) == len(rows):
         return Folder(by_name)
@@ -141,17 +157,17 @@ def find(objects: Objects, tree: str, path: str) -> Place:
     so_far = "."
     for name in parts(path):
         if not is_folder(row):
-            return Place(refused=BadEntry(so_far, "expected a folder, found a file"))
+            return Place(refused=_NO_FOLDER.at(so_far))
         here = read(objects, row.oid)
         if here.fault is not None:
-            return Place(refused=BadEntry(so_far, here.fault))
+            return Place(refused=here.fault.at(so_far))
         so_far = _joined("" if so_far == "." else so_far, name)
         found = here.rows.get(name)
         if found is None:
             return Place()
         wrong = row_fault(found, name in here.doubled)
         if wrong is not None:
-            return Place(refused=BadEntry(so_far, wrong))
+            return Place(refused=wrong.at(so_far))
         row = found
     return Place(row)
 
@@ -162,7 +178,7 @@ def find_folder(objects: Objects, tree: str | None, path: str) -> Place:
         return Place()
     place = find(objects, tree, path)
     if place.row is not None and not is_folder(place.row):
-        return Place(refused=BadEntry(path, "expected a folder, found a file"))
+        return Place(refused=_NO_FOLDER.at(path))
     return place
 
 
@@ -213,13 +229,13 @@ class Comparison:
         if before.fault is not None:
             self.cleared.append(path or ".")
         if after.fault is not None:
-            self.refused.append(BadEntry(path or ".", after.fault))
+            self.refused.append(after.fault.at(path or "."))
         for name in _differing(before, after):
             self._entry(before, after, name, _joined(path, name), depth)
 
     def _side(self, tree: str | None, depth: int) -> Folder:
         if tree is not None and depth > DEEPEST:
-            return Folder(fault=f"refused: folders nest deeper than {DEEPEST}")
+            return Folder(fault=Fault(f"refused: folders nest deeper than {DEEPEST}", "move it further up"))
         return read(self._objects, tree)
 
     def _entry(self, before: Folder, after: Folder, name: bytes, path: str, depth: int) -> None:
@@ -229,10 +245,10 @@ class Comparison:
         if self._left < 0:
             raise TooLarge(f"More than {MOST_ENTRIES} files and folders differ at once; keep the flow folder smaller.")
         old, new = self._good(before, name, path), self._good(after, name, path)
-        if isinstance(old, str):
+        if isinstance(old, Fault):
             self.cleared.append(path)
-        if isinstance(new, str):
-            self.refused.append(BadEntry(path, new))
+        if isinstance(new, Fault):
+            self.refused.append(new.at(path))
         left, right = _row(old), _row(new)
         if (left is not None and is_folder(left)) or (right is not None and is_folder(right)):
             self.folders(_tree(left), _tree(right), path, depth + 1)
@@ -240,8 +256,8 @@ class Comparison:
         if left_blob != right_blob and is_flow(name):
             self.changes.append(Change(path, left_blob, right_blob))
 
-    def _good(self, side: Folder, name: bytes, path: str) -> Row | str | None:
-        """The entry when it is good, the reason when it is not, None when there is none."""
+    def _good(self, side: Folder, name: bytes, path: str) -> Row | Fault | None:
+        """The entry when it is good, the fault when it is not, None when there is none."""
         row = side.rows.get(name)
         if row is None:
             return None
@@ -250,15 +266,16 @@ class Comparison:
             wrong = self._blob_fault(row.oid, path)
         return wrong or row
 
-    def _blob_fault(self, oid: str, path: str) -> str | None:
+    def _blob_fault(self, oid: str, path: str) -> Fault | None:
         header = self._objects.header(oid)
         if header is None:
             raise Unavailable(f"The repository is incomplete: the content of {path} ({oid}) is missing.")
         kind, size = header
         if kind is not ObjectType.BLOB:
-            return "refused: the tree calls it a file, but it is none"
+            return Fault("refused: the tree calls it a file, but it is none", _ANEW)
         if size > LARGEST_FLOW:
-            return f"refused: the file has {size} bytes; a flow has at most {LARGEST_FLOW}"
+            advice = "put long scripts and data into files of their own, and name them in the flow"
+            return Fault(f"refused: the file has {size} bytes; a flow has at most {LARGEST_FLOW}", advice)
         return None
 
 
@@ -295,7 +312,7 @@ def _differing(before: Folder, after: Folder) -> list[bytes]:
     return sorted(names | before.doubled | after.doubled)
 
 
-def _row(found: Row | str | None) -> Row | None:
+def _row(found: Row | Fault | None) -> Row | None:
     return found if isinstance(found, Row) else None
 
 

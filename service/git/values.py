@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -17,10 +17,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BadEntry:
-    """A tree entry that is not followed. `path` is printable (odd bytes are escaped), `reason` is for people."""
+    """A tree entry that is not followed. `path` is printable (odd bytes are escaped), `reason` is for people, and so is `hint`: what to do about it."""
 
     path: str
     reason: str
+    hint: str = field(default="", compare=False)  # follows from the reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,15 @@ def test_a_link_in_a_flows_place_is_refused_by_name_and_the_flow_stays(station: 
     assert (problem["code"], problem["path"], problem["severity"]) == ("HG-0503", ".flows/a.yml", "error")
 
 
+@pytest.mark.parametrize(
+    ("bad", "advice"), [(Link("b.yml"), "replace the link"), ("#" * (1024 * 1024 + 1), "put long scripts and data into files of their own")]
+)
+def test_a_refused_file_comes_with_advice_that_fits(station: Station, bad: str, advice: str):
+    sha = station.push({".flows/a.yml": bad})
+    (problem,) = station.commit(sha).problems
+    assert (problem["code"], problem["hint"][: len(advice)]) == ("HG-0503", advice)
+
+
 def test_a_flow_whose_namespace_changes_is_another_flow(station: Station):
     station.push({".flows/a.yml": text()})
     sha = station.push({".flows/a.yml": text(namespace="u")})

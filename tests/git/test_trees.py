@@ -276,3 +276,40 @@ def hostile(raw: Raw, dice: random.Random, depth: int = 0) -> str:
 def test_bad_entries_are_values_that_read_well(bare: Path, raw: Raw) -> None:
     (bad,) = fresh(bare, raw.flows((LINK, "x.yml", raw.blob()))).refused
     assert bad == BadEntry(".flows/x.yml", "symbolic links are not followed; put the file itself there")
+
+
+def test_every_refusal_says_what_to_do_about_it(bare: Path, raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Advice fits the reason: nobody is told to make a regular file of what is one."""
+    blob, deep = raw.blob(), raw.tree((FILE, "x.yml", raw.blob()))
+    for _ in range(trees.DEEPEST + 1):
+        deep = raw.tree((FOLDER, "d", deep))
+    big = raw.blob(b"#" * (trees.LARGEST_FLOW + 1))
+    twice = [(FILE, "twice.yml", blob), (FILE, "twice.yml", big)]
+    damaged = raw.object(ObjectType.TREE, b"100644 x.yml\0short")
+    crowded, disordered = raw.tree(*((FILE, f"{n}.yml", blob) for n in range(20))), raw.tree((FILE, "z.yml", blob), (FILE, "a.yml", blob), sort=False)
+    folders = [(FOLDER, "deep", deep), (FOLDER, "damaged", damaged), (FOLDER, "crowded", crowded), (FOLDER, "disordered", disordered)]
+    files = [
+        (LINK, "link.yml", blob),
+        (SUBMODULE, "module", blob),
+        ("100000", "mode.yml", blob),
+        (FILE, "no.yml", deep),
+        (FILE, "big.yml", big),
+        (FILE, "..", blob),
+    ]
+    monkeypatch.setattr("service.git.objects.LARGEST_TREE", 300)
+    commits = [raw.flows(*files[:3], *twice), raw.flows(*files[3:]), raw.flows(*folders), raw.commit(raw.tree((FILE, ".flows", blob)))]
+    found = [bad for commit in commits for bad in fresh(bare, commit).refused]
+    assert {bad.path.removeprefix(".flows").removeprefix("/")[:10]: bad.hint for bad in found} == {
+        "link.yml": "replace the link by the file or folder that it leads to",
+        "module": "replace the submodule by the files in it",
+        "mode.yml": "add it again as a regular file",
+        "twice.yml": "a broken tool wrote this; commit the folder again with Git",
+        "..": "rename it",
+        "big.yml": "put long scripts and data into files of their own, and name them in the flow",
+        "no.yml": "a broken tool wrote this; commit the folder again with Git",
+        "damaged": "a broken tool wrote this; commit the folder again with Git",
+        "disordered": "a broken tool wrote this; commit the folder again with Git",
+        "crowded": "spread its files over several folders",
+        "deep/d/d/d": "move it further up",
+        "": "put a folder in its place, with the flows in it",
+    }
