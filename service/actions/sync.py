@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from service.actions import executions, reports
+from service.actions.covered import covered
 from service.actions.kit import Kit
 from service.actions.winners import Text, Verdict, decide, guess
 from service.engine.execution import Pin
@@ -168,13 +169,14 @@ def _tracked(look: _Look, base: Plan) -> Plan:
     # Against the commit that the live flows are of, which is another branch's when the live branch was changed.
     diff, whole = _diff(look, look.repository.live_oid)
     new = {file.path: file for file in _files(look, diff)}
-    gone = _gone(look, diff, whole, new)
-    old = flows.files(look.session, repository) if whole else flows.files_at(look.session, repository, [*new, *gone])
     wrong = {file.path: file for file in flows.noted_files(look.session, repository, ERROR)}
+    kept = _kept(look, diff, whole, new, wrong)
+    gone = _gone(look, diff, whole, new | kept, wrong)
+    old = flows.files(look.session, repository) if whole else flows.files_at(look.session, repository, [*new, *kept, *gone])
     # What a nameless file meant, and what stands in for a wrong one, follow from the tip's history: asked again at every sync, so that a fresh one agrees.
     standing = {path: file for path, file in wrong.items() if path not in new and path not in gone}
     renamed = {path: _named(look, file) for path, file in (standing | new).items() if file.identity is None or file.guessed}
-    new |= renamed
+    new |= renamed | kept
     touched = {file.identity for file in (*old.values(), *wrong.values(), *new.values())} - {None}
     claims = _claims(look, {identity for identity in touched if identity is not None}, new, gone)
     judged = {identity: _judged(look, identity, files) for identity, files in claims.items()}
@@ -220,10 +222,34 @@ def _files(look: _Look, diff: TreeDiff) -> Iterator[File]:
         yield File(entry.path, "", None, False, problems=(problem.as_json(),))
 
 
-def _gone(look: _Look, diff: TreeDiff, whole: bool, new: Mapping[str, File]) -> set[str]:
+def _gone(look: _Look, diff: TreeDiff, whole: bool, new: Mapping[str, File], wrong: Mapping[str, File]) -> set[str]:
     if whole:
         return flows.files(look.session, look.repository.id).keys() - new.keys()
-    return ({change.path for change in diff.changes if change.new is None} | set(diff.cleared)) - new.keys()
+    below = [flows.files_below(look.session, look.repository.id, path) for path, file in wrong.items() if _is_refused(file)]
+    out_of_sight = {path for files in below for path, file in files.items() if not file.blob and not _is_refused(file)}
+    return ({change.path for change in diff.changes if change.new is None} | set(diff.cleared) | out_of_sight) - new.keys()
+
+
+def _kept(look: _Look, diff: TreeDiff, whole: bool, new: Mapping[str, File], wrong: Mapping[str, File]) -> dict[str, File]:
+    """The files that the tip's refused entries keep from sight, as guesses: they are not gone, and their flows stay at their last good texts."""
+    standing = set() if whole else {path for path, file in wrong.items() if _is_refused(file)} - set(diff.cleared)
+    refused = standing | {entry.path for entry in diff.refused}
+    if not refused:
+        return {}
+    behind = covered(refused, look.history())
+    told = look.kit.reader.read_all([(path, blob) for path, blob in behind.files.items() if blob], look.fetch)
+    known = {path: reading.identity for path, _, reading, _ in told}
+    found = (File(path, "", known.get(path), False, guessed=True) for path in behind.files)
+    kept = {file.path: file if file.identity else _named(look, file) for file in found if file.path not in new}
+    for place in behind.beyond:
+        for path, file in flows.files_below(look.session, look.repository.id, place).items():
+            if path not in new and path not in refused:
+                kept.setdefault(path, File(path, "", file.identity, False, guessed=True))
+    return {path: file for path, file in kept.items() if file.identity}
+
+
+def _is_refused(file: File) -> bool:
+    return any(problem["code"] == REFUSED for problem in file.problems)
 
 
 def _named(look: _Look, file: File) -> File:

@@ -17,7 +17,7 @@ from pygit2.enums import ObjectType, ReferenceFilter
 from service.errors import TooLarge
 from service.git import trees
 from service.git.objects import LARGEST_COMMIT, Objects, opened, sha
-from service.git.values import Change, CommitInfo, History, Step, TreeDiff
+from service.git.values import CommitInfo, History, Step, TreeDiff
 
 #: Refs that are listed; a repository with more is refused by name rather than served slowly.
 MOST_REFS = 100_000
@@ -134,7 +134,7 @@ def first_parent_of(path: Path, old: str, new: str, limit: int) -> bool:
 
 
 def history(path: Path, tip: str, folder: str, limit: int, commits: int) -> History:
-    """The last `limit` commits along first parents that change a flow file under the folder, out of the last `commits`."""
+    """The last `limit` commits along first parents that change a flow file or a refused entry under the folder, out of the last `commits`."""
     objects = Objects(path)
     found: list[Step] = []
     rest: str | None = tip
@@ -152,9 +152,10 @@ def _step(objects: Objects, commit_id: str, tree: str, parent: str | None, folde
         if objects.header(parent) is None:
             return  # a shallow history ends here, and what this commit changed can't be told
         before = objects.commit(parent)[0]
-    changes: tuple[Change, ...] = trees.diff(objects, before, tree, folder).changes
-    if changes:
-        yield Step(commit_id, parent, changes)
+    found = trees.diff(objects, before, tree, folder)
+    refused = tuple(bad.path for bad in found.refused)
+    if found.changes or refused != found.cleared:
+        yield Step(commit_id, parent, found.changes, refused, found.cleared)
 
 
 def _first_parents(objects: Objects, tip: str, limit: int) -> Iterator[tuple[str, str, str | None]]:

@@ -53,7 +53,10 @@ class CommitInfo:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """First-parent steps that change flow files, newest first. `whole`: they reach back to the first commit, so what is not in them never was."""
+    """First-parent steps that change flow files or what is refused among them, newest first.
+
+    `whole`: they reach back to the first commit, so what is not in them never was.
+    """
 
     steps: tuple[Step, ...]
     whole: bool
@@ -61,8 +64,13 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A commit of a first-parent history and the flow files it changed against its first parent (None: the root)."""
+    """A commit of a first-parent history and the flow files it changed against its first parent (None: the root).
+
+    `refused` and `cleared` are the paths of the bad entries in the part that differs, on its own side and on the parent's.
+    """
 
     commit: str
     parent: str | None
     changes: tuple[Change, ...]
+    refused: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()

@@ -91,6 +91,16 @@ def files_at(session: Session, repository: str, paths: Iterable[str]) -> dict[st
     return found
 
 
+def files_below(session: Session, repository: str, place: str) -> dict[str, File]:
+    """The files of the applied commit at a path and further down, by path; "." is the root."""
+    if place == ".":
+        return files(session, repository)
+    # "0" follows "/": a range, because the index knows nothing of patterns.
+    inside = (_files.c.path > f"{place}/") & (_files.c.path < f"{place}0")
+    rows = session.execute(select(_files).where(_files.c.repository_id == repository, (_files.c.path == place) | inside))
+    return {row.path: _file(row) for row in rows}
+
+
 def files_of(session: Session, repository: str, identity: Identity) -> tuple[File, ...]:
     """The files that claim an identity, by path."""
     statement = select(_files).where(_files.c.repository_id == repository, _files.c.namespace == identity[0], _files.c.flow_id == identity[1])

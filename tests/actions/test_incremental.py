@@ -1,16 +1,16 @@
 """An incremental sync gives what a fresh one gives: live flows, problems and files, after every step of any history.
 
 Histories are drawn at random: flows are added, changed, broken, mended, renamed, moved to another namespace, doubled and deleted; files can't be read,
-don't tell their name, or become links; commits merge side branches in either order; the branch is pushed by force to older, other and unrelated
-commits, and to the same files with another past; another branch becomes the live one; some pushes are never looked at. The second service
-sees the tip alone, and the rules are also written down a second time, plainly.
+don't tell their name, or become links; folders give way to links and plain files, and come back; commits merge side branches in either order; the branch
+is pushed by force to older, other and unrelated commits, and to the same files with another past; another branch becomes the live one; some pushes are
+never looked at. The second service sees the tip alone, and the rules are also written down a second time, plainly.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from tests.support.commits import Commits, Link
 from tests.support.station import Station, station_at
 
 PATHS = [".flows/a.yml", ".flows/b.yaml", ".flows/c/d.yml", ".flows/c/e.yml", ".flows/_not/f.yml", "beside.yml"]
+FOLDERS = [".flows", ".flows/c", ".flows/c"]
 NAMES = [("t", "one"), ("t", "two"), ("u", "one")]
 LOG = "{id: say, type: io.kestra.plugin.core.log.Log, message: hello}"
 
@@ -64,6 +65,9 @@ KINDS = [good, good, good, good, warned, wrong, wrong, broken, nameless, unreada
 
 class History:
     """A repository that goes through random pushes."""
+
+    deeds: Sequence[str] = ("write", "write", "write", "write", "delete", "rename", "copy", "link", "cover", "restore")
+    paths, names, kinds = PATHS, NAMES, KINDS
 
     def __init__(self, writer: Commits, seed: int) -> None:
         self.random, self.writer = random.Random(seed), writer
@@ -113,24 +117,49 @@ class History:
 
     def _changes(self, parent: str | None) -> dict[str, Any]:
         present = self.writer.files(parent) if parent else {}
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = self._uncovered(parent) if parent else {}
         for _ in range(self.random.choice([1, 1, 1, 2, 3])):
-            path, other = self.random.choice(PATHS), self.random.choice(PATHS)
-            deed = self.random.choice(["write", "write", "write", "write", "delete", "rename", "copy", "link"])
+            path, other = self.random.choice(self.paths), self.random.choice(self.paths)
+            deed = self.random.choice(self.deeds)
             if deed == "write":
                 changes[path] = self._text()
             elif deed == "link":
                 changes[path] = Link("b.yaml")
+            elif deed == "cover":
+                place = self.random.choice([place for place in FOLDERS if any(path.startswith(f"{place}/") for path in present)] or FOLDERS)
+                changes = {path: text for path, text in changes.items() if not path.startswith(f"{place}/")}
+                changes[place] = self.random.choice([Link("beside.yml"), Link("beside.yml"), "a plain file"])
+            elif deed == "restore":
+                changes |= self._restored()
             elif path in present and path not in changes and other not in changes:
                 if deed in ("rename", "copy") and other != path:
                     changes[other] = present[path]
                 if deed in ("rename", "delete"):
                     changes[path] = None
-        return changes
+        # What goes away goes first: a link in a folder's place takes along what is in there.
+        return dict(sorted(changes.items(), key=lambda change: change[1] is not None))
+
+    def _uncovered(self, parent: str) -> dict[str, None]:
+        """Now and then, what stands in a folder's place goes away."""
+        return {path: None for path in self.writer.paths(parent) if path in FOLDERS and self.random.random() < 0.3}
+
+    def _restored(self) -> dict[str, Any]:
+        """The flow folder or one below it, with all that was in it at some commit."""
+        place, files = self.random.choice(FOLDERS), self.writer.files(self.random.choice(self.made)) if self.made else {}
+        return {path: text for path, text in files.items() if path.startswith(f"{place}/")}
 
     def _text(self) -> str:
         self._version = self.random.choice([self._version, self._version + 1, 0])
-        return self.random.choice(KINDS)(self.random.choice(NAMES), self._version)
+        return self.random.choice(self.kinds)(self.random.choice(self.names), self._version)
+
+
+class Covering(History):
+    """One whose folders come and go, with flows that seldom get in each other's way."""
+
+    deeds = ("write", "write", "write", "write", "delete", "rename", "link", "cover", "cover", "cover", "restore", "restore")
+    paths = [*PATHS, *(f".flows/c/{name}.yml" for name in "ghi")]
+    names = [("t", f"f{number}") for number in range(12)]
+    kinds = [good, good, good, good, warned, wrong, nameless, unreadable]
 
 
 Told = tuple[tuple[str, str] | None, bool]  #: what a text says that it is, and whether it is right
@@ -162,12 +191,22 @@ class Rules:
         return self._texts[text]
 
     def _guessed(self, tip: str, commits: list[list[tuple[str, bytes, Told]]]) -> Iterator[tuple[str, str]]:
-        """What the files that tell nothing, links among them, told last."""
+        """What the files that tell nothing, links and files behind links among them, told last."""
         telling = {path for path, _, (identity, _) in commits[0] if identity}
-        for path in self._writer.paths(tip):
+        for path in self._standing(tip):
             if path.startswith(".flows/") and "/_" not in path and path not in telling:
                 past = (identity for commit in commits[1:] for place, _, (identity, _) in commit if place == path and identity)
                 yield from itertools.islice(past, 1)
+
+    def _standing(self, tip: str) -> set[str]:
+        """All that a commit holds but folders, and what stood where it has something that is not followed, when that came."""
+        found: set[str] = set()
+        for sha in reversed([*self._writer.first_parents(tip)]):
+            there = self._writer.paths(sha)
+            files = self._writer.files(sha)
+            refused = tuple(f"{path}/" for path in there if path == ".flows" or (path.startswith(".flows/") and path not in files))
+            found = {path for path in found if path.startswith(refused)} | set(there)
+        return found
 
     def _newest_good(self, identity: tuple[str, str], commits: list[list[tuple[str, bytes, Told]]]) -> tuple[str, bytes] | None:
         """The newest text that was right and alone with the identity."""
@@ -195,9 +234,9 @@ def fresh(station: Station, folder: Path, tip: str) -> dict[str, Any]:
         return seen(other, tip)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_an_incremental_sync_gives_what_a_fresh_one_gives(station: Station, helper: Helper, tmp_path: Path, seed: int) -> None:
-    history = History(station.commits(), seed)
+@pytest.mark.parametrize(("kind", "seed"), [*((History, seed) for seed in range(12)), *((Covering, seed) for seed in range(8))])
+def test_an_incremental_sync_gives_what_a_fresh_one_gives(station: Station, helper: Helper, tmp_path: Path, kind: type[History], seed: int) -> None:
+    history = kind(station.commits(), seed)
     rules = Rules(history.writer)
     for number in range(14):
         history.step()

@@ -128,6 +128,16 @@ def test_history_follows_first_parents_and_names_what_touched_flows(git: Git, ra
     assert git.history("demo", merge, "other").steps == ()
 
 
+def test_history_names_what_came_to_be_refused_and_what_no_longer_is(git: Git, raw: Raw) -> None:
+    good, link = with_flow(raw, b"1"), raw.tree((LINK, ".flows", raw.blob(b"elsewhere")))
+    fine, refused, beside, mended = chain(raw, good, link, raw.tree((LINK, ".flows", raw.blob(b"elsewhere")), (FILE, "src.py", raw.blob())), good)
+    steps = [(step.commit, len(step.changes), step.refused, step.cleared) for step in git.history("demo", mended).steps]
+    assert steps == [(mended, 1, (), (".flows",)), (refused, 1, (".flows",), ()), (fine, 1, (), ())]
+    assert beside not in [commit for commit, *_ in steps]
+    module = raw.commit(raw.tree(("160000", ".flows", "1" * 40)), refused)
+    assert [step.commit for step in git.history("demo", module).steps] == [refused, fine]
+
+
 def test_history_says_whether_it_reaches_the_first_commit(git: Git, raw: Raw) -> None:
     tip = chain(raw, *(with_flow(raw, b"%d" % number) for number in range(5)))[-1]
     whole, short, few = git.history("demo", tip), git.history("demo", tip, limit=3), git.history("demo", tip, commits=4)
