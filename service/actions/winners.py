@@ -60,9 +60,10 @@ def _last_good(claims: Mapping[Identity, Sequence[File]], history: Iterable[Step
     standing: dict[Identity, dict[str, tuple[str, bool]]] = {
         identity: {file.path: (file.blob, file.valid) for file in files} for identity, files in claims.items()
     }
+    holders = {path: identity for identity, files in standing.items() for path in files}
     found: dict[Identity, Text] = {}
     for step in history:
-        touched = _undo(step, standing, read)
+        touched = _undo(step, standing, holders, read)
         for identity in touched:
             files = standing[identity]
             if len(files) == 1:
@@ -75,17 +76,20 @@ def _last_good(claims: Mapping[Identity, Sequence[File]], history: Iterable[Step
     return found
 
 
-def _undo(step: Step, standing: dict[Identity, dict[str, tuple[str, bool]]], read: Read) -> list[Identity]:
+def _undo(step: Step, standing: dict[Identity, dict[str, tuple[str, bool]]], holders: dict[str, Identity], read: Read) -> list[Identity]:
+    """The identities whose claims differ before the step; `holders` says which one each path claims, so that a step costs its own changes."""
     touched: dict[Identity, None] = {}
     for change in step.changes:
-        for identity, files in standing.items():
-            if files.pop(change.path, None) is not None:
-                touched[identity] = None
+        holder = holders.pop(change.path, None)
+        if holder in standing:
+            del standing[holder][change.path]
+            touched[holder] = None
         if change.old is None:
             continue
         reading = read(change.path, change.old)
         if reading.identity in standing:
             standing[reading.identity][change.path] = (change.old, reading.flow is not None)
+            holders[change.path] = reading.identity
             touched[reading.identity] = None
     return list(touched)
 
