@@ -206,6 +206,19 @@ def test_a_push_by_force_asks_the_new_tips_past(station: Station, writer: Writer
     assert seen(station, sha) == fresh(station, tmp_path / "fresh", sha)
 
 
+def test_a_whole_commit_that_can_not_be_read_hides_all(station: Station, writer: Writer, tmp_path: Path) -> None:
+    writer.push(*writer.rows({".flows": ALL}))
+    for number in range(2):
+        rows = writer.rows({"z": f"{number}", ".flows": ALL})
+        sha = writer.raw.commit(writer.raw.tree(*rows, sort=False), writer.tips[-1])
+        writer.tips.append(sha)
+        writer.move(sha)
+        assert (live(station), problems(station, sha)) == (WHOLE, [("HG-0503", ".")])
+        assert seen(station, sha) == fresh(station, tmp_path / f"fresh-{number}", sha)
+    writer.push(*writer.rows({".flows": {"d.yml": ALL["d.yml"]}}))
+    assert sorted(live(station)) == ["d"]
+
+
 def test_a_folder_that_gave_way_to_a_plain_file_is_deleted(station: Station, writer: Writer) -> None:
     writer.push(*writer.rows({".flows": ALL}))
     sha = writer.push(*writer.rows({".flows": {"sub": "words", "d.yml": ALL["d.yml"]}}))
