@@ -61,7 +61,7 @@ class Pushes:
         except NotFound:
             diff = kit.git.diff(name, None, new, FLOWS, quarantine)
         files = [(change.path, change.new) for change in diff.changes if change.new is not None]
-        refused = (Problem(sync.REFUSED, Severity.ERROR, entry.path, 1, 1, entry.reason) for entry in diff.refused)
+        refused = (Problem(sync.REFUSED, Severity.ERROR, entry.path, 1, 1, entry.reason, entry.hint) for entry in diff.refused)
         deadline = time.monotonic() + _LINT
         errors = total = 0
         for checked, problems in enumerate(chain([refused], self._read(name, files, quarantine))):

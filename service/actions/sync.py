@@ -359,7 +359,9 @@ def _other(look: _Look, base: Plan) -> Plan:
         return base
     diff, whole = _diff(look, look.repository.live_oid)
     new = {file.path: file for file in _files(look, diff)}
-    claims = _claims(look, {file.identity for file in new.values() if file.identity is not None}, new, _gone(look, diff, whole, new))
+    # What the branch's own refused entries hide would be a guess there, and guesses are nobody's rivals.
+    gone = _gone(look, diff, whole, new, {})
+    claims = _claims(look, {file.identity for file in new.values() if file.identity is not None}, new, gone)
     judged = {file.path: file for identity, files in claims.items() for file in _judged(look, identity, files)}
     problems, errors = _worst([judged.get(path, file) for path, file in new.items()])
     return replace(base, problems=problems, errors=errors)
