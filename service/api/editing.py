@@ -29,7 +29,7 @@ async def carry_out(parts: Parts, edit: Saving | Removal) -> Attempt:
 
 
 async def _passed(parts: Parts, attempt: Attempt, deadline: float) -> bool:
-    async with listening(parts, *pushes.news_of(attempt.sha or "")) as woken:
+    with listening(parts, *pushes.news_of(attempt.sha or "")) as woken:
         while not await run_in_threadpool(pushes.passed, parts.kit, attempt.repository, attempt.ref, attempt.sha):
             left = deadline - time.monotonic()
             if left <= 0 or parts.stopping.is_set():

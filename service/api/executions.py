@@ -95,7 +95,7 @@ async def follow(found: Found, parts: Use, _: Reader) -> AsyncIterator[ServerSen
             row = executions.get(session, found.execution.id)
             return _shape(parts, session, row, rows.runs(session, row.execution.id)), row.execution.state.terminal
 
-    async with listening(parts, ("execution", found.execution.id)) as woken:
+    with listening(parts, ("execution", found.execution.id)) as woken:
         kind = "start"
         while not parts.stopping.is_set():
             shown, ended = await run_in_threadpool(look)
@@ -188,7 +188,7 @@ async def _ended(parts: Parts, request: Request, id: str) -> None:
             row = rows.get(session, id)
             return row is None or row.execution.state.terminal
 
-    async with listening(parts, ("execution", id)) as woken:
+    with listening(parts, ("execution", id)) as woken:
         while not (parts.stopping.is_set() or await request.is_disconnected() or await run_in_threadpool(terminal)):
             left = deadline - time.monotonic()
             if left <= 0:

@@ -69,7 +69,7 @@ async def follow(found: Found, level: Level, parts: Use, _: Reader) -> AsyncIter
     key = found.execution.id
     yield ServerSentEvent(data={"id": key}, event="start", id="start")
     after = 0
-    async with listening(parts, ("log", key), ("execution", key)) as woken:
+    with listening(parts, ("log", key), ("execution", key)) as woken:
         while not parts.stopping.is_set():
             # Asked before reading: what was logged before the end is in what is read after it.
             row, ended = await run_in_threadpool(_look, parts, key)

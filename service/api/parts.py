@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -72,8 +72,8 @@ def _is_open(parts: Parts, environment: str) -> bool:
 Tenant = Annotated[str, Depends(_environment)]
 
 
-@asynccontextmanager
-async def listening(parts: Parts, *topics: Topic) -> AsyncIterator[asyncio.Event]:
+@contextmanager
+def listening(parts: Parts, *topics: Topic) -> Iterator[asyncio.Event]:
     """An event that is set whenever one of the topics has news."""
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
 

@@ -43,7 +43,7 @@ async def claim(request: Request, parts: Use, _: AnyRunner) -> Response:
     content = await body.read_json(request, _MESSAGE_CAP)
     runner = _read(lambda: decode(RunnerInfo, content["runner"]))
     until = time.monotonic() + min(_LONGEST_WAIT, max(0.0, _read(lambda: float(content.get("wait", 0)))))
-    async with listening(parts, ("jobs", "")) as woken:
+    with listening(parts, ("jobs", "")) as woken:
         while not await request.is_disconnected():
             if parts.draining.is_set():
                 # Not 204: who is told to ask again later does not ask again at once.
@@ -64,7 +64,7 @@ async def beat(request: Request, parts: Use, _: AnyRunner) -> Response:
     content = await body.read_json(request, _MESSAGE_CAP)
     leases = _read(lambda: tuple(decode(Lease, lease) for lease in content["leases"]))
     runner, wait = _read(lambda: (str(content["runner"]), min(_LONGEST_WAIT, float(content.get("wait", 0)))))
-    async with listening(parts, STOPS) as woken:
+    with listening(parts, STOPS) as woken:
         answers = await _run(parts, parts.dispatch.beat_now, runner, leases)
         if wait > 0 and leases and all(order is Order.GO_ON for order in answers.values()):
             await pause(parts, woken, wait)

@@ -172,12 +172,10 @@ def checked_file(path: Path, namespace: str | None) -> tuple[bytes, tuple[str, s
         raise Stop(WRONG, f"there is no file {path}")
     text = _bytes(path)
     found = _checked(text, path, allow_unknown_types=True)
-    if not found.valid:
+    if not found.valid or found.identity is None:
         render([found], "full")
-        raise Stop(WRONG, "nothing was changed")
-    if found.identity is None:
-        render([found], "full")
-        raise Stop(WRONG, f"{path} does not say which flow it is: it needs a valid `id` and `namespace`")
+        unnamed = f"{path} does not say which flow it is: it needs a valid `id` and `namespace`"
+        raise Stop(WRONG, "nothing was changed" if found.identity else unnamed)
     if namespace is not None and found.identity[0] != namespace:
         raise Stop(WRONG, f"{path} is a flow of the namespace `{found.identity[0]}`, not `{namespace}`; nothing was changed")
     return text, found.identity

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from service.engine.execution import Attempt
@@ -16,9 +17,17 @@ from service.engine.state import History, Stamp, State
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
+_guard = Lock()
+_last = 0
+
+
 def new_id() -> str:
-    """22 characters, unique, growing with time: rows made together lie together."""
+    """22 characters, unique, growing from call to call in one process, and with time between processes: what was made first comes first."""
+    global _last  # noqa: PLW0603 - one order for all
     number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    with _guard:
+        # In the same millisecond, or after a clock was set back.
+        number = _last = max(number, _last + 1)
     digits = []
     for _ in range(22):
         number, digit = divmod(number, 62)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}
 
 
-def spawn(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """The command as a process of its own."""
+def spawn(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None, hangup: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen[str]:
+    """The command as a process of its own. `hangup` is what SIGHUP means to it at its start, whatever it means to us."""
     return subprocess.Popen(
         [sys.executable, "-m", "service", *map(str, arguments)],
         cwd=cwd,
@@ -77,6 +78,7 @@ def spawn(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, hangup),  # noqa: PLW1509  (nothing but a system call)
     )
 
 

@@ -123,7 +123,7 @@ def begin(tree: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     """Runs shell commands, in which `{word}` is the unique argument of a long sleep, until they say `begun`."""
     started: list[Begun] = []
 
-    def start(command: str, backend: str = "process") -> Begun:
+    def start(command: str, backend: str = "process", hangup: signal.Handlers = signal.SIG_DFL) -> Begun:
         image = request.getfixturevalue("docker_images").plain if backend == "docker" else "unused"
         unique = uuid4().int
         word, namespace, scratch = f"317.{unique % 10**9}", f"serving{unique}", tmp_path / "scratch"
@@ -134,7 +134,7 @@ def begin(tree: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             "tasks": [{"id": "look", "type": SHELL, "containerImage": image, "commands": [command.format(word=word)]}],
         }
         (tree / ".flows" / "script.yml").write_text(json.dumps(flow))
-        process = spawn("run", ".flows/script.yml", "--backend", backend, cwd=tree, env=environment(TMPDIR=str(scratch)))
+        process = spawn("run", ".flows/script.yml", "--backend", backend, cwd=tree, env=environment(TMPDIR=str(scratch)), hangup=hangup)
         begun = Begun(process, word, namespace, scratch)
         started.append(begun)
         assert process.stdout is not None
@@ -179,11 +179,7 @@ def test_a_second_signal_does_not_leave_behind_what_is_being_ended(begin: Begin,
 
 def test_a_run_that_was_started_to_outlive_its_terminal_does_so(begin: Begin, tmp_path: Path) -> None:
     """`nohup headgate run`."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        run = begin(f"echo begun; sleep {{word}} & while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    run = begin(f"echo begun; sleep {{word}} & while [ ! -e {tmp_path}/go ]; do sleep 0.02; done", hangup=signal.SIG_IGN)
     run.process.send_signal(signal.SIGHUP)
     (tmp_path / "go").touch()
     _, err = run.process.communicate(timeout=120)

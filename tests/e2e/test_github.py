@@ -237,7 +237,7 @@ def post(service: Service, hooked: Followed, body: bytes, url: str = "", **heade
         (b'{"ref": "refs/heads/main"}', {}, 400),
         (b'{"ref": 5, "before": "x", "after": "y", "repository": {"id": 1}}', {}, 400),
         (b"\xff\xfe", {}, 400),
-        (b"{}", {"content_type": "text/plain"}, 400),
+        (b"{}", {"content_type": "text/plain"}, 415),
         (b"{}", {"x_github_delivery": ""}, 400),
         (b"{}", {"x_hub_signature_256": ""}, 401),
         (b"{}", {"x_hub_signature_256": "sha256=" + "0" * 64}, 401),

@@ -60,6 +60,7 @@ def test_what_no_json_reader_takes_is_never_written():
 def test_ids_are_unique_and_grow_with_time():
     ids = [codec.new_id() for _ in range(2000)]
     assert len(set(ids)) == 2000
+    assert ids == sorted(ids)
     assert all(len(id) == 22 and id.isalnum() and id.isascii() for id in ids)
     early = codec.new_id()
     while codec.now().timestamp() * 1000 % 1000 == 0:
