@@ -349,7 +349,9 @@ class _Running:
         self._ended = ended
         self._timed = timed
         self._masker = Masker(self.job.masks)
-        self._report = Report(self._send, self._masker.text, least=self.job.log_level, first=adopted.next_line, caps=caps, full=much)
+        self._report = Report(
+            self._send, self._masker.text, mask_all=self._masker.texts, least=self.job.log_level, first=adopted.next_line, caps=caps, full=much
+        )
         self._work = JobWork(means, self.job, self._report)
         #: Set when the result is nobody's business any more, or can't be told: no more reports.
         self._silent = threading.Event()
@@ -378,7 +380,8 @@ class _Running:
             return left
         self._work.deadline = math.inf
         if not self._work.stopping.is_set():
-            self.stop("timeout")
+            # A thread for it: the backend may have to be asked, and others' leases are watched here.
+            threading.Thread(target=self._work.time_out, name=f"timeout {self.lease.key}", daemon=True).start()
         return math.inf
 
     def leave(self) -> None:

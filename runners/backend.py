@@ -41,6 +41,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of one stream that were printed one after the other, and read at one time."""
+
+    stream: str
+    texts: Sequence[str]
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One program to start, complete.
 
@@ -71,12 +80,27 @@ class Launch:
 
 
 class Program(Protocol):
-    """Something that runs, or has run."""
+    """Something that runs, or has run.
+
+    It is over when its own end says so, however far its output has been read. What a program printed that ended by itself is read whole, up
+    to the backend's cap; of one that was stopped, only a little of what was not read by then: `unread` says of the rest.
+    """
 
     joined: bool
+    #: What to tell of output that nobody will read; None when all of it was read.
+    unread: str | None
+
+    def batches(self) -> Iterator[Lines]:
+        """Every line from the first, live, in a fixed order; ends when the program has ended and nothing of it is left running."""
 
     def output(self) -> Iterator[Line]:
-        """Every line from the first, live, in a fixed order; ends when the program has ended and nothing of it is left running."""
+        """The same, one by one."""
+        for lines in self.batches():
+            for text in lines.texts:
+                yield Line(lines.stream, text, lines.time)
+
+    def over(self) -> bool:
+        """Whether the program has ended. Its output may still be on its way."""
 
     def wait(self) -> Exit:
         """How it ended. To be asked after the output."""

@@ -185,9 +185,12 @@ class Engine:
             raise EngineError(_said(problem)) from problem
         return [(str(one["Id"]), one.get("Labels") or {}) for one in found]
 
-    def follow(self, container: str) -> Iterator[Frame]:
-        """The log from its first piece, live, each piece once; ends when the container has ended. Survives restarts of the daemon."""
-        recent, over = _Recent(), False
+    def follow(self, container: str, enough: Callable[[], bool] = lambda: False) -> Iterator[Frame]:
+        """The log from its first piece, live, each piece once; ends when the container has ended. Survives restarts of the daemon.
+
+        `enough` is asked now and then while pieces come that were seen before; it ends the search for further ones.
+        """
+        recent, over, again = _Recent(), False, 0
         while True:
             # Two streams are stamped apart and stored in the order of a lock, so stamps may run back a little.
             seen = Counter(recent.pieces)
@@ -195,6 +198,9 @@ class Engine:
                 for frame in self._frames(container, since=recent.start, follow=not over):
                     if seen and seen[frame] > 0:
                         seen[frame] -= 1
+                        again += 1
+                        if again % 1000 == 0 and enough():
+                            return
                         continue
                     recent.add(frame)
                     yield frame

@@ -6,8 +6,6 @@ what a log entry may hold, so that masking sees a secret whole before the entry 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 #: The longest line that is looked at, in bytes; also the largest `::{…}::` message.
 LINE_CAP = 1 << 20
 
@@ -20,20 +18,33 @@ class Splitter:
         self._held = bytearray()
         self._open = False
 
-    def feed(self, chunk: bytes) -> Iterator[str]:
-        """The lines that are complete with this chunk. Exhaust it before the next call."""
-        *whole, tail = chunk.split(b"\n")
-        for part in whole:
-            self._hold(part)
-            yield self._take()
+    def feed(self, chunk: bytes) -> list[str]:
+        """The lines that are complete with this chunk."""
+        lines: list[str] = []
+        if self._open:
+            first, newline, chunk = chunk.partition(b"\n")
+            self._hold(first)
+            if not newline:
+                return lines
+            lines.append(self._take())
+        whole, _, tail = chunk.rpartition(b"\n")
+        if len(tail) < len(chunk):
+            lines += self._split(whole)
         if tail:
             self._hold(tail)
             self._open = True
+        return lines
 
-    def rest(self) -> Iterator[str]:
+    def rest(self) -> list[str]:
         """The last line, where the stream ended without a newline."""
-        if self._open:
-            yield self._take()
+        return [self._take()] if self._open else []
+
+    def _split(self, whole: bytes) -> list[str]:
+        if len(whole) > self._cap:
+            return [part[: self._cap].decode("utf-8", "replace").removesuffix("\r") for part in whole.split(b"\n")]
+        # At once: a newline is no part of another character, so bytes that are wrong stay wrong within their own line.
+        lines = whole.decode("utf-8", "replace").split("\n")
+        return [line.removesuffix("\r") for line in lines] if b"\r" in whole else lines
 
     def _hold(self, part: bytes) -> None:
         self._held += part[: self._cap - len(self._held)]

@@ -13,7 +13,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -30,7 +30,8 @@ class Masker:
     def __init__(self, values: Iterable[str]) -> None:
         forms = {form for value in values for part in _parts(str(value)) for form in _forms(part) if len(form) >= SHORTEST}
         self._by_head: dict[str, tuple[str, ...]] = {}
-        for form in sorted(forms, key=len, reverse=True):
+        self._longest_first = sorted(forms, key=len, reverse=True)
+        for form in self._longest_first:
             head = form[:SHORTEST]
             self._by_head[head] = (*self._by_head.get(head, ()), form)
 
@@ -40,9 +41,18 @@ class Masker:
             return text
         if "\x1b" in text:
             plain = _COLOUR.sub("", text)
-            if any(self._spans(plain)):
+            if self._in(plain):
                 text = plain
-        return self._cover(text)
+        return self._cover(text) if self._in(text) else text
+
+    def texts(self, texts: Sequence[str]) -> Sequence[str]:
+        """The same for several texts, each by itself, and quicker where most hold no secret."""
+        if not self._by_head:
+            return texts
+        together = "\n".join(texts)
+        if "\x1b" not in together and not self._in(together):
+            return texts
+        return [self.text(text) for text in texts]
 
     def value(self, value: Any) -> Any:
         """The same for JSON values of any nesting, keys too. What is nested too deep to be looked through is hidden whole."""
@@ -62,6 +72,12 @@ class Masker:
             return [self._value(item) for item in value]
         shown = str(value)
         return value if self.text(shown) == shown else STARS
+
+    def _in(self, text: str) -> bool:
+        """Whether a secret stands anywhere in the text. Nearly always none does, and a search for each form is far quicker than a look at each place."""
+        if len(self._longest_first) > 2 * len(text):
+            return any(self._spans(text))
+        return any(form in text for form in self._longest_first)
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where secrets stand, by start."""

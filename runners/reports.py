@@ -27,6 +27,9 @@ LOG_CAP = 64 << 20
 
 _CHUNK_LINES, _CHUNK_BYTES = 1000, 1 << 19
 _HELD_BYTES = 8 << 20
+_BATCH = 1000
+#: What an entry takes besides its text, about.
+_OVERHEAD = 64
 _MUCH = 200
 
 
@@ -53,18 +56,21 @@ class Report:
         send: Callable[[tuple[LogLine, ...]], None],
         mask: Callable[[str], str],
         *,
+        mask_all: Callable[[Sequence[str]], Sequence[str]] | None = None,
         least: str | None = None,
         first: int = 0,
         caps: Caps | None = None,
         full: Callable[[], None] = lambda: None,
     ) -> None:
-        self._send, self._mask, self._first, self._caps, self._full = send, mask, first, caps or Caps(), full
+        self._send, self._first, self._caps, self._full = send, first, caps or Caps(), full
+        self._mask_all = mask_all or (lambda texts: [mask(text) for text in texts])
         self._least = LEVELS.index(level(least)) if least else 0
         self._held: deque[LogLine] = deque()
         self._held_bytes = 0
         self._next = 0
         self._bytes = 0
         self._dropped = 0
+        self._last: list[str] = []
         self._aside: list[LogLine] | None = []
         self._mark = (0, 0)
         self._room = threading.Condition()
@@ -73,17 +79,35 @@ class Report:
 
     def say(self, grade: str, message: str, time: datetime | None = None) -> None:
         """Adds an entry. Blocks while too much waits to be sent."""
-        if LEVELS.index(level(grade)) < self._least:
+        self.say_all(grade, (message,), time)
+
+    def say_all(self, grade: str, messages: Sequence[str], time: datetime | None = None) -> None:
+        """Adds entries of one time. What a full log does not take costs next to nothing."""
+        known = level(grade)
+        if LEVELS.index(known) < self._least:
             return
-        text = self._cut(self._mask(message))
-        with self._room:
-            self._wait_for_room()
+        for start in range(0, len(messages), _BATCH):
             if self._bytes > self._caps.log:
-                self._dropped += 1
+                with self._room:
+                    self._dropped += len(messages) - start
                 return
-            self._add(level(grade), text, time or datetime.now(UTC))
-            if self._bytes > self._caps.log:
-                self._add("WARN", f"the log is full ({self._caps.log >> 20} MiB); further lines are counted and dropped", datetime.now(UTC))
+            self._say(known, self._mask_all(messages[start : start + _BATCH]), time or datetime.now(UTC))
+
+    def last(self, message: str) -> None:
+        """Something to say when all else has been said, however full the log is."""
+        self._last.append(message)
+
+    def _say(self, grade: str, texts: Sequence[str], time: datetime) -> None:
+        with self._room:
+            for at, text in enumerate(texts):
+                if self._held_bytes > _HELD_BYTES:
+                    self._wait_for_room()
+                if self._bytes > self._caps.log:
+                    self._dropped += len(texts) - at
+                    return
+                self._add(grade, self._cut(text), time)
+                if self._bytes > self._caps.log:
+                    self._add("WARN", f"the log is full ({self._caps.log >> 20} MiB); further lines are counted and dropped", datetime.now(UTC))
 
     def mark(self) -> None:
         """From here on, what is said is kept for `aside`."""
@@ -101,7 +125,7 @@ class Report:
         with self._room:
             self._next, self._bytes = self._mark
             self._held = deque(entry for entry in self._held if entry.number < self._next)
-            self._held_bytes = sum(len(entry.message) for entry in self._held)
+            self._held_bytes = sum(_size(entry.message) for entry in self._held)
             self._aside = None
             for entry in entries:
                 self._add(entry.level, entry.message, entry.time)
@@ -127,8 +151,10 @@ class Report:
         return len(self._held)
 
     def finish(self) -> None:
-        """Says how much was dropped. The last entry."""
+        """Says how much was dropped. The last entries."""
         with self._room:
+            while self._last:
+                self._add("WARN", self._last.pop(0), datetime.now(UTC))
             if self._dropped:
                 self._add("WARN", f"{self._dropped} lines were dropped: the log is over {self._caps.log >> 20} MiB", datetime.now(UTC))
                 self._dropped = 0
@@ -148,12 +174,12 @@ class Report:
     def _add(self, grade: str, text: str, time: datetime) -> None:
         entry = LogLine(self._next, time, grade, text)
         self._next += 1
-        self._bytes += len(text) + 64
+        self._bytes += _size(text)
         if self._aside is not None:
             self._aside.append(entry)
         if entry.number >= self._first and not self._abandoned:
             self._held.append(entry)
-            self._held_bytes += len(text)
+            self._held_bytes += _size(text)
             if len(self._held) == _MUCH:
                 self._full()
 
@@ -171,7 +197,7 @@ class Report:
     def _sent(self, chunk: tuple[LogLine, ...]) -> None:
         with self._room:
             while self._held and self._held[0].number <= chunk[-1].number:
-                self._held_bytes -= len(self._held.popleft().message)
+                self._held_bytes -= _size(self._held.popleft().message)
             self._room.notify_all()
 
     def _cut(self, text: str) -> str:
@@ -179,3 +205,7 @@ class Report:
         if len(text) * 4 <= self._caps.line or len(encoded := text.encode("utf-8", "replace")) <= self._caps.line:
             return text
         return encoded[: self._caps.line].decode("utf-8", "ignore") + f" … [cut: the line is longer than {self._caps.line >> 10} KiB]"
+
+
+def _size(text: str) -> int:
+    return len(text) + _OVERHEAD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -90,7 +90,7 @@ class ScriptTask(RunnerTask):
         output_dir = work.folder(".output")
         console = Console(work, hidden=bool(self.before_commands))
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
-        exit = work.execute(command, console.line)
+        exit = work.execute(command, console.lines)
         files: dict[str, str] = {}
         if exit.reason in (None, "oom"):
             try:
@@ -187,15 +187,27 @@ class Console:
         """The shell line that stands before and after the commands whose lines are logged at DEBUG."""
         return f"echo '{self._mark}'; echo '{self._mark}' >&2"
 
-    def line(self, stream: str, text: str) -> None:
-        """One line."""
+    def lines(self, stream: str, texts: Sequence[str]) -> None:
+        """Lines that follow each other. The plain ones are logged many at once: there may be millions."""
+        done = 0
+        for at in [at for at, text in enumerate(texts) if text.startswith("::")]:
+            self._plain(stream, texts[done:at])
+            self._special(stream, texts[at])
+            done = at + 1
+        self._plain(stream, texts[done:] if done else texts)
+
+    def _special(self, stream: str, text: str) -> None:
         if text == self._mark and stream in self._hidden:
             self._hidden[stream] = not self._hidden[stream]
-            return
-        self._counts[stream] += 1
-        if not self._message(text):
-            plain = "ERROR" if stream == "stderr" else "INFO"
-            self._work.log("DEBUG" if self._hidden.get(stream) else plain, text)
+        elif self._message(text):
+            self._counts[stream] += 1
+        else:
+            self._plain(stream, (text,))
+
+    def _plain(self, stream: str, texts: Sequence[str]) -> None:
+        self._counts[stream] += len(texts)
+        plain = "ERROR" if stream == "stderr" else "INFO"
+        self._work.log_all("DEBUG" if self._hidden.get(stream) else plain, texts)
 
     def fail(self, message: str) -> None:
         """Something went wrong beside the commands; the first of it is told, unless they failed themselves."""

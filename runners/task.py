@@ -6,7 +6,7 @@ returns an `Outcome`. A script that exits with 1 is an outcome; an exception is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -56,8 +56,11 @@ class Work(Protocol):
     def metric(self, metric: Metric) -> None:
         """A number to publish with the outcome."""
 
-    def execute(self, command: Command, on_line: Callable[[str, str], None]) -> Exit:
-        """Runs a program in the working directory; `on_line(stream, text)` gets its lines in order."""
+    def log_all(self, level: str, messages: Sequence[str]) -> None:
+        """One entry for each, as by `log`, and quicker."""
+
+    def execute(self, command: Command, on_lines: Callable[[str, Sequence[str]], None]) -> Exit:
+        """Runs a program in the working directory; `on_lines(stream, texts)` gets its lines in order, as many at once as there are."""
 
     def write(self, name: str, content: str) -> None:
         """Writes a file of the working directory; raises Unusable for a path that leads outside."""

@@ -11,7 +11,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -73,6 +73,9 @@ class JobWork:
         #: An agent before us left it running when it was shut down.
         self._was_left = False
         self._program: Program | None = None
+        #: The program whose output is being read.
+        self._read: Program | None = None
+        self._time_is_up = False
         self._step = 0
         self._time: datetime | None = None
 
@@ -100,6 +103,10 @@ class JobWork:
     def log(self, level: str, message: str) -> None:
         """One entry in the task's log (masked)."""
         self._report.say(level, message, self._time)
+
+    def log_all(self, level: str, messages: Sequence[str]) -> None:
+        """One entry for each."""
+        self._report.say_all(level, messages, self._time)
 
     def metric(self, metric: Metric) -> None:
         """A number to publish with the outcome."""
@@ -145,7 +152,7 @@ class JobWork:
                 raise Unusable(f"{name} can't be stored: {problem}") from problem
         return stored
 
-    def execute(self, command: Command, on_line: Callable[[str, str], None]) -> Exit:
+    def execute(self, command: Command, on_lines: Callable[[str, Sequence[str]], None]) -> Exit:
         """Runs a program in the working directory, or goes on with the one that runs already."""
         step, self._step = self._step, self._step + 1
         record = self._record(step)
@@ -160,7 +167,7 @@ class JobWork:
         except NotStarted as problem:
             end = self._told(Exit(None, "lost" if record else "error", str(problem)))
         else:
-            end = self._follow(program, on_line)
+            end = self._follow(program, on_lines)
         self._report.mark()
         return end
 
@@ -223,6 +230,13 @@ class JobWork:
         left = float(path.read_text() or time.time()) + self.job.timeout - time.time()
         self.deadline = time.monotonic() + left
 
+    def time_out(self) -> None:
+        """Stops the job at its deadline. A program that has ended by now has ended in time, and its output is read on; what would follow it is stopped."""
+        with self._guard:
+            self._time_is_up, program = True, self._read
+        if program is None or not program.over():
+            self.stop("timeout")
+
     def _start(self, command: Command, step: int, record: Mapping[str, Any] | None) -> Program:
         if record is not None:
             backend = self._means.backends.named(record["runner"])
@@ -260,23 +274,31 @@ class JobWork:
             stopping=self.stopping,
         )
 
-    def _follow(self, program: Program, on_line: Callable[[str, str], None]) -> Exit:
+    def _follow(self, program: Program, on_lines: Callable[[str, Sequence[str]], None]) -> Exit:
         with self._guard:
-            self._program = program
+            self._program = self._read = program
             stopped = self._reason is not None
         if self._left.is_set():
             raise Interrupted
         if stopped:
             threading.Thread(target=program.stop, args=(self._means.grace,), daemon=True).start()
         try:
-            for line in program.output():
-                self._time = line.time
-                on_line(line.stream, line.text)
+            for lines in program.batches():
+                self._time = lines.time
+                on_lines(lines.stream, lines.texts)
         finally:
             self._time = None
         if self._left.is_set():
             raise Interrupted
-        return self._told(program.wait())
+        if program.unread:
+            self._report.last(program.unread)
+        end = program.wait()
+        with self._guard:
+            told, self._read = self._told(end), None
+            late = self._time_is_up
+        if late:
+            self.stop("timeout")
+        return told
 
     def _told(self, end: Exit) -> Exit:
         """The end, with our reason where we had one."""

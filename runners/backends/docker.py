@@ -23,7 +23,7 @@ import structlog
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.backend import Launch, Line, NoImage, NotStarted
+from runners.backend import Launch, Lines, NoImage, NotStarted, Program
 from runners.engine import Engine, EngineError
 from runners.fields import Duration, Dynamic, Model, Text, Typed
 from runners.lines import Splitter
@@ -49,6 +49,9 @@ _OOM_LATE = 1.0
 
 _SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 _ANSWER_KEPT, _NO_IMAGE_KEPT = 10.0, 300.0
+
+#: How much is read yet of what a stopped container printed, in bytes and in seconds; and how many bytes whatever the time.
+_REST_BYTES, _REST_SECONDS, _REST_LEAST = 4 << 20, 2.0, 1 << 18
 
 
 class Credentials(Model):
@@ -326,11 +329,12 @@ class DockerBackend:
         return None
 
 
-class DockerProgram:
+class DockerProgram(Program):
     """One container."""
 
     def __init__(self, engine: Engine, container: str, launch: Launch, options: Docker, output_cap: int, *, joined: bool = False) -> None:
         self.joined = joined
+        self.unread: str | None = None
         self._engine = engine
         self._container = container
         self._launch = launch
@@ -338,24 +342,36 @@ class DockerProgram:
         self._output_cap = output_cap
         self._fault: str | None = None
         self._left = threading.Event()
+        self._stopped = threading.Event()
 
-    def output(self) -> Iterator[Line]:
+    def batches(self) -> Iterator[Lines]:
         """The container's log, with the daemon's times."""
         splitters = {"stdout": Splitter(), "stderr": Splitter()}
-        read, stamp = 0, 0
-        for frame in self._engine.follow(self._container):
+        read, stamp, rest = 0, 0, _Rest(self._stopped)
+        for frame in self._engine.follow(self._container, rest.late):
             if self._left.is_set():
                 return
+            if rest.enough(read):
+                self.unread = "the rest of the output was dropped unread, for the container had been stopped"
+                break
             read, stamp = read + len(frame.content), frame.stamp
-            for text in splitters[frame.stream].feed(frame.content):
-                yield Line(frame.stream, text, _moment(stamp))
+            if texts := splitters[frame.stream].feed(frame.content):
+                yield Lines(frame.stream, texts, _moment(stamp))
             if read > self._output_cap:
                 self._fault = f"the command was stopped: it printed more than {self._output_cap >> 20} MiB"
                 self._engine.stop(self._container, 0)
                 break
         for stream, splitter in splitters.items():
-            for text in splitter.rest():
-                yield Line(stream, text, _moment(stamp))
+            if texts := splitter.rest():
+                yield Lines(stream, texts, _moment(stamp))
+
+    def over(self) -> bool:
+        """Whether the daemon says so."""
+        try:
+            found = self._engine.inspect(self._container)
+        except EngineError:
+            return False
+        return found is None or found["State"]["Status"] in ("exited", "dead")
 
     def wait(self) -> Exit:
         """What the daemon says of its end."""
@@ -388,6 +404,8 @@ class DockerProgram:
             self._engine.stop(self._container, min(wanted, limit))
         except EngineError:
             return  # the output's end and `wait` tell what has become of it
+        finally:
+            self._stopped.set()
 
     def leave(self) -> None:
         """Stops reading at the next line; the daemon has the rest."""
@@ -407,6 +425,26 @@ class DockerProgram:
                 unpack(chain((first,), content), work, instead=path)
         except EngineError as problem:
             raise Unusable(f"files can't be copied from the container: {problem}") from problem
+
+
+class _Rest:
+    """Counts what is read of a container's output after it was stopped."""
+
+    def __init__(self, stopped: threading.Event) -> None:
+        self._stopped = stopped
+        self._start: tuple[int, float] | None = None
+
+    def enough(self, read: int) -> bool:
+        """Whether no more is to be read, `read` bytes being what was read in all."""
+        if self._start is None:
+            self._start = (read, time.monotonic()) if self._stopped.is_set() else None
+            return False
+        more = read - self._start[0]
+        return more > _REST_BYTES or (more > _REST_LEAST and self.late())
+
+    def late(self) -> bool:
+        """Whether it is being read for too long."""
+        return self._start is not None and time.monotonic() - self._start[1] > _REST_SECONDS
 
 
 def _check(launch: Launch, image: str, deadline: float) -> None:

@@ -6,6 +6,9 @@ which is given only after its pid and start time are stored; an agent that dies 
 
 Replaying is exact because the order in which the two streams were read is kept in a journal beside them.
 
+Reading may fall far behind a program that prints much, and may stand still while the service is away. So nothing that ends a program waits
+for its reader: a thread of its own looks at its end and at the size of the files.
+
 There is no isolation here beyond a clean environment: a program may do what the user of the agent may do.
 """
 
@@ -27,13 +30,14 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from runners import processes
-from runners.backend import Launch, Line, NotStarted
+from runners.backend import Launch, Lines, NotStarted, Program
 from runners.fields import Typed
 from runners.lines import Splitter
 from runners.protocol import Lease
 from runners.task import Exit
 
-#: How much a program may print, in bytes, before it is stopped: the files stand on the runner's disk.
+#: How much a program may print, in bytes, before it is stopped: the files stand on the runner's disk. The kernel's own limit (RLIMIT_FSIZE) would
+#: hold for the files that the task makes, too.
 OUTPUT_CAP = 1 << 30
 
 #: Waits for the agent's word, runs the program, stores its exit code. A caught signal (unlike an ignored one) is not passed on to the
@@ -51,6 +55,9 @@ exit "$code"
 _STREAMS = {"o": "stdout", "e": "stderr"}
 _CHUNK = 1 << 18
 _SHORT, _LONG = 0.001, 0.05
+
+#: How much is read yet of what a stopped program printed, in bytes and in seconds.
+_REST_BYTES, _REST_SECONDS = 4 << 20, 2.0
 
 
 class Process(Typed):
@@ -155,11 +162,12 @@ class ProcessBackend:
         return folder
 
 
-class ProcessProgram:
+class ProcessProgram(Program):
     """The files of one program, and the processes behind them."""
 
     def __init__(self, name: str, folder: Path, output_cap: int, *, shell: subprocess.Popen[bytes] | None = None, joined: bool = False) -> None:
         self.joined = joined
+        self.unread: str | None = None
         self._name = name
         self._folder = folder
         self._shell = shell
@@ -167,17 +175,18 @@ class ProcessProgram:
         self._output_cap = output_cap
         self._fault: str | None = None
         self._left = threading.Event()
+        self._stopped = threading.Event()
 
-    def output(self) -> Iterator[Line]:
+    def batches(self) -> Iterator[Lines]:
         """Every line from the first; what was read before is read in the same order again."""
         splitters = {name: Splitter() for name in _STREAMS}
         with contextlib.closing(_Tail(self._folder)) as tail:
             for name, chunk in self._chunks(tail):
-                for text in splitters[name].feed(chunk):
-                    yield Line(_STREAMS[name], text, datetime.now(UTC))
+                if texts := splitters[name].feed(chunk):
+                    yield Lines(_STREAMS[name], texts, datetime.now(UTC))
         for name, splitter in splitters.items():
-            for text in splitter.rest():
-                yield Line(_STREAMS[name], text, datetime.now(UTC))
+            if texts := splitter.rest():
+                yield Lines(_STREAMS[name], texts, datetime.now(UTC))
         if self._shell and not self._left.is_set():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._shell.wait(5.0)
@@ -195,6 +204,7 @@ class ProcessProgram:
 
     def stop(self, grace: float, limit: float = math.inf) -> None:
         """SIGTERM to every process of the job, SIGKILL to those that are left after the grace time."""
+        self._stopped.set()
         processes.tell(self._name, self._root, signal.SIGTERM)
         deadline, pause = time.monotonic() + min(grace, limit), 0.01
         while time.monotonic() < deadline and processes.belonging(self._name, self._root):
@@ -209,28 +219,58 @@ class ProcessProgram:
     def collect(self, path: str) -> None:
         """It is here already."""
 
+    def over(self) -> bool:
+        """Whether its exit code is there, or the shell that would write it is gone."""
+        return self._root is None or _exit_code(self._folder) is not None or not self._root.alive
+
     def _chunks(self, tail: _Tail) -> Iterator[tuple[str, bytes]]:
-        yield from tail.again()
-        with _Watch(self._root) as watch:
+        complete, unwatched = threading.Event(), threading.Event()
+        threading.Thread(target=self._watch, args=(complete, unwatched), name=f"watch {self._name}", daemon=True).start()
+        try:
+            yield from tail.again()
             pause = _SHORT
-            while not self._left.is_set() and not self._over() and tail.read <= self._output_cap:
+            while not self._left.is_set() and not complete.is_set():
                 before = tail.read
                 yield from tail.fresh()
                 pause = _SHORT if tail.read > before else min(pause * 2, _LONG)
-                watch.pause(pause)
-        if self._left.is_set():
-            return
-        # What it left in the background ends with it, as in a container; after that the files are complete.
-        processes.end(self._name, self._root)
-        if tail.read > self._output_cap:
-            self._fault = f"the command was stopped: it printed more than {self._output_cap >> 20} MiB"
-        before = -1
-        while not self._fault and before < tail.read:
+                complete.wait(pause)
+            yield from self._rest(tail)
+        finally:
+            unwatched.set()
+
+    def _watch(self, complete: threading.Event, unwatched: threading.Event) -> None:
+        """Ends all of the program when it is over or has printed too much; the files are complete then."""
+        try:
+            with _Watch(self._root) as watch:
+                while not self.over() and self._printed() <= self._output_cap:
+                    if self._left.is_set() or unwatched.is_set():
+                        return
+                    watch.pause(_LONG)
+            # What it left in the background ends with it, as in a container.
+            processes.end(self._name, self._root)
+            if self._printed() > self._output_cap:
+                self._fault = f"the command was stopped: it printed more than {self._output_cap >> 20} MiB"
+        finally:
+            complete.set()
+
+    def _rest(self, tail: _Tail) -> Iterator[tuple[str, bytes]]:
+        """What was not read yet; once the program was stopped, no more than a little of it."""
+        most, deadline, before = math.inf, math.inf, -1
+        while not self._left.is_set() and before < tail.read:
+            if deadline == math.inf and (self._fault or self._stopped.is_set()):
+                most, deadline = tail.read + _REST_BYTES, time.monotonic() + _REST_SECONDS
             before = tail.read
             yield from tail.fresh()
+            if tail.read >= most or time.monotonic() > deadline:
+                break
+        if not self._left.is_set() and (rest := self._printed() - tail.read) > 0:
+            self.unread = f"the last {rest:,} bytes of output were dropped unread, for the command had been stopped"
 
-    def _over(self) -> bool:
-        return self._root is None or _exit_code(self._folder) is not None or not self._root.alive
+    def _printed(self) -> int:
+        """How many bytes, on both streams."""
+        with contextlib.suppress(OSError):  # removed meanwhile
+            return sum((self._folder / stream).stat().st_size for stream in _STREAMS.values())
+        return 0
 
 
 class _Tail:

@@ -22,7 +22,7 @@ from runners.engine import Engine
 from runners.protocol import Lease
 from runners.task import Exit
 from tests.runners.images import Images, docker_images
-from tests.runners.playing import alive, on_host
+from tests.runners.playing import alive, on_host, until
 
 __all__ = ["docker_images"]
 
@@ -270,6 +270,63 @@ def test_a_flood_of_output_is_stopped_at_the_cap_in_a_container(tmp_path: Path, 
     for place in docker_place(tmp_path, instance, docker_images, output_cap=1 << 20):
         _, end = place.run(f"yes {'y' * 200}", name="flood")
         assert "printed more than 1 MiB" in str(end.message)
+
+
+def test_a_flood_is_stopped_at_the_cap_also_when_nobody_reads(tmp_path: Path):
+    place = Place(on_host(tmp_path, output_cap=1 << 20), tmp_path)
+    launch = place.launch("yes")
+    program = place.backend.start(launch)
+    lines = program.output()
+    next(lines)
+    until(lambda: not alive(tmp_path, launch.lease.key))
+    list(lines)
+    assert "printed more than 1 MiB" in str(program.wait().message)
+    place.backend.remove(launch.lease)
+
+
+def test_what_a_program_printed_is_measured_also_when_it_ends_at_once(tmp_path: Path):
+    place = Place(on_host(tmp_path, output_cap=1 << 20), tmp_path)
+    assert "printed more than 1 MiB" in str(place.run("yes | head -c 1100000")[1].message)
+    assert place.run("yes | head -c 1000000") == ([("stdout", "y")] * 500_000, Exit(0, runner=place.backend.options.TYPE))
+
+
+def test_a_program_that_ended_by_itself_is_over_and_is_read_whole(place: Place):
+    launch = place.launch(f"yes {'y' * 99} | head -c 6000000")
+    program = place.backend.start(launch)
+    lines = program.output()
+    read = [next(lines)]
+    until(program.over)
+    read += lines
+    assert (len(read), program.unread, program.wait().code) == (60_000, None, 0)
+    place.backend.remove(launch.lease)
+
+
+def test_a_program_that_runs_is_not_over(place: Place):
+    launch = place.launch("echo ready; sleep 300")
+    program = place.backend.start(launch)
+    next(program.output())
+    assert not program.over()
+    program.stop(0)
+    assert program.over()
+    place.backend.remove(launch.lease)
+
+
+def test_of_what_a_stopped_program_printed_only_a_little_is_read_on(place: Place):
+    launch = place.launch(f"yes {'y' * 999} | head -c 20000000; touch printed; sleep 300")
+    program = place.backend.start(launch)
+    lines = program.output()
+    assert next(lines).text == "y" * 999
+
+    def printed() -> bool:
+        program.collect("printed")
+        return (launch.work / "printed").exists()
+
+    until(printed)
+    program.stop(0)
+    # What had been received when it was stopped comes on top.
+    assert sum(1 for _ in lines) < 10_000
+    assert "dropped unread" in str(program.unread)
+    place.backend.remove(launch.lease)
 
 
 def test_a_process_killed_from_outside_with_its_shell_is_lost(tmp_path: Path):

@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
@@ -13,11 +14,14 @@ import pytest
 
 from runners.__main__ import build
 from runners.agent import Locked, Timing
+from runners.backend import Launch, Lines, Program
 from runners.backends.docker import DockerBackend
+from runners.backends.process import Process
 from runners.client import HttpFiles
 from runners.memory import MemoryService
-from runners.protocol import Job, Outcome, Refused, Rejected, Result, RunnerInfo, Tree, Unreachable
-from runners.task import RunnerTask, Work
+from runners.protocol import Job, Lease, Outcome, Refused, Rejected, Result, RunnerInfo, Tree, Unreachable
+from runners.reports import Caps
+from runners.task import Exit, RunnerTask, Work
 from runners.work import JobWork
 from runners.workspace import Workspace
 from tests.runners.images import Images
@@ -145,6 +149,77 @@ def test_a_job_that_is_gone_is_stopped_once_however_often_that_is_heard(tmp_path
         service.give_away(name)
         until(lambda: service.refused > 5)
         assert len([one for one in threads_of(name) if one.startswith("stop")]) <= 1
+
+
+def test_a_flood_can_be_killed_and_times_out(tmp_path, service: MemoryService):
+    service.offer(job("one", "yes"))
+    service.offer(job("two", "yes", timeout=0.5))
+    with at_work(service, tmp_path, caps=Caps(log=1 << 20)):
+        until(lambda: messages(service, "one"))
+        service.kill("one")
+        assert service.ended("one").result is Result.KILLED
+        assert service.ended("two").message == "the task timed out after PT0.5S"
+
+
+class Lagging(Program):
+    """Has ended or not; its output comes when somebody has asked for that."""
+
+    def __init__(self, ended: bool) -> None:
+        self.joined, self.unread, self.ended = False, None, ended
+        self.asked = threading.Event()
+
+    def batches(self):
+        yield Lines("stdout", ["first"], datetime.now(UTC))
+        assert self.asked.wait(20)
+        yield Lines("stdout", ["last"], datetime.now(UTC))
+
+    def over(self) -> bool:
+        self.asked.set()
+        return self.ended
+
+    def wait(self) -> Exit:
+        return Exit(0)
+
+    def stop(self, grace: float, limit: float = 0.0) -> None:
+        self.asked.set()
+
+    def leave(self) -> None: ...
+
+    def collect(self, path: str) -> None: ...
+
+
+class LateReading:
+    """A backend whose programs have been read when they ought to have ended."""
+
+    options = Process
+
+    def __init__(self, ended: bool) -> None:
+        self.ended = ended
+
+    def available(self) -> None: ...
+
+    def start(self, launch: Launch) -> Program:
+        launch.begun()
+        return Lagging(self.ended)
+
+    def left(self) -> tuple[Lease, ...]:
+        return ()
+
+    def remove(self, lease: Lease) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("ended", "spec", "result"),
+    [
+        (True, {}, Result.SUCCESS),  # in time, however late it was read
+        (False, {}, Result.FAILED),
+    ],
+)
+def test_a_timeout_goes_by_the_end_of_the_program_and_not_by_that_of_its_reading(tmp_path, ended: bool, spec: dict[str, object], result: Result):
+    outcome, lines = play(tmp_path, job("one", spec={"commands": ["true"], **spec}, timeout=0.2), backends=lambda base: [LateReading(ended)])
+    assert outcome.result is result
+    assert outcome.message == (None if result is Result.SUCCESS else "the task timed out after PT0.2S")
+    assert lines == [("INFO", "first"), ("INFO", "last")]
 
 
 def test_a_job_that_was_given_to_another_is_dropped_without_a_word(tmp_path, service: MemoryService):

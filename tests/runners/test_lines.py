@@ -31,6 +31,16 @@ def test_a_line_without_an_end_keeps_its_head_only():
     assert split(*(b"x" * 60 for _ in range(1000)), b"\nnext", cap=100) == ["x" * 100, "next"]
 
 
+pieces = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\r\n", "é€😀".encode(), b"\xe2\x82", b"\xff", b"\xf0\x9f", b"\x80", b"xyz"]))
+
+
+@given(pieces, pieces, st.integers(1, 20))
+def test_lines_are_what_they_are_one_by_one(first, second, cap):
+    *whole, rest = b"".join(first + second).split(b"\n")
+    parts = [*whole, rest] if rest else whole
+    assert split(b"".join(first), b"".join(second), cap=cap) == [part[:cap].decode("utf-8", "replace").removesuffix("\r") for part in parts]
+
+
 @given(st.lists(st.binary()))
 def test_chunks_make_no_difference(chunks):
     assert split(*chunks, cap=10_000) == split(b"".join(chunks), cap=10_000)

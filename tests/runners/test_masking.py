@@ -85,6 +85,13 @@ def test_no_text_keeps_a_secret(before, secret, after):
     assert secret not in Masker([secret]).text(before + secret + after).replace(STARS, "\0")
 
 
+@given(st.lists(text), text.filter(lambda value: len(value.strip()) >= 4))
+def test_many_texts_are_masked_as_each_of_them(texts, secret):
+    masker, texts = Masker([secret]), [*texts, f"x{secret}\x1b[1m", secret[:3], secret[3:]]
+    assert list(masker.texts(texts)) == [masker.text(text) for text in texts]
+    assert list(masker.texts(texts[:-3])) == [masker.text(text) for text in texts[:-3]]
+
+
 @given(text)
 def test_a_text_without_secrets_stays_as_it_is(value):
     assert Masker(["\0never\0"]).text(value) == value

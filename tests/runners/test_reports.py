@@ -97,6 +97,65 @@ def test_a_full_log_keeps_its_head_and_counts_the_rest():
     assert [line.number for line in store.lines] == list(range(len(store.lines)))
 
 
+def test_what_a_full_log_does_not_take_is_not_even_looked_at():
+    store, looked = Store(), list[str]()
+
+    def mask(text: str) -> str:
+        looked.append(text)
+        return text
+
+    report = Report(store, mask, caps=Caps(log=2000))
+    for _ in range(5):
+        report.say_all("INFO", ["x"] * 100_000)
+        report.say("INFO", "x")
+    report.finish()
+    report.flush()
+    kept = [line for line in store.lines if line.message == "x"]
+    assert len(looked) <= 1000
+    assert f"{500_005 - len(kept)} lines were dropped" in store.lines[-1].message
+    assert [line.number for line in store.lines] == list(range(len(store.lines)))
+
+
+def test_what_is_to_be_said_last_is_said_also_in_a_full_log():
+    store = Store()
+    report = Report(store, same, caps=Caps(log=200))
+    report.say_all("INFO", "abcdefgh")
+    report.last("the rest was dropped")
+    report.finish()
+    report.flush()
+    assert [line.message for line in store.lines[-2:]] == ["the rest was dropped", "4 lines were dropped: the log is over 0 MiB"]
+
+
+@pytest.mark.parametrize("least", [None, "WARN"])
+def test_entries_that_come_together_are_as_those_that_come_one_by_one(least):
+    together, apart = Store(), Store()
+    one, other = (Report(store, str.upper, least=least, caps=Caps(line=40, log=90_000)) for store in (together, apart))
+    for level in ("INFO", "error", "odd"):
+        words = [f"{level} {number} {'x' * (number % 60)}" for number in range(2500)]
+        one.say_all(level, words)
+        for word in words:
+            other.say(level, word)
+    for report in (one, other):
+        report.finish()
+        report.flush()
+    assert together.said == apart.said
+    assert [line.level for line in together.lines] == [line.level for line in apart.lines]
+
+
+def test_many_short_entries_hold_up_who_speaks_as_a_few_long_ones_do():
+    store = Store()
+    store.problem = Unreachable()
+    report = Report(store, same)
+    thread = threading.Thread(target=report.say_all, args=("INFO", ["x"] * 500_000))
+    thread.start()
+    thread.join(2)
+    assert thread.is_alive()
+    assert report.waiting < 150_000
+    report.abandon()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 def test_entries_the_service_has_already_are_not_sent_again():
     store = Store()
     report = Report(store, same, first=2)

@@ -173,6 +173,19 @@ def test_a_malformed_message_is_plain_text(tmp_path, line):
     assert outcome.outputs["vars"] == {}
 
 
+def test_messages_among_plain_lines_keep_their_place(tmp_path):
+    script = """
+for i in range(300):
+    print(i)
+    print('::{"logs": [{"message": "log %d"}]}::' % i)
+    print("::no %d" % i)
+print('::{"outputs": {"last": 1}}::')
+"""
+    outcome, lines = play(tmp_path, job("one", type=PYTHON, spec={"script": script}))
+    assert [message for _, message in lines] == [text for i in range(300) for text in (str(i), f"log {i}", f"::no {i}")]
+    assert (outcome.outputs["vars"], outcome.outputs["stdOutLineCount"]) == ({"last": 1}, 901)
+
+
 def test_outputs_that_are_too_large_fail_the_task_and_keep_the_log(tmp_path):
     script = "print('before')\nfor i in range(6): print('::{\"outputs\": {\"k%d\": \"%s\"}}::' % (i, 'x' * 1000000))"
     outcome, lines = play(tmp_path, job("one", type=PYTHON, spec={"script": script}))
