@@ -22,6 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 
 M = TypeVar("M")
 
+#: The largest outputs of an attempt, in bytes of JSON; the service refuses larger ones, for rows are not a file store.
+OUTPUT_LIMIT = 1_000_000
+
 _KEY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]{0,100})-(\d{1,9})-(\d{1,18})")
 
 

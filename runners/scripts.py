@@ -12,17 +12,21 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Dynamic, Text, is_template, parse_duration
-from runners.protocol import Metric, Outcome, Result, Unusable
+from runners.protocol import OUTPUT_LIMIT, Metric, Outcome, Result, Unusable
 from runners.task import Command, Exit, RunnerTask, Work
 from runners.workspace import OWN
 
-#: All that a task may publish with `::{"outputs": …}::`, in bytes of JSON and in names; and how many metrics.
-OUTPUTS_CAP = 4 << 20
+#: What a task may publish with `::{"outputs": …}::`, in names; and how many metrics.
 NAMES_CAP = 10_000
 METRICS_CAP = 10_000
 
 DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
 PROCESS = "io.kestra.plugin.core.runner.Process"
+
+_TOO_LARGE = (
+    f"the outputs are too large: more than {OUTPUT_LIMIT:,} bytes of JSON with the names of files, or {NAMES_CAP:,} names; "
+    "write values to a file and name it in outputFiles, pack many files into one"
+)
 
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"}
 _STORED = re.compile(r"kestra:///[^\s\"'`<>|;,)\]}]+")
@@ -178,6 +182,7 @@ class Console:
         self._hidden = dict.fromkeys(("stdout", "stderr"), False) if hidden else {}
         self._counts = {"stdout": 0, "stderr": 0}
         self._vars: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
         self._size = 0
         self._metrics = 0
         self._fault: str | None = None
@@ -223,6 +228,9 @@ class Console:
             "stdErrLineCount": self._counts["stderr"],
             "taskRunner": {"type": exit.runner} if exit.runner else None,
         }
+        if len(_json(outputs)) > OUTPUT_LIMIT:
+            self.fail(_TOO_LARGE)
+            outputs |= {"outputFiles": {}, "vars": {}}
         result, message = self._judged(exit)
         return Outcome(result, message, exit.code, outputs)
 
@@ -250,14 +258,16 @@ class Console:
         return True
 
     def _take(self, outputs: Mapping[str, Any], metrics: list[Metric]) -> None:
-        self._size += len(json.dumps(outputs)) if outputs else 0
+        sizes = {name: len(_json({name: value})) for name, value in outputs.items()}
+        size = self._size + sum(new - self._sizes.get(name, 0) for name, new in sizes.items())
         self._metrics += len(metrics)
-        if self._size > OUTPUTS_CAP or len(self._vars) + len(outputs) > NAMES_CAP:
-            self.fail(f"the outputs are too large: more than {OUTPUTS_CAP >> 20} MiB or {NAMES_CAP} names; write a file and name it in outputFiles")
+        if size > OUTPUT_LIMIT or len(self._sizes) + sum(name not in self._sizes for name in sizes) > NAMES_CAP:
+            self.fail(_TOO_LARGE)
             return
         if self._metrics > METRICS_CAP:
             self.fail(f"more than {METRICS_CAP} metrics")
             return
+        self._size, self._sizes = size, self._sizes | sizes
         self._vars |= outputs
         for metric in metrics:
             self._work.metric(metric)
@@ -297,6 +307,10 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {_clean(key): _clean(item) for key, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _no_constant(name: str) -> None:

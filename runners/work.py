@@ -11,16 +11,16 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from runners.backend import Backend, Backends, Launch, NoImage, NotStarted, Program
 from runners.fields import format_duration
-from runners.protocol import Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
+from runners.protocol import OUTPUT_LIMIT, Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
 from runners.reports import Report
 from runners.task import Command, Exit, RunnerTask
 from runners.workspace import OWN, Workspace, fixed_part, inside, make_folder, matching, write
@@ -76,6 +76,9 @@ class JobWork:
         #: The program whose output is being read.
         self._read: Program | None = None
         self._time_is_up = False
+        #: The files that are stored or are going to be, and what room they take in the outputs.
+        self._named: set[str] = set()
+        self._taken = 0
         self._step = 0
         self._time: datetime | None = None
 
@@ -134,13 +137,13 @@ class JobWork:
             raise Unusable(f"{uri} can't be downloaded: {problem}") from problem
 
     def upload(self, pattern: str) -> Mapping[str, str]:
-        """Stores the working directory's files that match a glob; path → URI. Raises Unusable."""
+        """Stores the working directory's files that match a glob; path → URI. Raises Unusable, before anything is stored when it is too much."""
         start = fixed_part(pattern)
         if self._program:
             self._program.collect(start)
+        self._count(pattern)
         stored: dict[str, str] = {}
-        for path, file in matching(self.directory, (pattern,)):
-            name = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        for name, file in self._matching(pattern):
 
             def put(name: str = name, file: Any = file) -> str:
                 file.seek(0)
@@ -151,6 +154,28 @@ class JobWork:
             except Rejected as problem:
                 raise Unusable(f"{name} can't be stored: {problem}") from problem
         return stored
+
+    def _matching(self, pattern: str) -> Iterator[tuple[str, IO[bytes]]]:
+        """The files to store, until the job is stopped."""
+        for path, file in matching(self.directory, (pattern,)):
+            if self.stopping.is_set():
+                raise Interrupted
+            yield path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), file
+        if self.stopping.is_set():
+            raise Interrupted
+
+    def _count(self, pattern: str) -> None:
+        """Refuses more files than a task's outputs have room for, by their names and URIs. What the service makes of a URI is known nearly."""
+        job = self.job
+        besides = len(f'"":"kestra:///{job.namespace}/{job.flow}/executions/{job.execution}/tasks/{job.task}/{job.lease.task_run}/",')
+        for name, _ in self._matching(pattern):
+            self._taken += 0 if name in self._named else besides + 2 * len(name)
+            self._named.add(name)
+            if self._taken > OUTPUT_LIMIT:
+                raise Unusable(
+                    f"too many files match {pattern!r}: the names and addresses of {len(self._named):,} of them fill the {OUTPUT_LIMIT:,} bytes of a task's "
+                    "outputs; pack them into one archive, and name that in outputFiles"
+                )
 
     def execute(self, command: Command, on_lines: Callable[[str, Sequence[str]], None]) -> Exit:
         """Runs a program in the working directory, or goes on with the one that runs already."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
 from service.engine.execution import Execution, Path, Pin, TaskRun
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
@@ -19,9 +20,6 @@ from service.store.tables import TaskRun as RunTable
 from service.store.tables import core
 
 _table, _runs = core(Table), core(RunTable)
-
-#: Rendered values and outputs longer than this are refused by the executor: rows are not a file store.
-OUTPUT_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,7 @@ class LateReading:
     [
         (True, {}, Result.SUCCESS),  # in time, however late it was read
         (False, {}, Result.FAILED),
+        (True, {"outputFiles": ["*"]}, Result.FAILED),  # storing is work too
     ],
 )
 def test_a_timeout_goes_by_the_end_of_the_program_and_not_by_that_of_its_reading(tmp_path, ended: bool, spec: dict[str, object], result: Result):

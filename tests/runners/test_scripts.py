@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from pydantic import ValidationError
 
 from runners.masking import STARS
 from runners.memory import MemoryService
-from runners.protocol import Metric, Result, Tree
+from runners.protocol import OUTPUT_LIMIT, Lease, Metric, Result, Tree
 from runners.tasks import find, types
 from tests.runners.playing import PYTHON, SCRIPT, SHELL, alive, at_work, job, play, until
 
@@ -192,6 +194,60 @@ def test_outputs_that_are_too_large_fail_the_task_and_keep_the_log(tmp_path):
     assert outcome.result is Result.FAILED
     assert "outputs are too large" in str(outcome.message)
     assert lines == [("INFO", "before")]
+
+
+@pytest.mark.parametrize(("size", "result"), [(900_000, Result.SUCCESS), (OUTPUT_LIMIT - 30, Result.FAILED)])
+def test_outputs_are_measured_with_all_that_stands_beside_them(tmp_path, size: int, result: Result):
+    script = f"import json\nfor i in range(3): print('::' + json.dumps({{'outputs': {{'k': 'x' * {size}}}}}) + '::')"
+    outcome, _ = play(tmp_path, job("one", type=PYTHON, spec={"script": script}))
+    assert outcome.result is result
+    assert len(json.dumps(outcome.outputs)) <= OUTPUT_LIMIT
+    assert result is Result.SUCCESS or "more than 1,000,000 bytes of JSON" in str(outcome.message)
+
+
+class Storing(MemoryService):
+    """Counts what is stored; the first file takes until the job is stopped."""
+
+    def __init__(self, ending: Path, kill: bool = False) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.ending, self.kills = ending, kill
+
+    def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
+        self.names.append(name)
+        if self.kills:
+            self.kill(lease.task_run)
+        until(self.ending.exists)
+        time.sleep(0.05)  # from its being written down to its being so
+        return super().put(lease, name, stream)
+
+
+@pytest.mark.parametrize(
+    ("kill", "result", "message"), [(True, Result.KILLED, "the task was killed"), (False, Result.FAILED, "the task timed out after PT1.5S")]
+)
+def test_a_task_that_stores_its_files_can_be_killed_and_times_out(tmp_path, kill: bool, result: Result, message: str):
+    service = Storing(tmp_path / "jobs/one-1-1/ending", kill)
+    spec = {"commands": ["seq 200 | xargs touch"], "outputFiles": ["*"]}
+    outcome, _ = play(tmp_path, job("one", spec=spec, timeout=None if kill else 1.5), service)
+    assert (outcome.result, outcome.message) == (result, message)
+    assert len(service.names) < 200
+
+
+@pytest.mark.parametrize("spec", [{"outputFiles": ["x*"]}, {"outputFiles": ["x1*", "*", "**"]}, {"outputDirectory": True}])
+def test_more_files_than_the_outputs_can_name_are_refused_before_one_is_stored(tmp_path, spec: dict[str, object]):
+    service = Storing(tmp_path)
+    commands = ["cd $OUTPUT_DIR" if "outputDirectory" in spec else ":", f"seq -f {'x' * 150}%.0f 4000 | xargs touch"]
+    outcome, _ = play(tmp_path, job("one", spec={"commands": commands, **spec}), service)
+    assert outcome.result is Result.FAILED
+    assert "too many files match" in str(outcome.message)
+    assert "pack them into one archive" in str(outcome.message)
+    assert service.names == []
+
+
+def test_a_file_that_several_globs_match_counts_once(tmp_path, service: MemoryService):
+    spec = {"commands": [f"seq -f {'x' * 150}%.0f 1000 | xargs touch"], "outputFiles": ["x*", "*", "**", "x*", "*"]}
+    outcome, _ = play(tmp_path, job("one", spec=spec), service)
+    assert (outcome.result, len(outcome.outputs["outputFiles"])) == (Result.SUCCESS, 1000)
 
 
 def test_half_a_surrogate_in_an_output_is_no_poison(tmp_path):
