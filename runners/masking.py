@@ -4,6 +4,11 @@ Each value is looked for as it is and in the forms that tools turn it into: base
 Python escapes; a value of several lines also line by line. All places of all forms are found and merged, so overlapping secrets leave no
 rest between them. Values under four characters are not looked for: they would blot out half of every log.
 
+Tools wrap base64 (`base64` at 76 columns, `openssl` at 64), anywhere in the value when something stands before it. So what is looked for is
+also a part of the base64 text: its first and last characters, and some on the way, so close together that every whole line has them. Where
+one is found, all around it that belongs to the text is hidden. A part has sixteen characters, twelve bytes of the value: no ordinary text
+has those by chance, and what stands on a line with less of the value is shown.
+
 This is a seat belt, not a wall: a program that spells a secret backwards gets it through.
 """
 
@@ -20,6 +25,15 @@ from urllib.parse import quote, quote_plus
 STARS = "******"
 SHORTEST = 4
 
+#: Length of the parts of base64 text that are looked for, and how far they are apart: in a line of 47 there is one.
+_PART, _APART = 16, 32
+
+#: How many places of one part are remembered: a value of one character only has nothing but such.
+_ALIKE = 8
+
+#: With more forms than this it is quicker to look at each place of a text than for each form.
+_MANY = 1000
+
 _COLOUR = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 
@@ -28,12 +42,19 @@ class Masker:
     """Hides a fixed set of values. Safe to share between threads."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        forms = {form for value in values for part in _parts(str(value)) for form in _forms(part) if len(form) >= SHORTEST}
-        self._by_head: dict[str, tuple[str, ...]] = {}
-        self._longest_first = sorted(forms, key=len, reverse=True)
-        for form in self._longest_first:
-            head = form[:SHORTEST]
-            self._by_head[head] = (*self._by_head.get(head, ()), form)
+        values = [str(value) for value in values]
+        #: What is looked for; a part with the texts that it is of, and its place in each.
+        self._forms: dict[str, list[tuple[str, int]]] = {
+            form: [] for value in values for part in _parts(value) for form in _forms(part) if len(form) >= SHORTEST
+        }
+        for whole in {form for value in values for text in _unescaped(value) for form in _base64(text.encode("utf-8", "replace"))}:
+            for at in _places(whole):
+                known = self._forms.setdefault(whole[at : at + _PART], [])
+                if len(known) < _ALIKE:
+                    known.append((whole, at))
+        self._by_head: dict[str, list[str]] = {}
+        for form in self._forms:
+            self._by_head.setdefault(form[:SHORTEST], []).append(form)
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by stars. Colour codes inside a secret don't save it: the line loses its colours."""
@@ -75,23 +96,26 @@ class Masker:
 
     def _in(self, text: str) -> bool:
         """Whether a secret stands anywhere in the text. Nearly always none does, and a search for each form is far quicker than a look at each place."""
-        if len(self._longest_first) > 2 * len(text):
+        if len(self._forms) > min(_MANY, 2 * len(text)):
             return any(self._spans(text))
-        return any(form in text for form in self._longest_first)
+        return any(form in text for form in self._forms)
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where secrets stand, by start."""
-        heads = self._by_head
+        """Where secrets stand."""
+        heads, done = self._by_head, dict[str, int]()
         for at in range(len(text) - SHORTEST + 1):
             for form in heads.get(text[at : at + SHORTEST], ()):
                 if text.startswith(form, at):
                     yield at, at + len(form)
-                    break  # the longest one comes first
+                    around = [(whole, *_around(text, at, whole, place)) for whole, place in self._forms[form] if at >= done.get(whole, 0)]
+                    for whole, left, right in around:
+                        done[whole] = max(right, done.get(whole, 0))
+                        yield left, right
 
     def _cover(self, text: str) -> str:
         parts: list[str] = []
         done, start, end = 0, -1, -1
-        for left, right in self._spans(text):
+        for left, right in sorted(self._spans(text)):
             if left <= end:
                 end = max(end, right)
                 continue
@@ -109,6 +133,31 @@ def _parts(value: str) -> Iterator[str]:
     yield value.strip()
     if "\n" in value or "\r" in value:
         yield from (line.strip() for line in value.splitlines())
+    for line in value.splitlines() if "\\n" in value else ():
+        # A key inside JSON: whoever reads that prints its lines. The short ones may be anything.
+        yield from (part.strip() for part in line.split("\\n") if len(part.strip()) >= _PART)
+
+
+def _unescaped(value: str) -> tuple[str, ...]:
+    """The value, and what JSON would make of its newlines."""
+    return (value.strip(), value.replace("\\n", "\n").strip()) if "\\n" in value else (value.strip(),)
+
+
+def _places(whole: str) -> list[int]:
+    """Where the parts of a base64 text begin; a short text has none."""
+    last = len(whole) - _PART
+    return [*range(0, last, _APART), last] if last > 0 else []
+
+
+def _around(text: str, at: int, whole: str, place: int) -> tuple[int, int]:
+    """From where to where a text holds what stands in `whole` around `place`, which it does at `at`."""
+    left = right = 0
+    while left < min(at, place) and text[at - left - 1] == whole[place - left - 1]:
+        left += 1
+    most = min(len(text) - at, len(whole) - place)
+    while right < most and text[at + right] == whole[place + right]:
+        right += 1
+    return at - left, at + right
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -59,6 +60,62 @@ def test_every_line_of_a_value_is_hidden():
     masker = Masker([key])
     assert [masker.text(line) for line in ("MIIEpAIBAAKC", "c2Vjb25k", "x")] == [STARS, STARS, "x"]
     assert "MIIE" not in masker.text(json.dumps({"key": key}))
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(bytes(range(7, 250)) * 4).decode() + "-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("held", [json.dumps({"type": "account", "private_key": KEY}), json.dumps({"private_key": KEY}, indent=2), json.dumps(KEY)[1:-1]])
+def test_every_line_of_a_key_inside_json_is_hidden(held):
+    masker = Masker([held])
+    assert {masker.text(line) for line in KEY.splitlines()[1:] if len(line) >= 16} == {STARS}
+    assert {masker.text(line) for line in base64.encodebytes(KEY.encode()).decode().splitlines()[:-1]} == {STARS}
+
+
+def wrapped(content: bytes, width: int, encode=base64.b64encode) -> list[str]:
+    encoded = encode(content).decode()
+    return [encoded[at : at + width] for at in range(0, len(encoded), width)]
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("width", [60, 64, 76])
+def test_base64_is_hidden_however_it_is_wrapped_and_whatever_stands_before_it(width, encode):
+    secret = KEY.encode()[30:400]
+    masker = Masker([secret.decode()])
+    for before in range(80):
+        lines = wrapped(b"u" * before + secret + b"tail", width, encode)
+        first, last = -(-before * 4 // 3) // width + 1, (before + len(secret)) * 4 // 3 // width
+        assert last - first >= 4
+        assert {masker.text(line) for line in lines[first:last]} == {STARS}
+        assert list(masker.texts(lines)) == [masker.text(line) for line in lines]
+
+
+@given(st.binary(max_size=70), st.integers(58, 3000), st.sampled_from([64, 76]), st.randoms())
+def test_of_wrapped_base64_no_more_is_shown_than_two_short_ends(before, size, width, random):
+    secret = "".join(random.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=-_.é", k=size))
+    shown = "".join(Masker([secret]).texts(wrapped(before + secret.encode(), width))).replace(STARS, "")
+    assert len(shown) <= len(base64.b64encode(before)) + 2 * 15 + 4
+
+
+@pytest.mark.parametrize("size", [24, 30, 42, 57])
+def test_a_value_that_fits_in_a_line_is_hidden_where_it_is_on_two(size):
+    secret = KEY[100 : 100 + size]
+    for before in range(57):
+        shown = "".join(Masker([secret]).texts(wrapped(b"u" * before + secret.encode(), 76))).replace(STARS, "")
+        assert len(shown) <= -(-before // 3) * 4 + 15 + 4
+
+
+@pytest.mark.parametrize("secret", ["a" * 500, "ab" * 300])
+def test_a_value_that_repeats_itself_is_hidden_too(secret):
+    lines = wrapped(b"user:" + secret.encode(), 76)
+    assert {Masker([secret]).text(line) for line in lines[1:-1]} == {STARS}
+
+
+def test_ordinary_text_is_left_alone_however_long_a_secret_is():
+    masker = Masker([KEY, "correct horse battery staple " * 40, json.dumps({"private_key": KEY})])
+    said = Path(__file__).read_text().replace("-----BEGIN PRIVATE KEY-----", "").replace("-----END PRIVATE KEY-----", "")
+    lines = [line for line in said.splitlines() if "correct horse" not in line]
+    assert list(masker.texts([*lines, *wrapped(b"something else entirely, " * 100, 76)])) == [*lines, *wrapped(b"something else entirely, " * 100, 76)]
 
 
 def test_colour_codes_inside_a_secret_do_not_save_it():
