@@ -28,6 +28,9 @@ SHORTEST = 4
 #: Length of the parts of base64 text that are looked for, and how far they are apart: in a line of 47 there is one.
 _PART, _APART = 16, 32
 
+#: The longest line that is taken for one of wrapped text.
+_WRAPPED = 1000
+
 #: How many places of one part are remembered: a value of one character only has nothing but such.
 _ALIKE = 8
 
@@ -102,15 +105,19 @@ class Masker:
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where secrets stand."""
-        heads, done = self._by_head, dict[str, int]()
+        heads, done = self._by_head, dict[tuple[str, int], int]()
+        # In a value that repeats itself each way to lay it along a line must be tried. A line that is no wrapped one is spared that.
+        ways = len(text) <= _WRAPPED
         for at in range(len(text) - SHORTEST + 1):
             for form in heads.get(text[at : at + SHORTEST], ()):
                 if text.startswith(form, at):
                     yield at, at + len(form)
-                    around = [(whole, *_around(text, at, whole, place)) for whole, place in self._forms[form] if at >= done.get(whole, 0)]
-                    for whole, left, right in around:
-                        done[whole] = max(right, done.get(whole, 0))
-                        yield left, right
+                    for whole, place in self._forms[form]:
+                        way = (whole, at - place if ways else 0)
+                        if at >= done.get(way, 0):
+                            left, right = _around(text, at, whole, place)
+                            done[way] = right
+                            yield left, right
 
     def _cover(self, text: str) -> str:
         parts: list[str] = []
