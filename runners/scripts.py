@@ -248,9 +248,9 @@ class Console:
         if not (text.startswith("::{") and text.endswith("}::")):
             return False
         try:
-            message = json.loads(text[2:-2], parse_constant=_no_constant)
+            message = json.loads(text[2:-2], parse_constant=_no_constant, parse_float=_finite)
             outputs, metrics, logs = _outputs(message), _metrics(message), _logs(message)
-        except (ValueError, TypeError, RecursionError, KeyError, AttributeError):
+        except (ValueError, TypeError, RecursionError, KeyError, AttributeError, OverflowError):
             return False
         self._take(outputs, metrics)
         for grade, entry in logs:
@@ -315,6 +315,13 @@ def _json(value: Any) -> str:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 def _explained(code: int) -> str:

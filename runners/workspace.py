@@ -238,6 +238,8 @@ def unpack(content: Iterable[bytes], root: Path, caps: Caps | None = None, inste
 def matching(root: Path, patterns: Iterable[str]) -> Iterator[tuple[str, IO[bytes]]]:
     """The regular files below a folder that match one of the globs: name and open file, by name. Raises Unusable for a glob that leads outside."""
     wanted = [_glob(pattern) for pattern in patterns]
+    if not root.is_dir():
+        raise Unusable("the task removed its working directory, and with it all that could be stored")
     for folder, folders, names, handle in os.fwalk(root, follow_symlinks=False):
         folders.sort()
         for name in sorted(names):

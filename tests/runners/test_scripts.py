@@ -130,6 +130,12 @@ def test_an_output_glob_that_leads_outside_fails_the_task(tmp_path, pattern):
     assert "not a path inside" in str(outcome.message)
 
 
+def test_a_task_that_removes_its_working_directory_is_told_so(tmp_path):
+    outcome, _ = play(tmp_path, job("one", spec={"commands": ['rm -r "$WORKING_DIR"'], "outputFiles": ["*"]}))
+    assert (outcome.result, outcome.exit_code) == (Result.FAILED, 0)
+    assert outcome.message == "the task removed its working directory, and with it all that could be stored"
+
+
 def test_output_files_are_never_links(tmp_path, service: MemoryService):
     commands = ["ln -s /etc/passwd link.txt", "ln -s /etc folder", "echo real > real.txt", "mkfifo pipe.txt"]
     outcome, _ = play(tmp_path, job("one", spec={"commands": commands, "outputFiles": ["**"]}), service)
@@ -165,6 +171,9 @@ def test_the_line_protocol_carries_outputs_metrics_and_logs(tmp_path):
         'x ::{"outputs": {"a": 1}}::',
         '::{"metrics": [{"name": "x", "type": "odd", "value": 1}]}::',
         '::{"metrics": [{"name": "x", "type": "gauge", "value": NaN}]}::',
+        '::{"outputs": {"n": 1e400}}::',
+        '::{"outputs": {"n": [{"m": -1.5E+999}]}}::',
+        '::{"metrics": [{"name": "x", "type": "gauge", "value": 1' + "0" * 400 + "}]}::",
         "::{" + "[" * 50 + "}::",
         "::set-output name=x::y",
     ],
