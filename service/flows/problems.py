@@ -150,7 +150,7 @@ CODES: dict[str, Code] = {
     "HG-0503": Code(
         "not a flow file",
         "Headgate reads regular files of plain names only. Symbolic links, submodules, `..`, odd bytes in names and files over the cap are refused by name "
-        "and never followed.",
+        "and never followed. Flows whose file or folder became one of these stay live at their last good text until that is mended.",
     ),
 }
 
