@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.loading import loading
 from service.cli.options import DEFAULT_SERVER, Backend, Output, OutputOption, Pairs, Server, Token, pairs
 
 #: Not the folder of the runner that `up` starts: each holds a lock on its own.
@@ -22,10 +23,11 @@ def up(
     no_runner: Annotated[bool, typer.Option("--no-runner", "--no-agent", help="Start no runner here; others fetch the jobs.")] = False,
 ) -> None:
     """Runs the service: server, runner and Git host, with SQLite."""
-    from service.app import serve
-    from service.cli.ready import announce
-    from service.cli.talk import log_to_stderr
-    from service.settings import read
+    with loading():
+        from service.app import serve
+        from service.cli.ready import announce
+        from service.cli.talk import log_to_stderr
+        from service.settings import read
 
     runner = False if no_runner else None
     settings = read(os.environ, config, host=host, port=port, data=data, runner=runner)
@@ -59,7 +61,8 @@ def run(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Runs one flow from the working tree, without a server. Exit code 0 after SUCCESS or WARNING, 1 otherwise."""
-    from service.cli.local import run_file
+    with loading():
+        from service.cli.local import run_file
 
     raise typer.Exit(run_file(file, pairs(inputs, "--input"), backend.value, output is Output.JSON))
 
