@@ -14,7 +14,7 @@ from service.expressions import ExpressionError, Expressions, Limits, Ports
 #: A render at a bad depth asks the system for memory in every call, each time with a page fault at least: thousands of them in the templates below.
 MANY_FAULTS = 600
 #: The frames of this many calls fill more than one of CPython's chunks, so the end of a chunk comes by at every place of the work.
-DEPTHS = range(0, 150, 4)
+DEPTHS = range(0, 150, 3)
 
 NESTED = "{% set a = [1] %}{% set b = [1] %}{% for i in 1..60 %}{% set a = [a, a] %}{% set b = [b, b] %}{% endfor %}"
 
