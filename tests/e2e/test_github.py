@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -147,11 +148,13 @@ def every_status_is_in_order(service: Service, forge: Forge, name: str, sha: str
     assert {(call.method, call.token, call.status) for call in calls} == {("POST", forge.token, 201)}
 
 
-def test_a_bad_gateway_a_limit_and_a_lost_answer_only_delay_the_statuses(service: Service, forge: Forge):
+def test_a_bad_gateway_a_limit_and_a_lost_answer_only_delay_the_statuses(service: Service, forge: Forge, tmp_path: Path):
     repo = Followed(service, forge, "rough")
     forge.fail_next(BAD_GATEWAY, limited(2), LOST_ANSWER)
     # It ends while the forge wants no calls: news is no reason to call all the same.
-    repo.write(a=script("a", "rough", "sleep 0.7", ON_PUSH)).push()
+    repo.write(a=script("a", "rough", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done", ON_PUSH)).push()
+    service.until(lambda: any(call.status == 429 for call in forge.calls if repo.tree.head in call.path), "the limit")
+    (tmp_path / "go").touch()
     assert repo.shown("headgate/rough.a") == {
         "headgate/flows": ("success", "flows: 1 created"),
         "headgate/rough.a": ("success", "SUCCESS · revision 1 · N s"),
