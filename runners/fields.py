@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WrapValidator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WrapValidator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -50,6 +52,11 @@ def _json(text: str) -> Any:
 #: A property that takes a literal of T or an expression that renders to one (Kestra's dynamic property).
 #: Before rendering the value may be the expression's text; after it, it is a T.
 Dynamic = Annotated[T, WrapValidator(_template_or)]
+
+
+def wrong(kind: str, what: str, hint: str | None = None, **context: Any) -> PydanticCustomError:
+    """What is wrong with a value. Braces in somebody's text are not read as a template; `at` in the context names the property that it is about."""
+    return PydanticCustomError(kind, "{what}", {"what": what, **({"hint": hint} if hint else {}), **context})
 
 
 def parse_duration(value: object) -> timedelta:
@@ -91,6 +98,18 @@ def _as_text(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_as_text)]
 
 
+def _no_boolean(value: Any) -> Any:
+    """Python takes `true` for 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "not a whole number")
+    return value
+
+
+#: Whole numbers of at least 0, and of at least 1.
+Natural = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+Positive = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+
+
 class Model(BaseModel):
     """Frozen, camelCase in YAML, and strict about names: an unknown property is a mistake to be pointed at."""
 
@@ -100,8 +119,32 @@ class Model(BaseModel):
     )
 
 
+class Older(AliasChoices):
+    """For `Field(validation_alias=…)`: a property's name, and its older ones, each of which is taken with a notice.
+
+    Plain `AliasChoices` are names of one age.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Another type name of a class, whose properties were called otherwise then.
+
+    `renamed` maps its property names to the class's own; `fixed` are properties that the name stands for.
+    """
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Typed(Model):
     """A model that YAML names by `type:`. The common properties (`id`, `type`, `timeout`, …) are taken out before it is built."""
 
     TYPE: ClassVar[str]
+    #: Old names that differ in nothing else, and names whose properties differ too.
     ALIASES: ClassVar[tuple[str, ...]] = ()
+    SPELLINGS: ClassVar[Mapping[str, Spelling]] = {}
+    #: False: the language has it, so it is read and checked; but this version can't run it, and no execution of a flow with it is started.
+    RUN: ClassVar[bool] = True
+    #: Properties that are taken and do nothing, and why.
+    WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}

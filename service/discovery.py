@@ -46,7 +46,12 @@ def scan(folders: Mapping[str, str] = FOLDERS) -> dict[str, dict[str, Any]]:
     for package, kind in folders.items():
         for module in modules(package):
             for cls in classes(module):
-                found[cls.TYPE] = {"ref": f"{module}:{cls.__name__}", "kind": kind, "runs": getattr(cls, "RUNS", None), "aliases": sorted(cls.ALIASES)}
+                found[cls.TYPE] = {
+                    "ref": f"{module}:{cls.__name__}",
+                    "kind": kind,
+                    "runs": getattr(cls, "RUNS", None),
+                    "aliases": sorted((*cls.ALIASES, *cls.SPELLINGS)),
+                }
     return dict(sorted(found.items()))
 
 

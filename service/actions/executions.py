@@ -20,7 +20,7 @@ from service.engine.program import RenderFailed
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.flow import Flow
-from service.flows.inputs import resolve_inputs
+from service.flows.resolve import resolve_inputs
 from service.store import events, executions, flows, logs, repositories
 from service.store.codec import new_id
 from service.store.database import Session
@@ -90,7 +90,9 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
 
 
 def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
-    """The execution of a known flow. Raises Invalid when the inputs don't fit."""
+    """The execution of a known flow. Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+    if (refusal := flow.refusal()) is not None:
+        raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
     render = _renderer(kit, parts, order, now)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
@@ -116,10 +118,10 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
 
 
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
-    """As `settle`; inputs that don't fit give an execution that is FAILED from the start: nobody is there to read an answer."""
+    """As `settle`; what it refuses is an execution that is FAILED from the start: nobody is there to read an answer."""
     try:
         return settle(kit, order, flow, flow_row, revision, pin, now)
-    except (Invalid, RenderFailed) as failure:
+    except (Conflict, Invalid, RenderFailed) as failure:
         created = Stamp(State.CREATED, now)
         id = new_id()
         labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id}

@@ -598,7 +598,8 @@ def _revision(planned: Plan, applied: Applied, row: flows.Flow, now: datetime) -
 def _triggers(session: Session, row: flows.Flow, applied: Applied) -> list[triggers.Trigger]:
     """A flow's triggers from now on; those that it no longer has are removed."""
     known = triggers.of_flow(session, MAIN, applied.identity) if applied.before else {}
-    wanted = () if applied.flow is None or applied.flow.disabled else [trigger for trigger in applied.flow.triggers if not trigger.disabled]
+    fired = () if applied.flow is None or applied.flow.disabled else applied.flow.triggers
+    wanted = [trigger for trigger in fired if not trigger.disabled and isinstance(trigger.model, GitTrigger | Schedulable)]
     triggers.remove(session, MAIN, applied.identity, known.keys() - {trigger.id for trigger in wanted})
     return [_trigger(row, trigger, known.get(trigger.id), applied.clocks.get(trigger.id)) for trigger in wanted]
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from service.engine.state import State
@@ -21,8 +22,9 @@ class Node:
     """One task of the flow.
 
     `spec` holds the task's own properties as written (plugin defaults merged, templates unrendered, common properties taken out); `model` is the validated
-    instance of its class. `branches` are the named child lists of a flowable (`tasks`, `errors`, `finally`, …), disabled tasks left out.
-    `run_if` is a template, None when absent. `timeout` may be a template. `place` is (line, column) of the task in its file, from 1.
+    instance of its class. `branches` are the named child lists of a flowable (`tasks`, `errors`, `finally`, …; of cases each one by itself, as
+    `cases.<value>`). `depends_on` are the ids that a task of a Dag waits for. `run_if` is a template, None when absent. `timeout` may be a template. `retry`,
+    `cache` and `worker` are validated models of the language. `place` is (line, column) of the task in its file, from 1.
     """
 
     id: str
@@ -36,7 +38,20 @@ class Node:
     allow_failure: bool = False
     allow_warning: bool = False
     log_level: str | None = None
+    log_to_file: bool = False
+    retry: Any = None
+    cache: Any = None
+    worker: Any = None
+    depends_on: tuple[str, ...] = ()
+    description: str | None = None
+    disabled: bool = False
     place: tuple[int, int] = (1, 1)
+
+    def enabled(self) -> Node:
+        """This node without the disabled ones below it: what the engine walks."""
+        branches = {name: tuple(child.enabled() for child in children if not child.disabled) for name, children in self.branches.items()}
+        pairs = ((new, old) for name, children in branches.items() for new, old in zip_longest(children, self.branches[name]))
+        return self if all(new is old for new, old in pairs) else replace(self, branches=branches)
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, in the order of the file."""
@@ -48,14 +63,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A whole flow, ready to run. `root.branches` has `tasks`, and `errors` and `finally` where the flow has them."""
+    """A whole flow, ready to run. `root.branches` has `tasks`, and `errors` and `finally` where the flow has them. Disabled tasks are not in it."""
 
     root: Node
     nodes: Mapping[str, Node]
 
     @classmethod
     def of(cls, root: Node) -> Program:
-        """Indexes the nodes by id; ids are unique over the whole tree (checked by `flows`)."""
+        """Indexes the enabled nodes by id; ids are unique over the whole tree (checked by `flows`)."""
+        root = root.enabled()
         return cls(root, {node.id: node for node in root.walk() if node is not root})
 
 

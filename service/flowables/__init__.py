@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from runners.fields import Typed
 from service.engine.program import Ask, Ended, Memory, Node, Turn
 
+#: How a property holds child tasks: a list of them; one alone; a map of lists, by value; a list of `{task, dependsOn}`.
+Shape = Literal["list", "one", "cases", "graph"]
+
+#: What nearly every flowable has beside its own branches.
+HANDLERS: Mapping[str, Shape] = {"errors": "list", "finally": "list"}
+
 
 class FlowableTask(Typed):
-    """Base of flowables. `BRANCHES` names the properties that hold child tasks; they are taken out before the class is built."""
+    """Base of flowables. `BRANCHES` names the properties that hold child tasks, in the order they are run and shown; they are taken out before the class is
+    built. Those in `REQUIRED` must be there, and not be empty."""
 
     RUNS: ClassVar[str] = "flowable"
-    BRANCHES: ClassVar[tuple[str, ...]] = ("tasks", "errors", "finally")
+    BRANCHES: ClassVar[Mapping[str, Shape]] = {"tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ("tasks",)
 
     def begin(self, node: Node, ask: Ask) -> Turn:

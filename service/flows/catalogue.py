@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
+from runners.fields import Spelling
 from service.flows.problems import nearest_type
 
 Kind = Literal["task", "trigger", "task_runner"]
 
+_MODELS_DEEP = 8
+
 
 class TypeInfo:
-    """One type as a flow names it. `name` is canonical; `alias` says that the flow used an old spelling of it."""
+    """One type as a flow names it. `name` is canonical; `alias` says that the flow used an old spelling of it, `written`."""
 
-    def __init__(self, name: str, kind: str, runs: str | None, alias: bool, load: Callable[[], type[Any]]) -> None:
+    def __init__(self, name: str, written: str, kind: str, runs: str | None, load: Callable[[], type[Any]]) -> None:
         self.name = name
+        self.written = written
         self.kind = kind
         self.runs = runs
-        self.alias = alias
+        self.alias = written != name
         self._load = load
 
     @cached_property
@@ -34,9 +39,14 @@ class TypeInfo:
         return property_names(self.cls)
 
     @cached_property
-    def branches(self) -> tuple[str, ...]:
-        """The properties that hold child tasks; empty for anything but a flowable."""
-        return tuple(getattr(self.cls, "BRANCHES", ()))
+    def branches(self) -> Mapping[str, str]:
+        """The properties that hold child tasks, and in which shape; empty for anything but a flowable."""
+        return dict(getattr(self.cls, "BRANCHES", {}))
+
+    @cached_property
+    def spelling(self) -> Spelling | None:
+        """How the properties are called under an old name, where it is otherwise."""
+        return self.cls.SPELLINGS.get(self.written) if self.alias else None
 
 
 class Catalogue:
@@ -57,7 +67,7 @@ class Catalogue:
             if canonical is None:
                 return None
             entry = self._index[canonical]
-            found = TypeInfo(canonical, str(entry["kind"]), entry.get("runs"), canonical != name, lambda: self._class(str(entry["ref"])))
+            found = TypeInfo(canonical, name, str(entry["kind"]), entry.get("runs"), lambda: self._class(str(entry["ref"])))
             self._found[name] = found
         return found
 
@@ -80,13 +90,22 @@ class Catalogue:
 
 
 def property_names(model: type[BaseModel]) -> frozenset[str]:
-    """What a model's properties are called in YAML."""
-    return frozenset(name for field, info in model.model_fields.items() for name in _spellings(field, info.validation_alias or info.alias))
+    """What a model's properties are called in YAML, old names included."""
+    return frozenset(name for field, info in model.model_fields.items() for name in property_spellings(field, info))
 
 
-def _spellings(field: str, alias: Any) -> Iterable[str]:
-    if alias is None:
-        return (field,)
-    if isinstance(alias, str):
-        return (alias,)
-    return [choice for choice in getattr(alias, "choices", ()) if isinstance(choice, str)] or [field]
+def property_spellings(field: str, info: FieldInfo) -> tuple[str, ...]:
+    """All names of one property in YAML, the one that the documentation shows first."""
+    alias = info.validation_alias or info.alias
+    if isinstance(alias, str) or alias is None:
+        return (alias or field,)
+    return tuple(choice for choice in getattr(alias, "choices", ()) if isinstance(choice, str)) or (field,)
+
+
+def models_in(annotation: Any, depth: int = _MODELS_DEEP) -> Iterator[type[BaseModel]]:
+    """The models that a property's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif depth:
+        for argument in get_args(annotation):
+            yield from models_in(argument, depth - 1)

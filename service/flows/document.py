@@ -1,135 +1,44 @@
 """The properties of the flow language that belong to no task type: of the flow, of every task, of every trigger, of plugin defaults.
 
-What the language has and this version does not run is listed here too, so that it is refused by name and never silently dropped. A later
-version takes a name off these lists in the same change that makes it work.
+What the language has and this version does not run is in `NOT_RUN_…`: it is read and checked like the rest, a warning says so with its place, and no
+execution of such a flow is started. A later version takes a name off these lists in the same change that makes it work.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AliasChoices, Field
 
-from runners.fields import Duration, Dynamic, Model, Text
+from runners.fields import Duration, Dynamic, Model, Older, Text
+from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace, TaskId
+from service.flows.policies import Assets, Check, Concurrency, Output, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
 
 MOST_TASKS = 1_000
-LONGEST_DESCRIPTION = 16_384
-#: Words of the API's paths below a namespace.
-RESERVED = frozenset({"pause", "resume", "force-run", "change-status", "kill", "executions", "search", "source", "disable", "enable"})
 
-NOT_YET_FLOW = frozenset(
-    {"retry", "concurrency", "sla", "checks", "outputs", "afterExecution", "listeners", "workerGroup", "workerSelector", "policyRefs", "templates"},
-)
-NOT_YET_TASK = frozenset({"retry", "taskCache", "logToFile", "workerGroup", "workerSelector", "pluginDefaultsRef", "policyRefs", "version"})
-NOT_YET_TRIGGER = frozenset(
+_ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
+NOT_RUN_FLOW = frozenset({"retry", "concurrency", "sla", "checks", "outputs", "afterExecution", "listeners", "templates", *_ROUTING})
+NOT_RUN_TASK = frozenset({"retry", "taskCache", "logToFile", "pluginDefaultsRef", "version", *_ROUTING})
+NOT_RUN_TRIGGER = frozenset(
     {
-        *("conditions", "scheduleConditions", "when", "preconditions", "dependsOn", "backfill", "stopAfter", "allowConcurrent", "failOnTriggerError"),
-        *("logLevel", "minLogLevel", "logToFile", "workerGroup", "workerSelector", "pluginDefaultsRef", "policyRefs", "version"),
-    },
+        *("conditions", "scheduleConditions", "when", "stopAfter", "allowConcurrent", "failOnTriggerError"),
+        *("logLevel", "minLogLevel", "logToFile", "pluginDefaultsRef", "version", *_ROUTING),
+    }
 )
 #: Taken without a word (`extend` is metadata of blueprints), and taken with a notice.
 SILENT_FLOW = frozenset({"extend"})
+_ASSETS = "assets are not recorded by this version"
 IGNORED_FLOW = {
     "revision": "revisions are counted by Headgate, one for each commit that changes the flow",
     "tenantId": "the environment a flow runs in follows from its branch",
     "deleted": "a flow is deleted by deleting its file",
-    "assets": "assets are not recorded by this version",
+    "assets": _ASSETS,
 }
-IGNORED_TASK = {"assets": "assets are not recorded by this version"}
-
-_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", re.ASCII)
-_DOTTED_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", re.ASCII)
-_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
-
-
-def _checked(pattern: re.Pattern[str], most: int, kind: str, wording: str) -> Any:
-    def check(value: str) -> str:
-        if len(value) > most:
-            raise PydanticCustomError(kind, "longer than {most} characters", {"most": most})
-        if not pattern.fullmatch(value):
-            suggestion = _suggested(value, pattern)
-            raise PydanticCustomError(kind, wording, {"hint": f"for example `{suggestion}`"} if suggestion else {})
-        return value
-
-    return AfterValidator(check)
-
-
-def _suggested(value: str, pattern: re.Pattern[str]) -> str | None:
-    """The value with what is not allowed taken out, where something readable is left."""
-    ascii_text = unicodedata.normalize("NFKD", value[:60]).encode("ascii", "ignore").decode()
-    text = re.sub(r"[^a-zA-Z0-9._-]+", "-", ascii_text).strip("-._")
-    text = text.lower() if pattern is _NAMESPACE else text
-    for candidate in (text, text.replace(".", "-")):
-        if candidate and pattern.fullmatch(candidate):
-            return candidate
-    return None
-
-
-def _not_reserved(value: str) -> str:
-    if value in RESERVED:
-        raise PydanticCustomError("reserved", "`{value}` is a word of the API's paths", {"value": value, "hint": f"for example `{value}-flow`"})
-    return value
-
-
-def _described(value: str) -> str:
-    if len(value.encode("utf-8", "replace")) > LONGEST_DESCRIPTION:
-        raise PydanticCustomError("too_long", "a description has at most 16 KB", {"hint": "put the long version into a file beside the flow"})
-    return value
-
-
-TaskId = Annotated[Text, _checked(_ID, 256, "id", "not an id: letters, digits, `-` and `_`, beginning with a letter or digit")]
-FlowId = Annotated[
-    Text,
-    _checked(_DOTTED_ID, 100, "id", "not an id: letters, digits, `.`, `-` and `_`, beginning with a letter or digit"),
-    AfterValidator(_not_reserved),
-]
-InputId = Annotated[Text, _checked(_DOTTED_ID, 256, "id", "not an id: letters, digits, `.`, `-` and `_`, beginning with a letter or digit")]
-Namespace = Annotated[
-    Text,
-    _checked(_NAMESPACE, 150, "namespace", "not a namespace: lower-case letters, digits, `.`, `-` and `_`, beginning with a letter or digit"),
-]
-Description = Annotated[Text, AfterValidator(_described)]
-LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
-
-
-def _read_labels(value: Any) -> Any:
-    """A map, or a list of `{key, value}`; later entries win."""
-    if not isinstance(value, list):
-        return value
-    labels: dict[str, Any] = {}
-    for entry in value:
-        if not isinstance(entry, dict) or set(entry) != {"key", "value"} or not isinstance(entry["key"], str):
-            raise PydanticCustomError("label", "in a list each label is a map of `key` and `value`")
-        labels[entry["key"]] = entry["value"]
-    return labels
-
-
-def _check_labels(labels: dict[str, str]) -> dict[str, str]:
-    for key, value in labels.items():
-        mistake = _label_mistake(key, value)
-        if mistake:
-            raise PydanticCustomError("label", "the label `{key}` {mistake}", {"key": key[:60], "mistake": mistake, "at": key})
-    return labels
-
-
-def _label_mistake(key: str, value: str) -> str | None:
-    if key.startswith("system.") and key != "system.readOnly":
-        return "belongs to Headgate: keys that begin with `system.` are its own"
-    if not key or unicodedata.category(key[0]) != "Ll":
-        return "must begin with a lower-case letter"
-    if not all(character in "0123456789._-" or character.isalpha() for character in key):
-        return "may have only letters, digits, `.`, `_` and `-` in its key"
-    return None if value.strip() else "has no value"
-
-
-Labels = Annotated[dict[str, Text], BeforeValidator(_read_labels), AfterValidator(_check_labels)]
+IGNORED_TASK = {"assets": _ASSETS}
 
 
 class FlowProperties(Model):
-    """The top level of a flow. Lists are looked at entry by entry elsewhere."""
+    """The top level of a flow. Lists of tasks, triggers, inputs and defaults are looked at entry by entry elsewhere."""
 
     id: FlowId = Field(description="The flow's name within its namespace.")
     namespace: Namespace = Field(description="Where the flow belongs; dots build a hierarchy.")
@@ -141,8 +50,19 @@ class FlowProperties(Model):
     tasks: list[Any] = Field(min_length=1, description="What is done, in order.")
     errors: list[Any] | None = Field(None, description="Done when a task has failed.")
     finally_: list[Any] | None = Field(None, alias="finally", description="Done at the end, whatever the result.")
+    after_execution: list[Any] | None = Field(None, description="Done once the execution has its final state, which it can't change.")
+    listeners: list[Any] | None = Field(None, description="Old: tasks to do at the end under conditions; `afterExecution` has taken their place.")
     triggers: list[Any] | None = Field(None, description="What starts the flow.")
+    outputs: list[Output] | None = Field(None, description="What an execution gives back.")
     plugin_defaults: list[Any] | None = Field(None, description="Properties for all tasks of a type.")
+    concurrency: Concurrency | None = Field(None, description="How many executions there are at once.")
+    retry: Retry | None = Field(None, description="How a failed execution is tried again.")
+    sla: list[Sla] | None = Field(None, description="What an execution has to keep.")
+    checks: list[Check] | None = Field(None, description="What is looked at before an execution is made.")
+    worker_group: WorkerGroup | None = Field(None, description="Runners for its tasks, by group.")
+    worker_selector: WorkerSelector | None = Field(None, description="Runners for its tasks, by tags.")
+    policy_refs: list[Any] | None = Field(None, description="Policies that it is under.")
+    templates: Any = Field(None, description="Old: what subflows have replaced.")
 
 
 class TaskProperties(Model):
@@ -150,13 +70,22 @@ class TaskProperties(Model):
 
     id: TaskId = Field(description="Unique over the whole flow.")
     type: Text = Field(description="What the task does.")
+    version: Text | None = Field(None, description="The version of the plugin.")
     description: Description | None = Field(None, description="Markdown for people.")
     timeout: Dynamic[Duration] | None = Field(None, description="How long an attempt may take.")
+    retry: Retry | None = Field(None, description="How it is tried again when it fails.")
     disabled: bool = Field(False, description="Left out, as if it were not there.")
-    run_if: Text | None = Field(None, description="Skipped unless this renders to something true.")
+    run_if: Text | None = Field(None, validation_alias=AliasChoices("runIf", "when"), description="Skipped unless this renders to something true.")
     allow_failure: bool = Field(False, description="A failure becomes a warning.")
     allow_warning: bool = Field(False, description="A warning becomes a success.")
     log_level: LogLevel | None = Field(None, description="The lowest level of log entries that is kept.")
+    log_to_file: bool = Field(False, description="The log becomes a file of the attempt.")
+    task_cache: TaskCache | None = Field(None, description="Outputs are taken over from an earlier run of the same task.")
+    assets: Assets | None = Field(None, description="What it reads and makes.")
+    worker_group: WorkerGroup | None = Field(None, description="Runners that it is for, by group.")
+    worker_selector: WorkerSelector | None = Field(None, description="Runners that it is for, by tags.")
+    plugin_defaults_ref: Text | None = Field(None, description="The set of plugin defaults that it takes.")
+    policy_refs: list[Any] | None = Field(None, description="Policies that it is under.")
 
 
 class TriggerProperties(Model):
@@ -164,8 +93,21 @@ class TriggerProperties(Model):
 
     id: TaskId = Field(description="Unique among the flow's triggers.")
     type: Text = Field(description="What starts the flow.")
+    version: Text | None = Field(None, description="The version of the plugin.")
     description: Description | None = Field(None, description="Markdown for people.")
     disabled: bool = Field(False, description="Does not fire.")
+    when: Text | None = Field(None, description="It fires only when this renders to something true.")
+    conditions: list[Any] | None = Field(None, validation_alias=Older("conditions", "scheduleConditions"), description="What must hold for it to fire.")
+    stop_after: list[Text] | None = Field(None, description="It is turned off once an execution of its own ends in one of these states.")
+    allow_concurrent: bool = Field(False, description="It fires while an execution of its own still runs.")
+    fail_on_trigger_error: bool = Field(False, description="When it can't be evaluated, a failed execution shows it.")
+    log_level: LogLevel | None = Field(None, validation_alias=Older("logLevel", "minLogLevel"), description="The lowest level of log entries that is kept.")
+    log_to_file: bool = Field(False, description="The log becomes a file.")
+    assets: Assets | None = Field(None, description="What it reads.")
+    worker_group: WorkerGroup | None = Field(None, description="Runners that it is for, by group.")
+    worker_selector: WorkerSelector | None = Field(None, description="Runners that it is for, by tags.")
+    plugin_defaults_ref: Text | None = Field(None, description="The set of plugin defaults that it takes.")
+    policy_refs: list[Any] | None = Field(None, description="Policies that it is under.")
 
 
 class PluginDefault(Model):
@@ -173,4 +115,5 @@ class PluginDefault(Model):
 
     type: Text = Field(description="A type, an old spelling of it, or the beginning of type names, up to a dot.")
     forced: bool = Field(False, description="Wins over what the task itself says.")
+    ref: Text | None = Field(None, description="The name of this set, for tasks that ask for it.")
     values: dict[str, Any] = Field(description="The properties.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.flows.catalogue import property_names
+from service.flows.catalogue import models_in, property_names, property_spellings
 from service.flows.problems import ECHO, did_you_mean, escaped
 from service.flows.source import Broken, Findings, Path, Source
 
@@ -51,6 +51,9 @@ _OWN = {
     "input": "HG-0410",
     "regex": "HG-0414",
     "glob": "HG-0420",
+    "missing_here": "HG-0202",
+    "unknown_here": "HG-0201",
+    "date": "HG-0216",
 }
 _LIMITS = {
     "greater_than": "must be more than {gt}",
@@ -64,7 +67,6 @@ _LIMITS = {
     "too_long": "must have fewer entries: at most {max_length}",
     "string_pattern_mismatch": "must match {pattern}",
 }
-_MODELS_DEEP = 8
 _MOST, _FEW = 200, 8
 
 
@@ -92,6 +94,11 @@ class Subject:
         if path and path[0] in self.renamed:
             return (*self.path, *self.renamed[str(path[0])], *path[1:])
         return (*self.path, *path)
+
+
+def not_run(error: ValidationError) -> tuple[str, ...]:
+    """The properties that the class itself knows and this version does not run."""
+    return tuple(str(details["loc"][0]) for details in error.errors(include_url=False, include_input=False) if details["type"] == "not_yet" and details["loc"])
 
 
 def note_errors(error: ValidationError, subject: Subject, source: Source, findings: Findings) -> None:
@@ -170,6 +177,10 @@ class _Teller:
 
     def _unknown(self, path: Path, written: Path) -> None:
         name = str(path[-1])
+        twin = _twin(_models_at(self.subject.model, path[:-1]), name)
+        if twin is not None:
+            self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{twin}` are the same property", f"keep `{twin}`")
+            return
         known = _names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
         if not self.source.holds(written):
             self.findings.add("HG-0201", self.source.place(written), f"unknown property `{escaped(path_text(written))}`", "it comes from plugin defaults")
@@ -254,25 +265,32 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _names_at(model: type[BaseModel], path: Path) -> frozenset[str]:
-    """The properties that are known where an unknown one was found: down the models of the path."""
+    """The properties that are known where an unknown one was found."""
+    return frozenset(name for found in _models_at(model, path) for name in property_names(found))
+
+
+def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
+    """Down the models of a path."""
     models = [model]
     for step in path:
         if isinstance(step, str):
             below = [found for parent in models for found in _models_below(parent, step)]
             models = below or models
-    return frozenset(name for found in models for name in property_names(found))
+    return models
+
+
+def _twin(models: Iterable[type[BaseModel]], name: str) -> str | None:
+    """The newer name of a property that was given under two."""
+    for model in models:
+        for field, info in model.model_fields.items():
+            names = property_spellings(field, info)
+            if name in names[1:]:
+                return names[0]
+    return None
 
 
 def _models_below(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
     for field, info in model.model_fields.items():
-        if name in (info.alias, field):
-            return list(_models_in(info.annotation, _MODELS_DEEP))
+        if name in (field, *property_spellings(field, info)):
+            return list(models_in(info.annotation))
     return []
-
-
-def _models_in(annotation: Any, depth: int) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif depth:
-        for argument in get_args(annotation):
-            yield from _models_in(argument, depth - 1)

@@ -82,7 +82,11 @@ CODES: dict[str, Code] = {
     "HG-0203": Code("wrong kind of value", "The value is of another kind than the property takes."),
     "HG-0204": Code("value not allowed", "The value is of the right kind, but outside what the property takes."),
     "HG-0205": Code("not a duration", "Durations are ISO-8601: `PT30S`, `PT5M`, `PT1H30M`, `P1D`. Months and years have no fixed length; use days."),
-    "HG-0206": Code("not run yet", "The flow language has this, but this version of Headgate does not run it. It is refused, never silently ignored."),
+    "HG-0206": Code(
+        "not run yet",
+        "The flow language has this, but this version of Headgate does not run it. The flow is taken, and no execution of it is started: a part of a flow is "
+        "never silently left out.",
+    ),
     "HG-0207": Code("ignored", "This has no effect here, and does no harm."),
     "HG-0208": Code("old spelling", "The property still works under its old name. The new name is what the documentation shows."),
     "HG-0210": Code(
@@ -98,11 +102,13 @@ CODES: dict[str, Code] = {
     ),
     "HG-0214": Code("too long", "A text is over its cap (descriptions: 16 KB)."),
     "HG-0215": Code("too many tasks", "A flow may have at most 1,000 tasks. Split it, and call the parts as subflows."),
+    "HG-0216": Code("not a date or time", "Dates and times are ISO-8601: `2026-01-31T06:00:00Z`, `06:30:00`, with an offset where one is meant."),
     "HG-0217": Code(
         "label",
         "Label keys are letters, digits, `.`, `_`, `-`, a lower-case letter first; values are not empty; `system.` belongs to Headgate.",
     ),
     "HG-0220": Code("unknown type", "No task, trigger or task runner of this name is installed."),
+    "HG-0221": Code("not a type name", "A type is a name of letters, digits and `_`, joined by dots: `io.kestra.plugin.core.log.Log`."),
     "HG-0222": Code("old type name", "The type still works under its old name."),
     "HG-0223": Code("type of another kind", "A trigger can't stand among the tasks, nor a task among the triggers."),
     "HG-0230": Code(
@@ -133,6 +139,7 @@ CODES: dict[str, Code] = {
     "HG-0410": Code("input definition", "An input's own properties contradict each other, or its default is not a value that it would take."),
     "HG-0411": Code("default makes it optional", "An input with a default always has a value; `required: false` changes nothing."),
     "HG-0412": Code("nested input ids clash", "`a` and `a.b` can't both be inputs: `inputs.a` would have to be a value and a map."),
+    "HG-0413": Code("input dependency", "`dependsOn.inputs` names other inputs of the flow. They are settled first, so no two can wait for each other."),
     "HG-0414": Code("regular expression", "Patterns are RE2's: no look-around, no back references, and they always end in time."),
     "HG-0420": Code(
         "ref or path pattern",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,20 +12,27 @@ from pydantic import ValidationError
 from service.engine.program import Node, Program
 from service.flows.catalogue import Catalogue
 from service.flows.checks import Names, check_expressions
-from service.flows.declare import NOT_YET, read_inputs
+from service.flows.children import Child
+from service.flows.declare import read_inputs
 from service.flows.defaults import Default, Defaults
-from service.flows.document import IGNORED_FLOW, NOT_YET_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
+from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
+from service.flows.draft import Draft
 from service.flows.flow import Flow, Reading, TriggerDef
-from service.flows.inputs import Input
+from service.flows.inputs import INPUT_TYPES, Input
 from service.flows.lower import Lowering, TooManyTasks
-from service.flows.mistakes import Subject, described, note_errors, path_text
-from service.flows.problems import Severity, capped
+from service.flows.mistakes import described, path_text
+from service.flows.problems import Severity, capped, did_you_mean, escaped
 from service.flows.source import Broken, Findings, Path, Source, at, read_source
+from service.flows.starts import read_triggers
 
 __all__ = ["FLOW", "Reading", "read_flow"]
 
 #: The root node's type: not one that a flow can name.
 FLOW = "headgate.flow"
+#: The lists of tasks that a flow has, and those of them that the engine walks.
+_LISTS = ("tasks", "errors", "finally", "afterExecution")
+_WALKED = frozenset({"tasks", "errors", "finally"})
+_OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 
 def read_flow(text: bytes, path: str, catalogue: Catalogue, *, defaults: Sequence[Mapping[str, Any]] = (), allow_unknown_types: bool = False) -> Reading:
@@ -37,7 +45,7 @@ def read_flow(text: bytes, path: str, catalogue: Catalogue, *, defaults: Sequenc
     decoded, source = read_source(text, findings)
     if source is None:
         return Reading(None, capped(findings.problems), _guessed_identity(decoded or ""))
-    flow = _Reader(source, findings, catalogue, defaults, allow_unknown_types).flow()
+    flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types), defaults).flow()
     return Reading(flow, capped(findings.problems), _identity(source.value))
 
 
@@ -66,41 +74,49 @@ def _guessed_identity(text: str) -> tuple[str, str] | None:
 class _Reader:
     """Reads one flow out of a file's values."""
 
-    def __init__(self, source: Source, findings: Findings, catalogue: Catalogue, defaults: Sequence[Mapping[str, Any]], allow_unknown_types: bool) -> None:
+    def __init__(self, source: Source, draft: Draft, defaults: Sequence[Mapping[str, Any]]) -> None:
         self.source = source
-        self.findings = findings
-        self.catalogue = catalogue
+        self.draft = draft
+        self.findings = draft.findings
         self.raw = self._own_names(source.value)
-        self.lowering = Lowering(source, findings, catalogue, self._defaults(defaults), allow_unknown_types)
+        self.defaults = self._defaults(defaults)
 
     def flow(self) -> Flow | None:
-        top = self._validated(FlowProperties, self._top(), ())
-        inputs = read_inputs(self._list("inputs"), self.source, self.findings)
-        branches = self._branches()
-        if branches is None:
+        top = self._top()
+        inputs = read_inputs(self._list("inputs"), self.draft)
+        tree = self._tree(top)
+        if tree is None:
             return None
-        triggers = self.lowering.triggers(self._list("triggers"))
+        triggers = read_triggers(self._list("triggers"), self.draft, self.defaults)
         self._check_trigger_inputs(triggers, inputs)
-        check_expressions([*self.lowering.texts, *self._texts()], self._names(), self.source, self.findings)
-        if self.findings.failed or self.lowering.unknown_types or top is None:
+        self._check_outputs(top)
+        check_expressions([*self.draft.texts, *self._texts()], self._names(), self.source, self.findings)
+        if self.findings.failed or self.draft.unknown_types or top is None:
             return None
-        root = Node(id=top.id, type=FLOW, runs="flowable", model=None, branches=branches, place=self._start())
+        return self._flow(top, tree, inputs, triggers)
+
+    def _flow(self, top: FlowProperties, tree: Node, inputs: tuple[Input, ...], triggers: tuple[TriggerDef, ...]) -> Flow:
+        walked = {key: nodes for key, nodes in tree.branches.items() if key in _WALKED}
         return Flow(
             id=top.id,
             namespace=top.namespace,
-            program=Program.of(root),
+            program=Program.of(tree if walked.keys() == tree.branches.keys() else replace(tree, branches=walked)),
             source=self.source.text,
+            tree=tree,
+            unready=tuple(self.draft.unready),
             description=top.description,
             labels=top.labels or {},
             inputs=inputs,
             variables=top.variables or {},
             triggers=triggers,
+            outputs=tuple(top.outputs or ()),
+            concurrency=top.concurrency,
+            retry=top.retry,
+            sla=tuple(top.sla or ()),
+            checks=tuple(top.checks or ()),
+            worker=top.worker_selector or top.worker_group,
             disabled=top.disabled,
         )
-
-    def _start(self) -> tuple[int, int]:
-        place = self.source.place(())
-        return place.line, place.column
 
     def _own_names(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """`taskDefaults` is what `pluginDefaults` was called."""
@@ -113,40 +129,43 @@ class _Reader:
         self.findings.add("HG-0208", place, "`taskDefaults` is the old spelling of `pluginDefaults`", "write `pluginDefaults`", Severity.NOTICE)
         return {"pluginDefaults" if key == "taskDefaults" else key: value for key, value in raw.items()}
 
-    def _top(self) -> dict[str, Any]:
-        """The properties of this version; others of the language are refused or ignored by name."""
-        for key in self.raw:
-            if key in NOT_YET_FLOW:
-                self.findings.add("HG-0206", self.source.key_place((key,)), f"`{key}` {NOT_YET}")
-            elif key in IGNORED_FLOW:
-                self.findings.add("HG-0207", self.source.key_place((key,)), f"`{key}` is ignored: {IGNORED_FLOW[key]}", None, Severity.NOTICE)
-        return {key: value for key, value in self.raw.items() if key not in NOT_YET_FLOW and key not in IGNORED_FLOW and key not in SILENT_FLOW}
-
-    def _validated(self, model: type[Any], value: dict[str, Any], path: Path) -> Any:
-        renamed = {"pluginDefaults": ("taskDefaults",)} if "taskDefaults" in self.source.value else {}
-        try:
-            return model.model_validate(value, by_alias=True, by_name=False)
-        except ValidationError as error:
-            note_errors(error, Subject(value, path, model, {} if path else renamed), self.source, self.findings)
-            return None
+    def _top(self) -> FlowProperties | None:
+        """The flow's own properties; None when they are wrong."""
+        self.draft.are_not_run(self.raw, NOT_RUN_FLOW, ())
+        self.draft.are_ignored({key: why for key, why in IGNORED_FLOW.items() if key in self.raw}, ())
+        value = {key: value for key, value in self.raw.items() if key not in IGNORED_FLOW and key not in SILENT_FLOW}
+        renamed: dict[str, Path] = {"pluginDefaults": ("taskDefaults",)} if "taskDefaults" in self.source.value else {}
+        read: FlowProperties | None = self.draft.validated(FlowProperties, value, (), renamed)
+        return read
 
     def _list(self, key: str) -> list[Any]:
         value = self.raw.get(key)
         return value if isinstance(value, list) else []
 
-    def _branches(self) -> dict[str, tuple[Node, ...]] | None:
-        """The three lists of tasks; None when there are too many to go on."""
+    def _tree(self, top: FlowProperties | None) -> Node | None:
+        """All lists of tasks under one root; None when there are too many to go on."""
+        lowering = Lowering(self.draft, self.defaults)
         try:
-            lists = {key: self.lowering.tasks(self._list(key), (key,)) for key in ("tasks", "errors", "finally")}
+            lists = {key: lowering.tasks(self._children((key,), self._list(key))) for key in _LISTS}
+            for number, listener in enumerate(self._list("listeners")):
+                below = listener.get("tasks") if isinstance(listener, dict) else None
+                lists["listeners"] = (*lists.get("listeners", ()), *lowering.tasks(self._children(("listeners", number, "tasks"), below)))
         except TooManyTasks:
             return None
-        return {key: nodes for key, nodes in lists.items() if nodes or key == "tasks"}
+        place = self.source.place(())
+        branches = {key: nodes for key, nodes in lists.items() if nodes or key == "tasks"}
+        return Node(id=top.id if top else "", type=FLOW, runs="flowable", model=None, branches=branches, place=(place.line, place.column))
+
+    @staticmethod
+    def _children(path: Path, entries: Any) -> list[Child]:
+        return [Child(entry, (*path, number)) for number, entry in enumerate(entries if isinstance(entries, list) else ())]
 
     def _defaults(self, instance: Iterable[Mapping[str, Any]]) -> Defaults:
         key = "taskDefaults" if "taskDefaults" in self.source.value else "pluginDefaults"
         written = [found for number, entry in enumerate(self._list("pluginDefaults")) if (found := self._default(entry, (key, number)))]
         configured = [Default(str(entry["type"]), entry.get("values") or {}, bool(entry.get("forced"))) for entry in instance if entry.get("type")]
-        return Defaults(map(self._canonical, configured), map(self._canonical, written), self.catalogue)
+        catalogue = self.draft.catalogue
+        return Defaults((self._canonical(entry) for entry in configured), (self._canonical(entry) for entry in written), catalogue)
 
     def _default(self, entry: Any, path: Path) -> Default | None:
         if not isinstance(entry, dict):
@@ -154,18 +173,17 @@ class _Reader:
                 message = f"`{path_text(path)}`: expected a map, got {described(entry)}"
                 self.findings.add("HG-0203", self.source.place(path), message, "write `- type: …` and `values:`")
             return None
-        if "ref" in entry:
-            self.findings.add("HG-0206", self.source.key_place((*path, "ref")), f"`ref` {NOT_YET}")
-        found = self._validated(PluginDefault, {key: value for key, value in entry.items() if key != "ref"}, path)
-        return Default(found.type, found.values, found.forced) if found else None
+        self.draft.are_not_run(entry, {"ref"}, path)
+        found = self.draft.validated(PluginDefault, entry, path)
+        return Default(found.type, found.values, found.forced) if found and not found.ref else None
 
     def _canonical(self, default: Default) -> Default:
-        info = self.catalogue.find(default.type)
+        info = self.draft.catalogue.find(default.type)
         return Default(info.name, default.values, default.forced) if info and info.alias else default
 
     def _check_trigger_inputs(self, triggers: Iterable[TriggerDef], inputs: Iterable[Input]) -> None:
         """An execution that nobody is asked about can't be given what is missing."""
-        needed = [found.id for found in inputs if found.required and found.default() is None]
+        needed = [found.id for found in inputs if found.required and found.default() is None and found.depends_on is None]
         for trigger in triggers:
             given = trigger.model.inputs or {}
             place = at(*trigger.place)
@@ -174,17 +192,33 @@ class _Reader:
                     message = f"the trigger `{trigger.id}` does not give the required input `{name}`"
                     self.findings.add("HG-0403", place, message, f"add `inputs: {{{name}: …}}` to the trigger, or a default to the input")
 
+    def _check_outputs(self, top: FlowProperties | None) -> None:
+        seen: dict[str, Path] = {}
+        for number, output in enumerate(top.outputs or () if top else ()):
+            path: Path = ("outputs", number)
+            self.draft.note_id(output.id, path, seen, "output")
+            if output.type not in _OUTPUT_TYPES:
+                hint = did_you_mean(output.type, _OUTPUT_TYPES) or f"one of {', '.join(sorted(_OUTPUT_TYPES))}"
+                self.findings.add("HG-0220", self.source.place((*path, "type")), f"unknown output type `{escaped(output.type)}`", hint)
+
     def _texts(self) -> Iterator[tuple[Path, Any]]:
         yield ("variables",), self.raw.get("variables")
         for number, entry in enumerate(self._list("inputs")):
             if isinstance(entry, dict):
-                yield from ((("inputs", number, key), entry[key]) for key in ("defaults", "prefill", "expression") if key in entry)
+                yield from ((("inputs", number, key), entry[key]) for key in ("defaults", "prefill", "expression", "dependsOn", "inputs") if key in entry)
+        for key in ("outputs", "checks", "sla"):
+            yield (key,), self.raw.get(key)
 
     def _names(self) -> Names:
         variables = self.raw.get("variables")
         return Names(
-            inputs=frozenset(str(entry.get("id", entry.get("name"))) for entry in self._list("inputs") if isinstance(entry, dict)),
-            tasks=frozenset(self.lowering.ids),
+            inputs=frozenset(_input_names(self._list("inputs"))),
+            tasks=frozenset(self.draft.ids),
             variables=frozenset(variables) if isinstance(variables, dict) else frozenset(),
-            types=frozenset(self.lowering.types),
+            types=frozenset(self.draft.types),
         )
+
+
+def _input_names(entries: Iterable[Any]) -> Iterator[str]:
+    """As they were written, wrong ones too: nobody is told twice."""
+    return (str(entry.get("id", entry.get("name"))) for entry in entries if isinstance(entry, dict))

@@ -17,15 +17,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Text
+from runners.fields import Duration, Model, Text
+from runners.times import Instant, ZoneName, zone
 from service.triggers import Schedulable
 
 NICKNAMES: Mapping[str, str] = {
@@ -150,41 +151,15 @@ def _number(text: str, name: str, low: int, high: int, names: Mapping[str, int])
     return number
 
 
-#: Names that the time-zone database keeps for old systems: they fix an offset or mean this machine.
-_OLD_ZONE = re.compile(r"[A-Z]{3}\d[A-Z]{3}|localtime|posixrules|Factory|(?:posix|right)/.*")
-_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
+class Backfill(Model):
+    """Instants of the past to be made up for."""
 
-
-@lru_cache(maxsize=512)
-def zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name; raises PydanticCustomError with the nearest one."""
-    if len(name) <= 60 and _ZONE_NAME.fullmatch(name) and not _OLD_ZONE.fullmatch(name):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
-    raise PydanticCustomError("timezone", "unknown time zone `{name}`", {"name": name[:60], "hint": _zone_hint(name[:60])})
-
-
-@lru_cache(maxsize=1)
-def _known_zones() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """All names by their small letters, and those by their last part."""
-    known = {place.lower(): place for place in available_timezones() if not _OLD_ZONE.fullmatch(place)}
-    return known, {place.rpartition("/")[2]: place for place in known}
-
-
-_AMERICAN = {"EST5EDT": "America/New_York", "CST6CDT": "America/Chicago", "MST7MDT": "America/Denver", "PST8PDT": "America/Los_Angeles"}
-
-
-def _zone_hint(name: str) -> str:
-    if name in _AMERICAN:
-        return f"write `{_AMERICAN[name]}`"
-    if re.match(r"(?:UTC|GMT|Z)?[+-]\d", name):
-        return "an offset does not know when the clocks change: name a place, such as Europe/Paris"
-    known, last = _known_zones()
-    wanted = name.lower().replace(" ", "_")
-    near = get_close_matches(wanted, known, n=1, cutoff=0.7) or [last[found] for found in get_close_matches(wanted.rpartition("/")[2], last, n=1, cutoff=0.8)]
-    return f"did you mean `{known[near[0]]}`?" if near else "an IANA name, such as Europe/Paris or UTC"
+    start: Instant = Field(description="The first instant.")
+    end: Instant | None = Field(None, description="The last one; now when absent.")
+    current_date: Instant | None = Field(None, description="How far it has come.")
+    paused: bool = Field(False, description="Stands still.")
+    inputs: dict[str, Any] | None = Field(None, description="What its executions are given.")
+    labels: dict[str, Text] | list[dict[str, Text]] | None = Field(None, description="Labels of its executions.")
 
 
 class Schedule(Schedulable):
@@ -192,12 +167,14 @@ class Schedule(Schedulable):
 
     TYPE = "io.kestra.plugin.core.trigger.Schedule"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Schedule",)
+    WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {"backfill": "a backfill is asked for once, and is no part of the flow"}
 
     with_seconds: bool = Field(False, description="The first of six fields is the second.")
     cron: Text = Field(description="Five fields: minute, hour, day of month, month, day of week; six with `withSeconds`; or @daily and its kin.")
-    timezone: Text | None = Field(None, description="An IANA name; UTC when absent.")
+    timezone: ZoneName | None = Field(None, description="An IANA name; UTC when absent.")
     late_maximum_delay: Duration | None = Field(None, description="An execution that would be later than this is left out.")
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")
+    backfill: Backfill | None = Field(None, description="Old: instants of the past to be made up for.")
 
     @field_validator("cron")
     @classmethod
@@ -208,13 +185,6 @@ class Schedule(Schedulable):
         except CroniterError:
             raise _wrong("this is not a schedule") from None
         return cron
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, timezone: str | None) -> str | None:
-        if timezone is not None:
-            zone(timezone)
-        return timezone
 
     def next_after(self, moment: datetime) -> datetime | None:
         candidates = [found for found in (self._later(moment), self._second_pass(moment)) if found is not None]

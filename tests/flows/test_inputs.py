@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from service.engine.program import RenderFailed
-from service.flows.inputs import BadValue, Input, InputProblem, resolve_inputs
+from service.flows.inputs import Input
+from service.flows.resolve import InputProblem, in_order, resolve_inputs
+from service.flows.values import BadValue
 from service.flows.problems import Severity
 from tests.flows.world import LOG, codes, flow, lines, read, tasks
 
@@ -30,9 +32,11 @@ def parse(definition: str, value: Any) -> Any:
 
 
 def render(value: Any, scope: Mapping[str, Any]) -> Any:
-    """Stands for the expressions: `{{ name }}` is an input, `{{ list }}` a list."""
+    """Stands for the expressions: `{{ name }}` is an input, `{{ list }}` a list, `{{ aws }}` asks for a cloud."""
     if value == "{{ fail }}":
         raise RenderFailed("no such name")
+    if value == "{{ aws }}":
+        return scope["inputs"].get("cloud") == "aws"
     if value == "{{ list }}":
         return ["a", {"label": "B", "value": "b"}]
     return value.replace("{{ who }}", str(scope["inputs"].get("who"))) if isinstance(value, str) else value
@@ -181,11 +185,50 @@ def test_name_is_the_old_spelling_of_id():
     assert [found.id for found in declared("{name: a, type: STRING}")] == ["a"]
 
 
-@pytest.mark.parametrize(
-    "definition", ["{id: a, type: FILE}", "{id: a, type: SECRET}", "{id: a, type: FORM, inputs: []}", "{id: a, type: STRING, dependsOn: {inputs: [b]}}"]
-)
-def test_what_is_not_taken_yet_is_said(definition):
-    assert codes(with_inputs(definition)) == ["HG-0206"]
+@pytest.mark.parametrize("definition", ["{id: a, type: FILE}", "{id: a, type: SECRET}"])
+def test_what_is_not_taken_yet_is_said_and_keeps_the_flow_from_being_started(definition):
+    reading = read(with_inputs(definition))
+    assert [(problem.code, problem.severity) for problem in reading.problems] == [("HG-0206", Severity.WARNING)]
+    assert reading.flow is not None
+    assert "can't be started" in (reading.flow.refusal() or "")
+
+
+def test_a_form_is_the_inputs_that_it_holds():
+    inputs = declared("{id: f, type: FORM, inputs: [{id: a, type: INT}, {id: b, type: STRING, defaults: x}]}", "{id: c, type: BOOL, defaults: true}")
+    assert [found.id for found in inputs] == ["f.a", "f.b", "c"]
+    assert resolve_inputs(inputs, {"f.a": "3"}, render)[0] == {"f": {"a": 3, "b": "x"}, "c": True}
+
+
+def test_a_form_in_a_form_or_with_a_value_is_refused():
+    assert codes(with_inputs("{id: f, type: FORM, inputs: [{id: g, type: FORM, inputs: [{id: a, type: INT}]}]}")) == ["HG-0204"]
+    assert codes(with_inputs("{id: f, type: FORM, defaults: 3, inputs: [{id: a, type: INT}]}")) == ["HG-0410"]
+
+
+CLOUD = ("{id: region, type: STRING, dependsOn: {inputs: [cloud], condition: '{{ aws }}'}}", "{id: cloud, type: STRING}")
+
+
+def test_an_input_is_asked_for_when_the_one_it_depends_on_says_so():
+    inputs = declared(*CLOUD)
+    assert [found.id for found in in_order(inputs)] == ["cloud", "region"]
+    assert resolve_inputs(inputs, {"cloud": "gcp"}, render) == ({"cloud": "gcp"}, [], [])
+    values, problems, _ = resolve_inputs(inputs, {"cloud": "aws"}, render)
+    assert (values, problems) == ({"cloud": "aws"}, [InputProblem("region", "Missing required input:region")])
+    assert resolve_inputs(inputs, {"cloud": "aws", "region": "eu"}, render)[0] == {"cloud": "aws", "region": "eu"}
+
+
+def test_what_depends_only_on_inputs_that_are_left_out_is_left_out_too():
+    inputs = declared(*CLOUD, "{id: zone, type: STRING, dependsOn: {inputs: [region]}}")
+    assert resolve_inputs(inputs, {"cloud": "gcp", "zone": "b"}, render)[0] == {"cloud": "gcp"}
+
+
+def test_a_thousand_inputs_in_a_chain_are_put_in_order():
+    inputs = declared(*(f"{{id: i{n}, type: INT, defaults: 1, dependsOn: {{inputs: [i{n + 1}]}}}}" for n in range(1000)), "{id: i1000, type: INT, defaults: 1}")
+    assert [found.id for found in in_order(inputs)] == [f"i{n}" for n in range(1000, -1, -1)]
+
+
+@pytest.mark.parametrize("needs", ["[b]", "[nobody]", "[a]"])
+def test_a_dependency_on_nobody_or_in_a_circle_is_refused(needs):
+    assert codes(with_inputs(f"{{id: a, type: INT, dependsOn: {{inputs: {needs}}}}}", "{id: b, type: INT, dependsOn: {inputs: [a]}}")) == ["HG-0413"]
 
 
 @pytest.mark.parametrize(

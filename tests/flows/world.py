@@ -25,17 +25,15 @@ def entry(ref: str, kind: str, runs: str | None, *aliases: str) -> Mapping[str, 
     return {"ref": ref, "kind": kind, "runs": runs, "aliases": list(aliases)}
 
 
-#: Fixed, so that what messages suggest does not change with every type that is added.
+#: What the language itself is made of, and some tasks: fixed, so that what messages suggest does not change with every type that is added.
 INDEX = {
+    **{name: found for name, found in discovery.index().items() if found["ref"].startswith(("service.flowables.", "service.triggers."))},
     LOG: entry("service.tasks.log:Log", "task", "inline", "io.kestra.core.tasks.log.Log"),
     RETURN: entry("service.tasks.return_:Return", "task", "inline", "io.kestra.core.tasks.debugs.Return"),
-    SEQUENTIAL: entry("service.flowables.sequential:Sequential", "task", "flowable", "io.kestra.core.tasks.flows.Sequential"),
     "io.kestra.plugin.core.flow.Sleep": entry("service.tasks.sleep:Sleep", "task", "inline"),
     "io.kestra.plugin.scripts.python.Script": entry("runners.tasks.python:Script", "task", "runner"),
     "io.kestra.plugin.scripts.python.Commands": entry("runners.tasks.python:Commands", "task", "runner"),
     SHELL: entry("runners.tasks.shell:Commands", "task", "runner"),
-    SCHEDULE: entry("service.triggers.schedule:Schedule", "trigger", None, "io.kestra.core.models.triggers.types.Schedule"),
-    PUSH: entry("service.triggers.push:Push", "trigger", None),
     DOCKER: entry("runners.backends.docker:Docker", "task_runner", None),
     PROCESS: entry("runners.backends.process:Process", "task_runner", None),
 }

@@ -67,10 +67,10 @@ def test_a_missing_signature_takes_as_long_as_a_wrong_one():
     def best(given: str | None) -> float:
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.thread_time()
             with pytest.raises(NotAuthentic):
                 check_hex(given, body, [SECRET])
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         return min(times)
 
     assert best(None) > best("0" * 64) / 2

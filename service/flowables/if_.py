@@ -1,0 +1,23 @@
+"""One of two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from runners.fields import Text
+from service.flowables import HANDLERS, FlowableTask, Shape
+
+
+class If(FlowableTask):
+    """Runs the tasks of `then` where its condition holds, those of `else` where it does not."""
+
+    TYPE = "io.kestra.plugin.core.flow.If"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.If",)
+    BRANCHES: ClassVar[Mapping[str, Shape]] = {"then": "list", "else": "list", **HANDLERS}
+    REQUIRED: ClassVar[tuple[str, ...]] = ("then",)
+    RUN = False
+
+    condition: Text = Field(description="Rendered once; `false`, `0` and nothing do not hold, anything else does.")

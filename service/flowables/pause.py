@@ -1,0 +1,25 @@
+"""Waiting for somebody, or for some time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from runners.fields import Duration, Dynamic, Older
+from service.flowables import HANDLERS, FlowableTask, Shape
+
+
+class Pause(FlowableTask):
+    """Pauses the execution until it is resumed, or until `pauseDuration` is over."""
+
+    TYPE = "io.kestra.plugin.core.flow.Pause"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Pause",)
+    BRANCHES: ClassVar[Mapping[str, Shape]] = {"onPause": "one", "tasks": "list", **HANDLERS}
+    REQUIRED: ClassVar[tuple[str, ...]] = ()
+    RUN = False
+
+    pause_duration: Dynamic[Duration] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")
+    behavior: Dynamic[Literal["RESUME", "WARN", "FAIL", "CANCEL"]] = Field("RESUME", description="How it goes on then.")
+    on_resume: list[dict[str, Any]] | None = Field(None, description="Inputs that whoever resumes must give.")

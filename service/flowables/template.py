@@ -1,0 +1,25 @@
+"""A list of tasks kept apart from flows: what subflows have replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from runners.fields import Dynamic, Text
+from service.flowables import FlowableTask, Shape
+
+
+class Template(FlowableTask):
+    """Runs the tasks of a template. Subflow does the same with a flow."""
+
+    TYPE = "io.kestra.plugin.core.flow.Template"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Template",)
+    BRANCHES: ClassVar[Mapping[str, Shape]] = {}
+    REQUIRED: ClassVar[tuple[str, ...]] = ()
+    RUN = False
+
+    namespace: Text = Field(description="The template's namespace.")
+    template_id: Text = Field(description="The template's id.")
+    args: Dynamic[dict[str, Any]] | None = Field(None, description="What its expressions find under `parent.outputs.args`.")

@@ -1,0 +1,129 @@
+"""One file being read: what is known of it so far, and what its parts share: types by name, validation, and what this version does not run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from service.flows.catalogue import Catalogue, Kind, TypeInfo
+from service.flows.flow import Unready
+from service.flows.mistakes import Subject, described, not_run, note_errors, path_text
+from service.flows.problems import Severity, escaped
+from service.flows.source import Broken, Findings, Path, Place, Source
+from service.flows.spellings import note_older
+
+NOT_RUN = "is part of the flow language, but this version of Headgate does not run it yet"
+_NO_TYPE = "no installed type has a name like it"
+_KINDS = {"task": "a task", "trigger": "a trigger", "task_runner": "a task runner"}
+_TYPE = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*")
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was found in a file. `texts` are the values in which expressions may stand; `ids` has the path of every task."""
+
+    source: Source
+    findings: Findings
+    catalogue: Catalogue
+    allow_unknown_types: bool = False
+    ids: dict[str, Path] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
+    texts: list[tuple[Path, Any]] = field(default_factory=list)
+    unready: list[Unready] = field(default_factory=list)
+    unknown_types: bool = False
+
+    # types
+
+    def type_of(self, raw: Mapping[str, Any], path: Path, kind: Kind) -> TypeInfo | None:
+        """The type that a task, trigger or task runner names; None, and noted, where there is none of that kind."""
+        name = raw.get("type")
+        if not isinstance(name, str):
+            return None
+        info = self.catalogue.find(name)
+        place = self.source.place((*path, "type"))
+        if info is None:
+            self._note_unknown_type(name, kind, place)
+            return None
+        if info.kind != kind:
+            message = f"`{escaped(name, 120)}` is {_KINDS[info.kind]}, not {_KINDS[kind]}"
+            self.findings.add("HG-0223", place, message, "triggers stand under `triggers:`" if info.kind == "trigger" else None)
+            return None
+        if info.alias:
+            message = f"`{escaped(name, 120)}` is an old name of `{info.name}`"
+            self.findings.add("HG-0222", place, message, f"write `{info.name}`", Severity.NOTICE)
+        self.types.add(info.name)
+        return info
+
+    def _note_unknown_type(self, name: str, kind: Kind, place: Place) -> None:
+        self.unknown_types = True
+        word = _KINDS[kind].split(" ", 1)[1]
+        if not _TYPE.fullmatch(name):
+            message = f"`{escaped(name, 120)}` is not the name of a {word} type"
+            self.findings.add("HG-0221", place, message, "a type is names joined by dots, such as `io.kestra.plugin.core.log.Log`")
+            return
+        near = self.catalogue.nearest(name, kind)
+        severity = Severity.WARNING if self.allow_unknown_types else Severity.ERROR
+        self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else _NO_TYPE, severity)
+
+    # properties
+
+    def is_map(self, raw: Any, path: Path) -> bool:
+        """Whether an entry of a list is the map that it must be."""
+        if not isinstance(raw, dict | Broken):
+            hint = "write `- id: …` and, below it, `type: …`"
+            self.findings.add("HG-0203", self.source.place(path), f"`{path_text(path)}`: expected a map, got {described(raw)}", hint)
+        return isinstance(raw, dict)
+
+    def validated(
+        self, model: type[Any], value: dict[str, Any], path: Path, renamed: Mapping[str, Path] | None = None, siblings: Set[str] = frozenset()
+    ) -> Any:
+        """The instance of a class, None where the value is wrong, which is noted. Of what can't be run yet the instance has the default."""
+        subject = Subject(value, path, model, renamed or {}, frozenset(siblings))
+        note_older(subject, self.source, self.findings)
+        try:
+            return model.model_validate(value, by_alias=True, by_name=False)
+        except ValidationError as error:
+            unready = not_run(error)
+            if len(unready) < error.error_count():
+                note_errors(error, subject, self.source, self.findings)
+                return None
+        for key in unready:
+            self.is_not_run(f"`{key}`", self.source.key_place(subject.written((key,))))
+        return self._without(model, value, unready)
+
+    @staticmethod
+    def _without(model: type[BaseModel], value: Mapping[str, Any], keys: Iterable[str]) -> Any:
+        return model.model_validate({key: part for key, part in value.items() if key not in set(keys)}, by_alias=True, by_name=False)
+
+    def are_not_run(self, properties: Mapping[str, Any], names: Set[str], path: Path) -> None:
+        """Notes those properties that this version can't run."""
+        for key, value in properties.items():
+            if key in names and value not in (None, False, []):
+                self.is_not_run(f"`{key}`", self.source.key_place((*path, key)))
+
+    def is_not_run(self, what: str, place: Place) -> None:
+        """Notes a part of the flow that this version can't run."""
+        self.findings.add("HG-0206", place, f"{what} {NOT_RUN}", "until then no execution of this flow is started", Severity.WARNING)
+        self.unready.append(Unready(what, (place.line, place.column)))
+
+    def are_ignored(self, keys: Mapping[str, str], path: Path) -> None:
+        """Notes properties without effect, and why they have none."""
+        for key, why in keys.items():
+            self.findings.add("HG-0207", self.source.key_place((*path, key)), f"`{key}` is ignored: {why}", None, Severity.NOTICE)
+
+    # ids
+
+    def note_id(self, name: Any, path: Path, seen: dict[str, Path], kind: str) -> None:
+        """Keeps where an id was used; notes it where it was used before."""
+        if not isinstance(name, str | int) or isinstance(name, bool):
+            return
+        text = str(name)
+        if text in seen:
+            first = self.source.place((*seen[text], "id"))
+            message = f"the {kind} id `{escaped(text)}` is used twice; the first is at {first.line}:{first.column}"
+            self.findings.add("HG-0213", self.source.place((*path, "id")), message, "choose another id")
+        seen.setdefault(text, path)

@@ -1,0 +1,148 @@
+"""The parts of a flow file that are objects of their own: how work is tried again, limited, watched and routed, and what a flow gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
+
+from runners.fields import Duration, Dynamic, Model, Older, Positive, Text, wrong
+from service.flows.names import InputId, Labels
+
+
+def _long(length: timedelta) -> timedelta:
+    if length <= timedelta():
+        raise wrong("duration", "must be longer than nothing", "for example PT30S")
+    return length
+
+
+Interval = Annotated[Duration, AfterValidator(_long)]
+
+#: Of each type of retry, the properties of its own, and those that must be there.
+_RETRIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "constant": (("interval",), ("interval",)),
+    "exponential": (("interval", "maxInterval", "delayFactor"), ("interval", "maxInterval")),
+    "random": (("minInterval", "maxInterval"), ("minInterval", "maxInterval")),
+}
+
+
+class Retry(Model):
+    """How a failed task, or a failed flow, is tried again."""
+
+    type: Literal["constant", "exponential", "random"] = Field(description="How the pauses follow each other.")
+    interval: Interval | None = Field(None, description="The pause; of an exponential retry the first one.")
+    min_interval: Interval | None = Field(None, description="The shortest pause of a random retry.")
+    max_interval: Interval | None = Field(None, description="The longest pause.")
+    delay_factor: Annotated[float, Field(gt=0)] | None = Field(None, description="By what each pause of an exponential retry is longer than the last; 2.")
+    max_attempts: Positive | None = Field(None, validation_alias=Older("maxAttempts", "maxAttempt"), description="All attempts, the first one counted.")
+    max_duration: Interval | None = Field(None, description="Nothing is tried again this long after the first attempt began.")
+    warning_on_retry: bool = Field(False, description="A success that was not the first attempt's is WARNING.")
+    behavior: Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"] = Field("RETRY_FAILED_TASK", description="The task alone, or everything.")
+
+    @model_validator(mode="after")
+    def _of_its_type(self) -> Retry:  # noqa: N804  # "after" validates an instance
+        given = {"interval": self.interval, "minInterval": self.min_interval, "maxInterval": self.max_interval, "delayFactor": self.delay_factor}
+        own, needed = _RETRIES[self.type]
+        for name, value in given.items():
+            if value is None and name in needed:
+                raise wrong("missing_here", f"a retry of the type {self.type} needs `{name}`", f"add `{name}: PT…`")
+            if value is not None and name not in own:
+                raise wrong("unknown_here", f"a retry of the type {self.type} has no `{name}`", f"its own are {', '.join(own)}", at=name)
+        self._check_lengths()
+        return self
+
+    def _check_lengths(self) -> None:
+        lengths = (("interval", self.interval), ("minInterval", self.min_interval)), (("maxInterval", self.max_interval), ("maxDuration", self.max_duration))
+        for shorter, short in lengths[0]:
+            for longer, long in lengths[1]:
+                if short is not None and long is not None and short >= long:
+                    raise wrong("lengths", f"`{shorter}` must be shorter than `{longer}`", at=shorter)
+
+
+class WorkerGroup(Model):
+    """Runners that a task is for, by the name of their group."""
+
+    key: Text = Field(description="The group.")
+    fallback: Literal["WAIT", "FAIL", "CANCEL", "IGNORE"] = Field("WAIT", description="What happens while it has no runner.")
+
+
+class WorkerSelector(Model):
+    """Runners that a task is for, by their tags."""
+
+    tags: list[Text] = Field(min_length=1, description="The tags.")
+    match: Literal["ALL", "ANY"] = Field("ALL", description="All of them, or one.")
+    fallback: Literal["FAIL", "WAIT", "CANCEL", "IGNORE"] = Field("FAIL", description="What happens while no runner has them.")
+
+
+class TaskCache(Model):
+    """Outputs that are taken over from an earlier run of the same task."""
+
+    enabled: bool = Field(True, description="Whether they are.")
+    ttl: Interval | None = Field(None, description="How long they are kept.")
+
+
+class Asset(Model):
+    """A thing that a task reads or makes: a table, a file, a data set."""
+
+    id: Dynamic[Text] = Field(description="Its name.")
+    namespace: Dynamic[Text] | None = Field(None, description="Where it belongs.")
+    type: Dynamic[Text] | None = Field(None, description="What it is.")
+    display_name: Dynamic[Text] | None = Field(None, description="What people see.")
+    description: Dynamic[Text] | None = Field(None, description="Markdown for people.")
+    metadata: Dynamic[dict[str, Any]] | None = Field(None, description="Anything else about it.")
+
+
+class Assets(Model):
+    """What a task reads and makes."""
+
+    inputs: list[Asset] | None = Field(None, description="What it reads.")
+    outputs: list[Asset] | None = Field(None, description="What it makes.")
+    enable_auto: bool | None = Field(None, description="Found by itself, where the task can.")
+    asset_failure_behavior: Literal["WARN", "FAIL", "IGNORE"] | None = Field(None, description="When it can't be recorded.")
+
+
+class Concurrency(Model):
+    """How many executions of a flow there are at once."""
+
+    limit: Positive = Field(description="How many.")
+    behavior: Literal["QUEUE", "CANCEL", "FAIL"] = Field("QUEUE", description="What becomes of the next one.")
+
+
+class Sla(Model):
+    """What an execution has to keep."""
+
+    id: Text = Field(description="Unique among the flow's.")
+    type: Literal["MAX_DURATION", "EXECUTION_ASSERTION"] = Field(description="A time, or something that must hold.")
+    duration: Interval | None = Field(None, description="How long an execution may take.")
+    assert_: Text | None = Field(None, alias="assert", description="What must hold.")
+    behavior: Literal["FAIL", "CANCEL", "NONE"] = Field(description="What becomes of an execution that breaks it.")
+    labels: Labels | None = Field(None, description="Labels that it then gets.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sla:  # noqa: N804
+        name, value = ("duration", self.duration) if self.type == "MAX_DURATION" else ("assert", self.assert_)
+        if value is None:
+            raise wrong("missing_here", f"an SLA of the type {self.type} needs `{name}`", f"add `{name}: …`")
+        return self
+
+
+class Check(Model):
+    """What is looked at before an execution is made."""
+
+    when: Text = Field(validation_alias=AliasChoices("when", "condition"), description="The check speaks up when this is true.")
+    message: Text = Field(description="What it says.")
+    style: Literal["ERROR", "SUCCESS", "WARNING", "INFO"] = Field("INFO", description="How it is shown.")
+    behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = Field("BLOCK_EXECUTION", description="What becomes of the execution.")
+
+
+class Output(Model):
+    """What an execution gives back."""
+
+    id: InputId = Field(description="How it is named.")
+    type: Text = Field(description="The type of its value, one of those of inputs.")
+    value: Any = Field(description="An expression.")
+    display_name: Text | None = Field(None, description="What people see.")
+    description: Text | None = Field(None, description="Markdown for people.")
+    required: bool = Field(True, description="Without a value the execution fails.")

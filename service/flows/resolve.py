@@ -1,0 +1,125 @@
+"""What an execution is given against what its flow declares: values, defaults, choices, and inputs that are asked for only when others say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.engine.program import RenderFailed
+from service.expressions import ExpressionError, truthy
+from service.flows.inputs import Choosing, Input, choice
+from service.flows.problems import escaped
+from service.flows.values import BadValue, as_text, has_template, structured
+
+Render = Callable[[Any, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputProblem:
+    """Why one input has no value."""
+
+    id: str
+    message: str
+
+
+def resolve_inputs(inputs: Iterable[Input], given: Mapping[str, Any], render: Render) -> tuple[dict[str, Any], list[InputProblem], list[str]]:
+    """Values by name (dotted ids nested), what is wrong with each input, and given names that nobody declared.
+
+    Inputs are resolved in order, those that others decide about after them; `render(value, scope)` renders defaults, choices and conditions with
+    `scope["inputs"]` holding those before. A given None counts as not given. An optional input without a value is None; one whose condition does not hold
+    is left out.
+    """
+    declared = tuple(inputs)
+    values: dict[str, Any] = {}
+    problems: list[InputProblem] = []
+    left_out: set[str] = set()
+    for definition in in_order(declared):
+        try:
+            if not _asked_for(definition, values, left_out, render):
+                left_out.add(definition.id)
+                continue
+            _put(values, definition.id, _resolve(definition, _given(given, definition.id), values, render))
+        except (BadValue, RenderFailed, ExpressionError) as bad:
+            problems.append(InputProblem(definition.id, str(bad)))
+    return values, problems, _unknown(declared, given)
+
+
+def in_order(inputs: Sequence[Input]) -> list[Input]:
+    """As declared, but each after those that it depends on. Circles, which reading a flow refuses, are left as they are."""
+    known = {definition.id: definition for definition in inputs}
+    ordered: dict[str, Input] = {}
+    begun: set[str] = set()
+    for definition in inputs:
+        stack = [definition]
+        while stack:
+            begun.add(stack[-1].id)
+            dependency = stack[-1].depends_on
+            waiting = [known[name] for name in (dependency.inputs if dependency else ()) if name in known and name not in begun]
+            if waiting:
+                stack += reversed(waiting)
+            else:
+                ordered.setdefault(stack[-1].id, stack.pop())
+    return list(ordered.values())
+
+
+def _asked_for(definition: Input, values: Mapping[str, Any], left_out: set[str], render: Render) -> bool:
+    dependency = definition.depends_on
+    if dependency is None:
+        return True
+    if left_out.issuperset(dependency.inputs):
+        return False
+    if dependency.condition is None:
+        return True
+    held = render(dependency.condition, {"inputs": values})
+    return held if isinstance(held, bool) else truthy(as_text(held) if held is not None else "")
+
+
+def _resolve(definition: Input, value: Any, values: Mapping[str, Any], render: Render) -> Any:
+    scope = {"inputs": values}
+    if value is None:
+        value = definition.default()
+        if value is not None and has_template(value):
+            value = render(value, scope)
+    if value is None:
+        if definition.required:
+            raise BadValue(f"Missing required input:{definition.id}")
+        return None
+    try:
+        return definition.parse(value, _choices(definition, scope, render))
+    except BadValue as bad:
+        raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{escaped(value)}`") from None
+
+
+def _choices(definition: Input, scope: Mapping[str, Any], render: Render) -> list[str] | None:
+    if not isinstance(definition, Choosing) or not definition.expression:
+        return None
+    rendered = structured(render(definition.expression, scope))
+    if not isinstance(rendered, list):
+        raise BadValue("has an `expression` that does not render to a list")
+    return [as_text(choice(entry)) for entry in rendered]
+
+
+def _given(given: Mapping[str, Any], name: str) -> Any:
+    """By its dotted name, or nested."""
+    if name in given:
+        return given[name]
+    value: Any = given
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:
+    *parents, last = name.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+    values[last] = value
+
+
+def _unknown(declared: Iterable[Input], given: Mapping[str, Any]) -> list[str]:
+    names = {definition.id for definition in declared}
+    heads = {name.split(".", 1)[0] for name in names if "." in name}
+    return [name for name in given if name not in names and not (name in heads and isinstance(given[name], Mapping))]

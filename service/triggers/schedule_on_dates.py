@@ -1,0 +1,23 @@
+"""Starts a flow at named instants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from runners.fields import Dynamic
+from runners.times import Instant, ZoneName
+from service.triggers import TriggerType
+
+
+class ScheduleOnDates(TriggerType):
+    """Fires at each of its dates, and never again after the last."""
+
+    TYPE = "io.kestra.plugin.core.trigger.ScheduleOnDates"
+    KIND = "schedule"
+    RUN = False
+
+    dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.")
+    timezone: ZoneName | None = Field(None, description="An IANA name, for dates without an offset; UTC when absent.")
+    recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")

@@ -1,0 +1,25 @@
+"""Starts a flow when somebody calls its address."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from runners.fields import Dynamic, Text
+from service.triggers import TriggerType
+
+
+class Webhook(TriggerType):
+    """Fires for a GET, POST or PUT of `/api/v1/{tenant}/executions/webhook/{namespace}/{flow}/{key}`. The key is all that protects it."""
+
+    TYPE = "io.kestra.plugin.core.trigger.Webhook"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Webhook",)
+    KIND = "webhook"
+    RUN = False
+
+    key: Annotated[Text, Field(min_length=1, max_length=256)] = Field(description="The last part of the address: long and unguessable, or a secret.")
+    wait: bool = Field(False, description="The answer comes when the execution has ended.")
+    return_outputs: bool = Field(False, description="The answer holds the flow's outputs.")
+    response_content_type: Literal["application/json", "text/plain"] | None = Field(None, description="The answer's type.")
+    response_code: Dynamic[int] | None = Field(None, description="The answer's status code.")
