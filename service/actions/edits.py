@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from service.actions import deliveries, reports, repositories, sync
 from service.actions.deliveries import API, Head
@@ -26,10 +27,12 @@ from service.store.flows import Flow, Identity
 from service.store.repositories import MAIN, Repository
 
 _AUTHOR = ("Headgate API", "api@headgate.invalid")
+#: What problems say of a text that has no file yet.
+PATH = "flow.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """Files to write (None removes one), and the refs as they were applied when that was decided."""
 
     repository: Repository
@@ -47,7 +50,7 @@ class Saving:
     only: str | None = None
     message: str | None = None
 
-    def decide(self, session: Session) -> _Change:
+    def decide(self, session: Session) -> Change:
         """Which file to write. Raises Conflict or NotFound."""
         name = ".".join(self.identity)
         known = flows.get(session, MAIN, self.identity)
@@ -57,10 +60,9 @@ class Saving:
         if self.only == "existing" and live is None:
             raise NotFound(f"there is no flow `{name}`")
         repository = repositories.home_of(session, self.identity[0])
-        claimed = [file for file in flows.files_of(session, repository.id, self.identity) if not file.guessed]
-        path = claimed[0].path if len(claimed) == 1 else live.path if live else _free_path(session, repository, self.identity)
+        path = place_of(session, repository, self.identity, live)
         message = self.message or f"{'Update' if live else 'Create'} {name}"
-        return _Change(repository, rows.applied(session, repository.id), {path: self.text}, message)
+        return Change(repository, rows.applied(session, repository.id), {path: self.text}, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Removal:
     identity: Identity
     message: str | None = None
 
-    def decide(self, session: Session) -> _Change:
+    def decide(self, session: Session) -> Change:
         """Which files to remove. Raises NotFound."""
         name = ".".join(self.identity)
         known = flows.get(session, MAIN, self.identity)
@@ -78,7 +80,7 @@ class Removal:
             raise NotFound(f"there is no flow `{name}`")
         repository = repositories.home_of(session, self.identity[0])
         paths = [file.path for file in flows.files_of(session, repository.id, self.identity)]
-        return _Change(repository, rows.applied(session, repository.id), dict.fromkeys(paths), self.message or f"Delete {name}")
+        return Change(repository, rows.applied(session, repository.id), dict.fromkeys(paths), self.message or f"Delete {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Attempt:
     changed: bool = True
 
 
-def check(kit: Kit, text: bytes, path: str = "flow.yaml") -> Reading:
+def check(kit: Kit, text: bytes, path: str = PATH) -> Reading:
     """What a text would be as a flow file; nothing is stored and nothing remembered."""
     return read_flow(text, path, kit.reader.catalogue, defaults=kit.settings.plugin_defaults)
 
@@ -111,7 +113,14 @@ def saving(kit: Kit, text: bytes, *, only: str | None = None, identity: Identity
     return Saving(text, found, only, message)
 
 
-def attempt(kit: Kit, edit: Saving | Removal) -> Attempt:
+class Edit(Protocol):
+    """A change of flows that becomes one commit."""
+
+    def decide(self, session: Session) -> Change:
+        """What to write, on the commit that is applied now. Raises Conflict, Invalid or NotFound."""
+
+
+def attempt(kit: Kit, edit: Edit) -> Attempt:
     """Makes the commit and has it synced, unless the branch has moved on. Raises what `decide` raises, and Unavailable."""
     with kit.database.read() as session:
         change = edit.decide(session)
@@ -157,6 +166,12 @@ def live(kit: Kit, identity: Identity, attempt: Attempt) -> Flow:
     if found is None or found.live is None or not applied:
         raise Conflict(f"the change is committed, but `{'.'.join(identity)}` is not live: another file or repository claims it")
     return found
+
+
+def place_of(session: Session, repository: Repository, identity: Identity, live: Flow | None) -> str:
+    """The path of a flow's file: the one that claims it, the one that is live, or a new one."""
+    claimed = [file for file in flows.files_of(session, repository.id, identity) if not file.guessed]
+    return claimed[0].path if len(claimed) == 1 else live.path if live else _free_path(session, repository, identity)
 
 
 def _free_path(session: Session, repository: Repository, identity: Identity) -> str:

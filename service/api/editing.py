@@ -9,14 +9,14 @@ from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 
 from service.actions import edits, pushes
-from service.actions.edits import Attempt, Removal, Saving
+from service.actions.edits import Attempt, Edit
 from service.api.parts import Parts, listening, pause
 from service.errors import Conflict
 
 PATIENCE = 30.0  #: seconds for the branch to stand still, and then for the sync of our commit
 
 
-async def carry_out(parts: Parts, edit: Saving | Removal) -> Attempt:
+async def carry_out(parts: Parts, edit: Edit) -> Attempt:
     """Commits the edit and waits until that is synced. Raises Conflict or Unavailable with what the sync says."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

@@ -8,15 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from service.actions import edits
+from service.actions import edits, namespaces
 from service.actions.edits import Removal
 from service.api import body, shapes
 from service.api.access import Reader, Writer
 from service.api.editing import carry_out
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
-from service.errors import NotFound
-from service.flows.flow import Reading
-from service.flows.problems import Severity
+from service.errors import Invalid, NotFound
+from service.flows.fragments import fragments
 from service.store import flows
 from service.store import repositories as rows
 from service.store.database import Session
@@ -32,29 +31,58 @@ def search(
     tenant: Tenant,
     q: str | None = Query(None, max_length=LONGEST_WORD),
     namespace: str | None = Query(None, max_length=LONGEST_WORD),
+    sort: str | None = Query(None, max_length=LONGEST_WORD),
     page: int = Query(1, ge=1, le=100_000),
     size: int = Query(25, ge=1, le=1000),
 ) -> dict[str, Any]:
-    """A page of live flows."""
+    """A page of live flows, by namespace and id unless `sort` says otherwise: `id:asc`, `id:desc`, `namespace:asc`, `namespace:desc`."""
     with parts.kit.database.read() as session:
-        found = flows.live(session, tenant, namespace=namespace, query=q, limit=size, offset=(page - 1) * size)
+        found = flows.live(session, tenant, namespace=namespace, query=q, limit=size, offset=(page - 1) * size, order=_order(sort))
         total = flows.count_live(session, tenant, namespace, q)
         return {"results": [_shape(parts, session, row) for row in found], "total": total}
 
 
-@router.post("/validate")
-async def validate(request: Request, parts: Use, _: Reader, __: Tenant) -> list[dict[str, Any]]:
-    """What is wrong with a text, without storing it."""
-    body.require_type(request, body.YAML)
-    text = await body.read(request, body.FLOW_CAP)
-    reading = await run_in_threadpool(edits.check, parts.kit, text)
-    return [_validation(reading)]
+@router.get("/source")
+def source(
+    parts: Use,
+    _: Reader,
+    tenant: Tenant,
+    q: str = Query("", max_length=LONGEST_WORD),
+    namespace: str | None = Query(None, max_length=LONGEST_WORD),
+    page: int = Query(1, ge=1, le=100_000),
+    size: int = Query(25, ge=1, le=200),
+) -> dict[str, Any]:
+    """A page of live flows whose text holds the words, with the lines around them; what was found stands between `[mark]` and `[/mark]`."""
+    with parts.kit.database.read() as session:
+        found, total = flows.with_text(session, tenant, q, namespace=namespace, limit=size, offset=(page - 1) * size)
+        results = [{"model": _shape(parts, session, row), "fragments": fragments(text, q)} for row, text in found]
+        return {"results": results, "total": total}
 
 
 @router.post("")
 async def create(request: Request, parts: Use, _: Writer, __: Tenant, message: str | None = None) -> dict[str, Any]:
     """Commits a new flow."""
     return await _save(request, parts, only="new", message=message)
+
+
+@router.post("/{namespace}")
+async def replace(
+    namespace: str,
+    request: Request,
+    parts: Use,
+    _: Writer,
+    tenant: Tenant,
+    *,
+    delete: bool = True,
+    override: bool = False,
+    message: str | None = None,
+) -> list[dict[str, Any]]:
+    """Commits the flows of a whole namespace, from one text parted by `---`; those that are not in it end, unless `delete=false`."""
+    body.require_type(request, body.YAML)
+    text = await body.read(request, body.FLOWS_CAP)
+    wanted = await run_in_threadpool(partial(namespaces.replacement, parts.kit, namespace, text, delete=delete, override=override, message=message))
+    await carry_out(parts, wanted)
+    return await run_in_threadpool(by_namespace, namespace, parts, _, tenant)
 
 
 @router.get("/{namespace}")
@@ -119,6 +147,14 @@ async def _save(request: Request, parts: Parts, *, only: str, message: str | Non
     return await run_in_threadpool(shown)
 
 
+def _order(sort: str | None) -> flows.Order:
+    """`field:direction` as the store has it. Raises Invalid."""
+    field, _, direction = (sort or "namespace").partition(":")
+    if field not in flows.ORDERED or direction not in ("", "asc", "desc"):
+        raise Invalid(f"`sort` is {' or '.join(flows.ORDERED)}, with `:asc` or `:desc`")
+    return field, direction == "desc"
+
+
 def _row(session: Session, tenant: str, namespace: str, id: str) -> Flow:
     row = flows.get(session, tenant, (namespace, id))
     if row is None:
@@ -134,23 +170,3 @@ def _shape(parts: Parts, session: Session, row: Flow, number: int | None = None,
     read = None if revision.deleted else parts.kit.reader.read(revision.blob, revision.path, revision.source.encode("utf-8")).flow
     repository = rows.by_id(session, row.repository_id)
     return shapes.flow(row, revision, read, repository.name if repository else None, source=source)
-
-
-def _validation(reading: Reading) -> dict[str, Any]:
-    """Kestra's validation result, with the problems and their places beside."""
-    by_severity = {
-        severity: [f"{problem.line}:{problem.column}: {problem.message}" for problem in reading.problems if problem.severity is severity]
-        for severity in Severity
-    }
-    namespace, flow = reading.identity or (None, None)
-    return {
-        "index": 0,
-        "namespace": namespace,
-        "flow": flow,
-        "constraints": "\n".join(by_severity[Severity.ERROR]) or None,
-        "warnings": by_severity[Severity.WARNING],
-        "infos": by_severity[Severity.NOTICE],
-        "deprecationPaths": [],
-        "outdated": False,
-        "problems": [problem.as_json() for problem in reading.problems],
-    }

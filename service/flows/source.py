@@ -132,6 +132,20 @@ class Source:
             value = value[step]
         return True
 
+    def paths(self) -> dict[tuple[int, int], Path]:
+        """Every key and value of the file by line and column, as its path."""
+        found: dict[tuple[int, int], Path] = {}
+        agenda: list[tuple[Path, Any]] = [((), self.value)]
+        while agenda:
+            path, value = agenda.pop()
+            for step, part in value.items() if isinstance(value, dict) else enumerate(value):
+                below = (*path, step)
+                for place in (self.place(below), self.key_place(below)):
+                    found.setdefault((place.line, place.column), below)
+                if isinstance(part, dict | list):
+                    agenda.append((below, part))
+        return found
+
     def scalar(self, path: Sequence[str | int]) -> Any:
         """The event of the scalar that stands exactly there, or None."""
         container = self.value
@@ -184,13 +198,13 @@ _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 _MARKS = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
-def read_source(data: bytes, findings: Findings) -> tuple[str | None, Source | None]:
-    """The text where it could be decoded, and the values where they could be read. What is wrong goes to `findings`."""
+def read_source(data: bytes, findings: Findings, what: str = "flow") -> tuple[str | None, Source | None]:
+    """The text where it could be decoded, and the values where they could be read. What is wrong goes to `findings`; `what` is the word for what is read."""
     text = _decoded(data, findings)
     if text is None:
         return None, None
     try:
-        return text, _Composer(text, findings).document()
+        return text, _Composer(text, findings).document(what)
     except _Stop:
         return text, None
     except YAMLError as error:
@@ -244,6 +258,9 @@ def _note_syntax(error: YAMLError, text: str, findings: Findings) -> None:
     findings.add(found.code, at(found.line, found.column), found.message, found.hint)
 
 
+_BEGIN = {"flow": "begin with `id:`, `namespace:` and `tasks:`", "": "begin with `id:` and `type:`"}
+
+
 class _Composer:
     """One document out of libyaml's events."""
 
@@ -266,18 +283,18 @@ class _Composer:
         self._check_end()
         return value
 
-    def document(self) -> Source | None:
+    def document(self, what: str) -> Source | None:
         self.next()
         start = self.next()
         if type(start) is StreamEndEvent:
-            self.findings.add("HG-0001", at(1, 1), "the file is empty; a flow is expected", "begin with `id:`, `namespace:` and `tasks:`")
+            self.findings.add("HG-0001", at(1, 1), f"the file is empty; a {what} is expected", _BEGIN.get(what, _BEGIN[""]))
             return None
         root = self.next()
         value = self._node(root, 0)
         self.next()
         self._check_end()
         if type(value) is not dict:
-            self._note_not_a_mapping(root, value)
+            self._note_not_a_mapping(root, value, what)
             return None
         self._warn_of_comments()
         return Source(self.text, value, root, self.tables)
@@ -289,7 +306,7 @@ class _Composer:
             self.findings.add("HG-0006", _place(event), "a second document begins here", hint)
             raise _Stop
 
-    def _note_not_a_mapping(self, root: Any, value: Any) -> None:
+    def _note_not_a_mapping(self, root: Any, value: Any, what: str) -> None:
         if value is BROKEN:
             return
         if isinstance(value, str) and (match := re.match(r"([A-Za-z_][\w.-]*):(?=[^\s:/])", value)):
@@ -298,7 +315,7 @@ class _Composer:
             self.findings.add("HG-0107", at(root.start_mark.line + 1, column), f"a space is missing after `{match[1]}:`", hint)
             return
         kind = "a list" if isinstance(value, list) else "nothing but comments" if value is None else "a single value"
-        self.findings.add("HG-0001", at(1, 1), f"a flow is a mapping, this file holds {kind}", "begin with `id:`, `namespace:` and `tasks:`")
+        self.findings.add("HG-0001", at(1, 1), f"a {what} is a mapping, this file holds {kind}", _BEGIN.get(what, _BEGIN[""]))
 
     def _node(self, event: Any, depth: int) -> Any:
         kind = type(event)

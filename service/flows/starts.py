@@ -19,11 +19,12 @@ _TRIGGER = property_names(TriggerProperties)
 def read_triggers(entries: list[Any], draft: Draft, defaults: Defaults) -> tuple[TriggerDef, ...]:
     """The flow's triggers. Those that are wrong are noted and left out."""
     seen: dict[str, Path] = {}
-    found = [_trigger(entry, ("triggers", number), draft, defaults, seen) for number, entry in enumerate(entries)]
+    found = [read_trigger(entry, ("triggers", number), draft, defaults, seen) for number, entry in enumerate(entries)]
     return tuple(trigger for trigger in found if trigger is not None)
 
 
-def _trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: dict[str, Path]) -> TriggerDef | None:
+def read_trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: dict[str, Path]) -> TriggerDef | None:
+    """One trigger; None when it is wrong, which is noted. `seen` has the ids of those before."""
     if draft.findings.enough or not draft.is_map(raw, path):
         return None
     info = draft.type_of(raw, path, "trigger")

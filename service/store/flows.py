@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from service.store.tables import core
 _flows, _files, _revisions = core(FlowTable), core(FileTable), core(RevisionTable)
 
 Identity = tuple[str, str]  #: (namespace, flow id)
+Order = tuple[str, bool]  #: by what, and whether it falls
+#: What flows can be ordered by, and its column.
+ORDERED: Mapping[str, str] = {"namespace": "namespace", "id": "flow_id"}
 ERROR = 3  #: the level of a file with an error
 _LEVELS = {"notice": 1, "warning": 2, "error": ERROR}
 
@@ -170,12 +173,33 @@ def live(
     query: str | None = None,
     limit: int | None = None,
     offset: int = 0,
+    order: Order = ("namespace", False),
 ) -> tuple[Flow, ...]:
-    """Live flows by namespace and id. `namespace` takes its children too; `query` looks into both names."""
-    statement = select(_flows).where(*_live_where(environment, repository, namespace, query)).order_by(_flows.c.namespace, _flows.c.flow_id)
+    """Live flows, by namespace and id unless `order` says otherwise. `namespace` takes its children too; `query` looks into both names."""
+    statement = select(_flows).where(*_live_where(environment, repository, namespace, query)).order_by(*_ordered(order))
     if limit is not None:
         statement = statement.limit(limit).offset(offset)
     return tuple(Flow(**row._mapping) for row in session.execute(statement))
+
+
+def _ordered(order: Order) -> Iterator[Any]:
+    field, falling = order
+    for name in (field, *(other for other in ORDERED if other != field)):
+        column = _flows.c[ORDERED[name]]
+        yield column.desc() if falling else column
+
+
+def with_text(
+    session: Session, environment: str, text: str, *, namespace: str | None = None, limit: int, offset: int = 0
+) -> tuple[tuple[tuple[Flow, str], ...], int]:
+    """Live flows whose source holds a text, whatever its case, with the source; and how many there are in all."""
+    where = [*_live_where(environment, None, namespace, None), _revisions.c.flow == _flows.c.id, _revisions.c.revision == _flows.c.live]
+    if text:
+        where.append(_revisions.c.source.icontains(text, autoescape=True))
+    total = int(session.execute(select(func.count()).select_from(_flows, _revisions).where(*where)).scalar_one())
+    statement = select(_flows, _revisions.c.source).where(*where).order_by(_flows.c.namespace, _flows.c.flow_id).limit(limit).offset(offset)
+    rows = session.execute(statement)
+    return tuple((Flow(**{key: value for key, value in row._mapping.items() if key != "source"}), row.source) for row in rows), total
 
 
 def count_live(session: Session, environment: str, namespace: str | None = None, query: str | None = None) -> int:

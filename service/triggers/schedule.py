@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -179,11 +179,7 @@ class Schedule(Schedulable):
     @field_validator("cron")
     @classmethod
     def _fires(cls, cron: str, info: ValidationInfo) -> str:
-        try:
-            if _next(normalized(cron, bool(info.data.get("with_seconds"))), _SOME_DAY) is None:
-                raise _wrong("no such date ever comes", "this day does not exist in this month")
-        except CroniterError:
-            raise _wrong("this is not a schedule") from None
+        _check(cron, bool(info.data.get("with_seconds")))
         return cron
 
     def next_after(self, moment: datetime) -> datetime | None:
@@ -286,6 +282,16 @@ class Schedule(Schedulable):
             else:
                 high = middle
         return high
+
+
+@lru_cache(maxsize=4096)
+def _check(cron: str, with_seconds: bool) -> None:
+    """Raises PydanticCustomError for what is no schedule, or one that never fires. Kept: the same few schedules stand in most flows."""
+    try:
+        if _next(normalized(cron, with_seconds), _SOME_DAY) is None:
+            raise _wrong("no such date ever comes", "this day does not exist in this month")
+    except CroniterError:
+        raise _wrong("this is not a schedule") from None
 
 
 def _repeated(local: datetime) -> bool:

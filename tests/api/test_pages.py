@@ -46,7 +46,7 @@ def test_pages_show_what_happened(client: TestClient, station: Station, sha: str
     assert f"default@{sha[:8]}" in index
     assert "1 in all" in index
     assert "&lt;script&gt;alert" in execution
-    assert "HG-0220" in commit
+    assert "HG-0221" in commit
     assert "headgate/runs" in commit
 
 

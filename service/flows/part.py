@@ -1,0 +1,32 @@
+"""A task or a trigger by itself, as an editor has it in hand: everything that can be said without the flow around it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Literal
+
+from service.flows.catalogue import Catalogue
+from service.flows.children import Child
+from service.flows.defaults import Defaults
+from service.flows.draft import Draft
+from service.flows.lower import Lowering, TooManyTasks
+from service.flows.problems import Problem, capped
+from service.flows.source import Findings, read_source
+from service.flows.starts import read_trigger
+
+Part = Literal["task", "trigger"]
+
+
+def read_part(text: bytes, path: str, catalogue: Catalogue, part: Part) -> tuple[Problem, ...]:
+    """What is wrong with it. Names of other tasks, of inputs and of variables are not looked at."""
+    findings = Findings(path)
+    _, source = read_source(text, findings, part)
+    if source is None:
+        return capped(findings.problems)
+    draft, defaults = Draft(source, findings, catalogue), Defaults((), (), catalogue)
+    if part == "trigger":
+        read_trigger(source.value, (), draft, defaults, {})
+    else:
+        with suppress(TooManyTasks):  # which is noted
+            Lowering(draft, defaults).tasks([Child(source.value, ())])
+    return capped(findings.problems)
