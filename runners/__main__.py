@@ -18,9 +18,11 @@ import structlog
 from runners import processes
 from runners.agent import Agent, Locked, Timing
 from runners.backend import Backend, Backends
-from runners.backends.docker import Docker, DockerBackend
-from runners.backends.process import Process, ProcessBackend
+from runners.backends.docker import DockerBackend
+from runners.backends.process import ProcessBackend
 from runners.client import HttpDispatcher, HttpFiles
+from runners.options.docker import Docker
+from runners.options.process import Process
 from runners.protocol import Dispatcher, Files, Refused, RunnerInfo, Unreachable
 from runners.workspace import Workspace
 

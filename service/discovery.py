@@ -20,7 +20,7 @@ FOLDERS: Mapping[str, str] = {
     "service.flowables": "task",
     "service.tasks": "task",
     "runners.tasks": "task",
-    "runners.backends": "task_runner",
+    "runners.options": "task_runner",
     "service.triggers": "trigger",
 }
 

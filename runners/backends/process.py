@@ -27,12 +27,13 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 
 from runners import processes
 from runners.backend import Launch, Lines, NotStarted, Program
 from runners.fields import Typed
 from runners.lines import Splitter
+from runners.options.process import Process
 from runners.protocol import Lease
 from runners.task import Exit
 
@@ -58,15 +59,6 @@ _SHORT, _LONG = 0.001, 0.05
 
 #: How much is read yet of what a stopped program printed, in bytes and in seconds.
 _REST_BYTES, _REST_SECONDS = 4 << 20, 2.0
-
-
-class Process(Typed):
-    """Runs the commands as processes of the runner's host, in a working directory of their own. Needs nothing, isolates nothing."""
-
-    TYPE = "io.kestra.plugin.core.runner.Process"
-    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.tasks.runners.types.ProcessTaskRunner",)
-
-    version: str | None = None
 
 
 class ProcessBackend:

@@ -34,8 +34,8 @@ INDEX = {
     "io.kestra.plugin.scripts.python.Script": entry("runners.tasks.python:Script", "task", "runner"),
     "io.kestra.plugin.scripts.python.Commands": entry("runners.tasks.python:Commands", "task", "runner"),
     SHELL: entry("runners.tasks.shell:Commands", "task", "runner"),
-    DOCKER: entry("runners.backends.docker:Docker", "task_runner", None),
-    PROCESS: entry("runners.backends.process:Process", "task_runner", None),
+    DOCKER: entry("runners.options.docker:Docker", "task_runner", None),
+    PROCESS: entry("runners.options.process:Process", "task_runner", None),
 }
 CATALOGUE = Catalogue(INDEX, discovery.load)
 

@@ -16,9 +16,9 @@ from runners.__main__ import build
 from runners.agent import Locked, Timing
 from runners.backend import Launch, Lines, Program
 from runners.backends.docker import DockerBackend
-from runners.backends.process import Process
 from runners.client import HttpFiles
 from runners.memory import MemoryService
+from runners.options.process import Process
 from runners.protocol import Job, Lease, Outcome, Refused, Rejected, Result, RunnerInfo, Tree, Unreachable
 from runners.reports import Caps
 from runners.task import Exit, RunnerTask, Work

@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from runners.backend import Launch
-from runners.backends.docker import Docker, DockerBackend, DockerProgram
+from runners.backends.docker import DockerBackend, DockerProgram
 from runners.engine import Engine
 from runners.memory import MemoryService
+from runners.options.docker import Docker
 from runners.protocol import Lease, Result, Unusable
 from runners.work import JobWork
 from runners.workspace import Workspace, fixed_part

@@ -1,0 +1,75 @@
+"""Containers of a Docker daemon."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from runners.fields import Duration, Dynamic, Model, Text, Typed
+
+
+class Credentials(Model):
+    """How to log in to a registry."""
+
+    registry: Dynamic[Text] | None = None
+    username: Dynamic[Text] | None = None
+    password: Dynamic[Text] | None = None
+    registry_token: Dynamic[Text] | None = None
+    identity_token: Dynamic[Text] | None = None
+    auth: Dynamic[Text] | None = None
+
+
+class Cpu(Model):
+    """How much of the processors."""
+
+    cpus: Dynamic[float] | None = Field(None, description="In processors; 0.5 is half of one.")
+
+
+class Memory(Model):
+    """How much memory; sizes like 512MB or 2g."""
+
+    memory: Dynamic[Text] | None = None
+    memory_swap: Dynamic[Text] | None = None
+    memory_swappiness: Dynamic[int] | None = None
+    memory_reservation: Dynamic[Text] | None = None
+    kernel_memory: Dynamic[Text] | None = None
+    oom_kill_disable: Dynamic[bool] | None = None
+
+
+class Docker(Typed):
+    """Runs the commands in a container."""
+
+    TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",)
+
+    version: str | None = None
+    image: Dynamic[Text] | None = Field(None, description="The image; the task's containerImage goes first.")
+    pull_policy: Dynamic[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"]] = Field("IF_NOT_PRESENT", description="When the image is downloaded.")
+    user: Dynamic[Text] | None = Field(None, description="User, or user:group; the image's own by default.")
+    entry_point: Dynamic[list[Text]] | None = Field(None, description="Replaces the image's entry point; by default there is none.")
+    extra_hosts: Dynamic[list[Text]] | None = Field(None, description="Further lines of /etc/hosts, each as name:address.")
+    network_mode: Dynamic[Text] | None = Field(None, description="bridge (default), none, or a network's name.")
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    shm_size: Dynamic[Text] | None = Field(None, description="Size of /dev/shm.")
+    credentials: Credentials | None = Field(None, description="Login for the image's registry.")
+    config: Dynamic[dict[str, Any]] | Text | None = Field(None, description="A Docker config.json, as text or map, with logins.")
+    kill_grace_period: Duration | Dynamic[Text] | None = Field(None, description="Time between SIGTERM and SIGKILL.")
+    privileged: Dynamic[bool] = Field(False, description="All rights on the host. Refused unless this runner allows it.")
+    volumes: Dynamic[list[Text]] | None = Field(None, description="Folders of the host to mount. Refused unless this runner allows it.")
+    file_handling_strategy: Dynamic[Literal["VOLUME"]] = Field("VOLUME", description="How files get in and out; without effect.")
+    resume: Dynamic[Literal[True]] = Field(True, description="A restarted runner goes on with the container. Always.")
+    delete: Dynamic[Literal[True]] = Field(True, description="The container is removed afterwards. Always.")
+    wait: Dynamic[Literal[True]] = Field(True, description="The task ends with the container. Always.")
+    host: Any = Field(None, description="Not run yet: the runner's own daemon is used.")
+    port_bindings: Any = Field(None, description="Not run yet.")
+    device_requests: Any = Field(None, description="Not run yet.")
+
+    @field_validator("host", "port_bindings", "device_requests")
+    @classmethod
+    def _not_yet(cls, value: Any) -> Any:
+        if value:
+            raise PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
+        return value
