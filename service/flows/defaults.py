@@ -34,39 +34,44 @@ class Defaults:
     def __init__(self, instance: Iterable[Default], flow: Iterable[Default], catalogue: Catalogue) -> None:
         self._entries = [entry for entries in (instance, flow) for entry in sorted(entries, key=lambda entry: entry.type.count("."))]
         self._catalogue = catalogue
-        self._found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._found: dict[tuple[str, frozenset[int]], tuple[dict[str, Any], dict[str, Any], frozenset[int]]] = {}
 
-    def apply(self, properties: Mapping[str, Any], info: TypeInfo | None) -> Mapping[str, Any]:
-        """A task's properties with its defaults, and those of every typed map inside of it."""
+    def apply(self, properties: Mapping[str, Any], info: TypeInfo | None, above: frozenset[int] = frozenset()) -> Mapping[str, Any]:
+        """A task's properties with its defaults, and those of every typed map inside of it.
+
+        An entry is not applied again inside of what it was applied to (`above`): a default for `io.kestra.plugin.scripts` that names a task runner of that
+        package is about scripts and not about the runner, which would get a runner of its own, and so on.
+        """
         if not self._entries:
             return properties
         name = info.name if info else properties.get("type")
         if isinstance(name, str):
-            gaps, forced = self._of(name)
-            properties = merged(merged(gaps, properties), forced)
-        return {key: self._inside(value) for key, value in properties.items()}
+            gaps, forced, applied = self._of(name, above)
+            properties, above = merged(merged(gaps, properties), forced), above | applied
+        return {key: self._inside(value, above) for key, value in properties.items()}
 
-    def _inside(self, value: Any) -> Any:
+    def _inside(self, value: Any, above: frozenset[int]) -> Any:
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("type"), str):
-            return self.apply(value, self._catalogue.find(value["type"]))
-        return {key: self._inside(part) for key, part in value.items()}
+            return self.apply(value, self._catalogue.find(value["type"]), above)
+        return {key: self._inside(part, above) for key, part in value.items()}
 
-    def _of(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        if name not in self._found:
+    def _of(self, name: str, above: frozenset[int]) -> tuple[dict[str, Any], dict[str, Any], frozenset[int]]:
+        """What fills gaps, what is forced, and the numbers of the entries that say so."""
+        if (name, above) not in self._found:
             spellings = self._catalogue.spellings(name)
             gaps: dict[str, Any] = {}
             forced: dict[str, Any] = {}
-            for entry in self._entries:
-                if not entry.concerns(spellings):
-                    continue
+            applied = frozenset(number for number, entry in enumerate(self._entries) if number not in above and entry.concerns(spellings))
+            for number in sorted(applied):
+                entry = self._entries[number]
                 if entry.forced:
                     forced = merged(forced, entry.values)
                 else:
                     gaps = merged(gaps, entry.values)
-            self._found[name] = gaps, forced
-        return self._found[name]
+            self._found[name, above] = gaps, forced, applied
+        return self._found[name, above]
 
 
 def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,3 +107,20 @@ def test_merging_changes_neither_side():
     weak, strong = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merged(weak, strong) == {"a": {"b": 1, "c": 2}}
     assert (weak, strong) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+def test_a_default_of_a_package_is_not_applied_inside_of_what_it_gave():
+    package = f"pluginDefaults:\n  - type: io.kestra.plugin.scripts\n    values: {{containerImage: busybox, taskRunner: {{type: {DOCKER}}}}}\n"
+    found = flow(tasks(f"- {{id: a, type: {SHELL}, commands: [ls]}}", package)).program.nodes["a"]
+    assert found.spec == {"commands": ["ls"], "containerImage": "busybox", "taskRunner": {"type": DOCKER}}
+    own = flow(tasks(f"- {{id: a, type: {SHELL}, commands: [ls], taskRunner: {{type: {DOCKER}, user: me}}}}", package)).program.nodes["a"]
+    assert own.spec["taskRunner"] == {"type": DOCKER, "user": "me"}
+
+
+def test_defaults_of_a_runner_and_of_its_scripts_stand_side_by_side():
+    both = (
+        f"pluginDefaults:\n  - type: io.kestra.plugin.scripts\n    values: {{taskRunner: {{type: {DOCKER}}}}}\n"
+        f"  - type: {DOCKER}\n    values: {{pullPolicy: NEVER}}\n"
+    )
+    found = flow(tasks(f"- {{id: a, type: {SHELL}, commands: [ls]}}", both)).program.nodes["a"]
+    assert found.spec["taskRunner"] == {"type": DOCKER, "pullPolicy": "NEVER"}
