@@ -11,6 +11,7 @@ from service.actions.kit import Kit
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import History
 from service.flows.flow import Flow
+from service.flows.source import Findings, read_source
 from service.store import flows
 from service.store.codec import from_epoch, iso
 from service.store.executions import Row
@@ -108,12 +109,27 @@ def flow(row: flows.Flow, revision: flows.Revision, read: Flow | None, repositor
             "labels": labels(read.labels),
             "inputs": [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in read.inputs],
             "variables": dict(read.variables),
-            "tasks": [{"id": node.id, "type": node.type} for node in read.program.root.branches.get("tasks", ())],
-            "triggers": [{"id": trigger.id, "type": trigger.type, "disabled": trigger.disabled} for trigger in read.triggers],
+            **_written(read),
         }
     if source:
         shown["source"] = revision.source
     return shown
+
+
+#: Properties of a flow that are shown as they were written.
+_AS_WRITTEN = (
+    *("tasks", "errors", "finally", "afterExecution", "listeners", "triggers", "outputs", "pluginDefaults"),
+    *("concurrency", "retry", "sla", "checks", "workerGroup", "workerSelector", "policyRefs"),
+)
+
+
+def _written(read: Flow) -> dict[str, Any]:
+    _, source = read_source(read.source.encode(), Findings(""))
+    value = {"triggers": [], **(source.value if source else {})}
+    if "taskDefaults" in value:
+        value["pluginDefaults"] = value["taskDefaults"]
+    value["triggers"] = [{"disabled": False, **trigger} for trigger in value["triggers"] or ()]
+    return {key: value[key] for key in _AS_WRITTEN if key in value}
 
 
 def revision(one: flows.Revision) -> dict[str, Any]:

@@ -37,6 +37,10 @@ class ExpressionError(ValueError):
         return self
 
 
+class NotYetError(ExpressionError):
+    """A function or a filter that the language has and this version has not."""
+
+
 class UndefinedError(ExpressionError):
     """A name, key or index that isn't there. The only error that `??`, `???`, `default` and `is defined` forgive."""
 

@@ -14,10 +14,10 @@ from typing import Any
 from jinja2 import nodes
 
 from service.expressions import lexer
-from service.expressions.errors import ExpressionError, did_you_mean, error_at
+from service.expressions.errors import ExpressionError, NotYetError, did_you_mean, error_at
 from service.expressions.lexer import Token
 from service.expressions.limits import Limits
-from service.expressions.registry import Entry, entries, unknown
+from service.expressions.registry import NOT_YET, Entry, entries, unknown
 from service.expressions.syntax import Call, Place, Reference
 
 #: Binary operators: how tightly they bind, and the helper that they call. All are left-associative.
@@ -346,7 +346,8 @@ class ExpressionParser:
     def entry(self, kind: str, token: Token) -> Entry:
         found = entries().get((kind, str(token.value)))
         if found is None:
-            raise self.error(token.start, unknown(kind, str(token.value)))
+            name = str(token.value)
+            raise error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
         return found
 
     def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:

@@ -172,8 +172,36 @@ def test_flows_are_found_by_name_and_namespace(client: TestClient, station: Stat
     assert [one["id"] for one in client.get(f"{API}/flows/t.sub").json()] == ["f1"]
     assert client.get("/api/v1/flows/search").json() == client.get(f"{API}/flows/search").json()
     shown = client.get(f"{API}/flows/t/f0").json()
-    assert shown["tasks"] == [{"id": "a", "type": "io.kestra.plugin.core.log.Log"}]
+    assert shown["tasks"] == [{"id": "a", "type": "io.kestra.plugin.core.log.Log", "message": "hello"}]
     assert "source" not in client.get(f"{API}/flows/t/f0", params={"source": "false"}).json()
+
+
+WHOLE = """id: whole
+namespace: t.sub
+labels: {team: data}
+tasks:
+  - id: group
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: "{{ inputs.n }}"}]
+errors: [{id: b, type: io.kestra.plugin.core.log.Log, message: no}]
+inputs: [{name: n, type: INT, defaults: 3}]
+outputs: [{id: o, type: STRING, value: x}]
+concurrency: {limit: 2}
+taskDefaults: [{type: io.kestra.plugin.core.log.Log, values: {level: WARN}}]
+triggers: [{id: daily, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily"}]
+"""
+
+
+@pytest.mark.usefixtures("working")
+def test_a_flow_is_shown_as_it_was_written(client: TestClient):
+    shown = post(client, WHOLE).json()
+    assert shown["labels"] == [{"key": "team", "value": "data"}]
+    assert shown["tasks"][0]["tasks"] == [{"id": "a", "type": "io.kestra.plugin.core.log.Log", "message": "{{ inputs.n }}"}]
+    assert [one["id"] for one in shown["errors"]] == ["b"]
+    assert [(one["id"], one["type"], one["defaults"], one["required"]) for one in shown["inputs"]] == [("n", "INT", 3, True)]
+    assert (shown["outputs"], shown["concurrency"]) == ([{"id": "o", "type": "STRING", "value": "x"}], {"limit": 2})
+    assert shown["pluginDefaults"] == [{"type": "io.kestra.plugin.core.log.Log", "values": {"level": "WARN"}}]
+    assert shown["triggers"] == [{"id": "daily", "type": "io.kestra.plugin.core.trigger.Schedule", "cron": "@daily", "disabled": False}]
 
 
 def test_a_text_is_validated_without_being_stored(client: TestClient, station: Station):

@@ -186,7 +186,7 @@ def test_S0_E1_runs_both_scripts_from_the_commits_tree_in_their_image(contained:
     assert first == "extract: extracted"
     assert second.startswith("load: loaded with 3.")
     assert contained.get("/flows/company.data/etl_pipeline")["triggers"] == [
-        {"id": "schedule", "type": "io.kestra.plugin.core.trigger.Schedule", "disabled": False}
+        {"id": "schedule", "type": "io.kestra.plugin.core.trigger.Schedule", "cron": "0 6 * * *", "disabled": False}
     ]
 
 
