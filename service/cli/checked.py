@@ -37,9 +37,10 @@ def counted(checked: Sequence[Checked]) -> str:
     """`2 files checked: 1 error, 3 notices`."""
     problems = [problem for found in checked for problem in found.problems]
     counts = [(sum(problem.severity is severity for problem in problems), severity.value) for severity in Severity]
-    said = ", ".join(_number(number, name) for number, name in counts if number)
-    return f"{_number(len(checked), 'file')} checked: {said or 'no problems'}"
+    said = ", ".join(number(count, name) for count, name in counts if count)
+    return f"{number(len(checked), 'file')} checked: {said or 'no problems'}"
 
 
-def _number(count: int, noun: str) -> str:
+def number(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

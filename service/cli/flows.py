@@ -48,6 +48,21 @@ def validate(
         raise typer.Exit(WRONG)
 
 
+@commands.command("format")
+def format_files(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Flow files, folders to look through for them, - for standard input to standard output.")
+    ],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; name the files that would change, and exit with 2 if there are any.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
+) -> None:
+    """Lays flow files out anew; comments, order, quotes and values stay. Exit code 0, or 2 where a file can't be read."""
+    from service.cli.rewriting import format_all
+
+    if not format_all(paths, check, diff):
+        raise typer.Exit(WRONG)
+
+
 @commands.command()
 def explain(
     code: Annotated[str, typer.Argument(show_default=False, help="A problem's code, for example HG-0104 or 104. Without: all of them.")] = "",

@@ -51,10 +51,14 @@ def check(path: Path, allow_unknown_types: bool = False) -> Checked:
 def check_text(text: Text, allow_unknown_types: bool = False) -> Checked:
     """Reads one text; one that is refused is not looked into."""
     if text.refused is not None:
-        reason, hint = text.refused
-        return Checked(text.path, "", None, (Problem(_NO_FILE, Severity.ERROR, text.path, 1, 1, reason, hint),), text.origin)
+        return Checked(text.path, "", None, (refusal(text.path, *text.refused),), text.origin)
     reading = read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types)
     return Checked(text.path, text.content.decode("utf-8", "replace"), reading.identity, reading.problems, text.origin)
+
+
+def refusal(path: str, reason: str, hint: str | None) -> Problem:
+    """The problem of a file that is not followed."""
+    return Problem(_NO_FILE, Severity.ERROR, path, 1, 1, reason, hint)
 
 
 @cache

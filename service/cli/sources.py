@@ -42,7 +42,7 @@ def _texts(name: str) -> Iterator[Text]:
     if os.path.isdir(name):
         return map(_below_folder, _below(path))
     if os.path.exists(name) or ":" not in name:
-        return iter([Text(shown(path.as_posix()), content(path))])
+        return iter([Text(shown(path.as_posix()), content(path), file=path)])
     from service.cli.commits import commit_texts
 
     rev, _, inside = name.partition(":")
@@ -60,7 +60,7 @@ def _below(folder: Path) -> Iterator[Path]:
 def _below_folder(path: Path) -> Text:
     """A symbolic link below a folder is refused, as a commit's are."""
     place = shown(path.as_posix())
-    return Text(place, refused=(_LINK, None)) if path.is_symlink() else Text(place, content(path))
+    return Text(place, refused=(_LINK, None)) if path.is_symlink() else Text(place, content(path), file=path)
 
 
 def content(path: Path) -> bytes:

@@ -238,7 +238,7 @@ def loaded(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["flow", "validate", ".flows/examples"], ["flow", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["flow", "validate", ".flows/examples"], ["flow", "format", "--check", ".flows"], ["flow", "--help"]])
 def test_nothing_heavy_is_imported_to_read_a_file_or_to_help(arguments: list[str]) -> None:
     assert loaded(*arguments) & HEAVY == set()
 
