@@ -31,6 +31,8 @@ main(sys.argv[1:])
 """
 #: Whatever answers a request or stores a row; none of it is needed to read a file.
 HEAVY = {"fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "alembic", "docker", "pygit2", "httpx2", "httpcore2", "requests", "cryptography"}
+#: Nor are a log and an event loop.
+HEAVY |= {"structlog", "asyncio"}
 
 
 @pytest.fixture

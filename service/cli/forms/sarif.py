@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +19,8 @@ _LINE_ENDS = ["\r\n", "\n", "\r", "\u0085", "\u2028", "\u2029"]
 
 def text(checked: Sequence[Checked]) -> str:
     """The log, in JSON."""
+    from importlib.metadata import version  # slow, and for this form alone
+
     found = list(fingerprinted(checked))
     codes = sorted({problem.code for problem, _ in found})
     run = {
