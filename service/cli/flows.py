@@ -22,40 +22,59 @@ class Report(StrEnum):
     CONCISE = "concise"
     JSON = "json"
     GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
 
 
 @commands.command()
 def validate(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Flow files, and folders to look through for them.")],
-    output: Annotated[Report, typer.Option("--output", "-o", help="full shows the lines; github prints annotations for GitHub Actions.")] = Report.FULL,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Flow files, folders to look through for them, - for standard input, REV: or REV:PATH for a commit's."),
+    ],
+    output: Annotated[
+        Report,
+        typer.Option("--output", "-o", help="full shows the lines; github prints annotations, gitlab a Code Quality report, sarif a log in SARIF 2.1.0."),
+    ] = Report.FULL,
+    strict: Annotated[bool, typer.Option("--strict", help="A warning counts as an error.")] = False,
     allow_unknown_types: Annotated[bool, typer.Option("--allow-unknown-types", help="A type that is not installed is only a warning.")] = False,
 ) -> None:
     """Checks flow files, offline. Exit code 0, or 2 when there is an error."""
     from service.cli.lint import check_all, render
 
-    checked = check_all(paths, allow_unknown_types)
+    checked = check_all(paths, allow_unknown_types, strict)
     render(checked, output.value)
     if not all(found.valid for found in checked):
         raise typer.Exit(WRONG)
 
 
+@commands.command("format")
+def format_files(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Flow files, folders to look through for them, - for standard input to standard output.")
+    ],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; name the files that would change, and exit with 2 if there are any.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
+) -> None:
+    """Lays flow files out anew; comments, order, quotes and values stay. Exit code 0, or 2 where a file can't be read."""
+    from service.cli.rewriting import format_all
+
+    if not format_all(paths, check, diff):
+        raise typer.Exit(WRONG)
+
+
 @commands.command()
-def explain(code: Annotated[str, typer.Argument(show_default=False, help="A problem's code, for example HG-0104 or 104. Without: all of them.")] = "") -> None:
+def explain(
+    code: Annotated[str, typer.Argument(show_default=False, help="A problem's code, for example HG-0104 or 104. Without: all of them.")] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Says what a problem's code means."""
-    from textwrap import fill
+    from service.cli.explain import explain_all, explain_one
 
-    from service.flows.problems import CODES, did_you_mean
-
-    if not code:
-        for name, meaning in CODES.items():
-            show(f"{name}  {meaning.title}")
-        return
-    digits = "".join(character for character in code if character in "0123456789")
-    found = CODES.get(f"HG-{digits:0>4}")
-    if found is None:
-        hint = did_you_mean(code.upper(), CODES) or "`headgate flow explain` lists them"
-        raise Stop(WRONG, f"there is no code `{code}`; {hint}")
-    show(f"HG-{digits:0>4}: {found.title}\n\n{fill(found.explanation, 100)}")
+    if code:
+        explain_one(code, output)
+    else:
+        explain_all(output)
 
 
 @commands.command()

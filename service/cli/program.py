@@ -19,7 +19,7 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serving.up, serving.demo, serving.doctor, serving.run, serving.runner):
+for command in (serving.init, serving.up, serving.demo, serving.doctor, serving.run, serving.runner):
     program.command()(command)
 program.add_typer(flows.commands, name="flow")
 program.add_typer(executions.commands, name="execution")

@@ -1,4 +1,5 @@
-"""Commands that run something here: `up`, `demo`, `doctor`, `run`, `runner`. Those that keep running give the process to `service.app`."""
+"""Commands that run something here: `up`, `demo`, `doctor`, `run`, `runner`; and `init`, which comes before them. Those that keep running give the process to
+`service.app`."""
 
 from __future__ import annotations
 
@@ -13,6 +14,15 @@ from service.cli.options import DEFAULT_SERVER, Backend, Output, OutputOption, P
 
 #: Not the folder of the runner that `up` starts: each holds a lock on its own.
 _BASE = Path(".headgate/standalone-runner")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False, file_okay=False, help="The repository. Without: this folder.")] = Path(),
+) -> None:
+    """Writes a flow folder, .flows/, to start from. What exists is kept."""
+    from service.cli.init import begin
+
+    begin(folder)
 
 
 def up(

@@ -273,10 +273,15 @@ class Comparison:
         kind, size = header
         if kind is not ObjectType.BLOB:
             return Fault("refused: the tree calls it a file, but it is none", _ANEW)
-        if size > LARGEST_FLOW:
-            advice = "put long scripts and data into files of their own, and name them in the flow"
-            return Fault(f"refused: the file has {size} bytes; a flow has at most {LARGEST_FLOW}", advice)
+        return size_fault(size)
+
+
+def size_fault(size: int) -> Fault | None:
+    """Why a file of so many bytes is not read; None for one that is."""
+    if size <= LARGEST_FLOW:
         return None
+    advice = "put long scripts and data into files of their own, and name them in the flow"
+    return Fault(f"refused: the file has {size} bytes; a flow has at most {LARGEST_FLOW}", advice)
 
 
 def is_flow(name: bytes) -> bool:

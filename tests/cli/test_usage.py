@@ -57,7 +57,7 @@ def test_without_a_command_the_help_is_shown(headgate: Command, arguments: list[
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "demo", "doctor", "run", "runner", *(f"flow {name}" for name in ("validate", "explain", "create", "list", "execute"))]
+    ["init", "up", "demo", "doctor", "run", "runner", *(f"flow {name}" for name in ("validate", "format", "explain", "create", "list", "execute"))]
     + [*(f"execution {name}" for name in ("list", "show", "logs", "kill")), *(f"repo {name}" for name in ("add", "list", "sync"))],
 )
 def test_every_command_has_help(headgate: Command, command: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service.flows.problems import CODES
 from tests.cli.conftest import ROOT, Command, environment
 
 GOOD = """\
@@ -30,6 +31,8 @@ main(sys.argv[1:])
 """
 #: Whatever answers a request or stores a row; none of it is needed to read a file.
 HEAVY = {"fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "alembic", "docker", "pygit2", "httpx2", "httpcore2", "requests", "cryptography"}
+#: Nor are a log and an event loop.
+HEAVY |= {"structlog", "asyncio"}
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_concise_output_is_one_line_for_each_problem(headgate: Command, folder: 
 def test_github_output_is_an_annotation_that_its_text_cannot_leave(headgate: Command, folder: Path) -> None:
     write(folder / "a,b:c.yml", BAD)
     done = headgate("flow", "validate", "a,b:c.yml", "-o", "github")
-    assert done.out.startswith("::error file=a%2Cb%3Ac.yml,line=5,col=11,title=HG-0220::unknown task type")
+    assert done.out.startswith("::error file=a%2Cb%3Ac.yml,line=5,col=11,endLine=5,endColumn=40,title=HG-0220::unknown task type")
 
 
 def test_json_output_is_one_document_over_all_files(headgate: Command, folder: Path) -> None:
@@ -142,6 +145,42 @@ def test_two_files_of_one_flow_are_a_problem_of_both(headgate: Command, folder: 
     ]
 
 
+def test_standard_input_is_read_where_a_dash_stands(folder: Path) -> None:
+    arguments = [sys.executable, "-m", "service", "flow", "validate", "-", "-", "-o", "json"]
+    done = subprocess.run(arguments, cwd=folder, env=environment(), input=BAD.encode(), capture_output=True, timeout=30, check=False)
+    assert done.returncode == 2
+    [file] = json.loads(done.stdout)["files"]
+    assert (file["path"], file["id"], file["problems"][0]["line"]) == ("<stdin>", "bad", 5)
+
+
+def test_json_output_says_where_each_problem_ends(headgate: Command, folder: Path) -> None:
+    write(folder / "bad.yml", BAD)
+    [problem] = headgate("flow", "validate", "bad.yml", "-o", "json").json["files"][0]["problems"]
+    assert (problem["line"], problem["column"], problem["endLine"], problem["endColumn"]) == (5, 11, 5, 40)
+
+
+def test_warnings_pass_until_they_are_made_to_count(headgate: Command, folder: Path) -> None:
+    write(folder / "warned.yml", GOOD.replace("message: hi", "message: off"))
+    passing = headgate("flow", "validate", "warned.yml", "-o", "json")
+    strict = headgate("flow", "validate", "warned.yml", "-o", "json", "--strict")
+    assert [(done.code, done.json["valid"], done.json["files"][0]["valid"]) for done in (passing, strict)] == [(0, True, True), (2, False, False)]
+    assert [problem["severity"] for problem in strict.json["files"][0]["problems"]] == ["warning"]
+
+
+def test_notices_never_count(headgate: Command, folder: Path) -> None:
+    write(folder / "old.yml", GOOD.replace("plugin.core.log.Log", "core.tasks.log.Log"))
+    done = headgate("flow", "validate", "old.yml", "--strict")
+    assert (done.code, done.err) == (0, "1 file checked: 1 notice\n")
+
+
+def test_a_name_that_is_not_utf_8_is_shown_as_escapes(headgate: Command, folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.yml")).write_text(BAD)
+    for form in ("full", "concise", "json", "github", "gitlab", "sarif"):
+        done = headgate("flow", "validate", ".", "-o", form)
+        assert done.code == 2
+        assert "caf\\xe9.yml" in done.out.replace("\\\\", "\\").replace("%5C", "\\")
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"a: \x00", b"[" * 5000, b"x" * 1_100_000, b"\xf0\x9f\x98\x80: {"])
 def test_whatever_stands_in_a_file_is_a_problem_and_no_crash(headgate: Command, folder: Path, content: bytes) -> None:
     (folder / "odd.yml").write_bytes(content)
@@ -183,13 +222,25 @@ def test_without_a_code_all_of_them_are_listed(headgate: Command) -> None:
     assert "HG-0104  duplicate key" in done.out.splitlines()
 
 
+def test_one_code_is_an_object_for_programs(headgate: Command) -> None:
+    explained = headgate("flow", "explain", "104", "-o", "json").json
+    assert (explained["code"], explained["title"]) == ("HG-0104", "duplicate key")
+    assert explained["explanation"].startswith("A key may stand only once in a map.")
+
+
+def test_all_codes_are_a_list_for_programs(headgate: Command) -> None:
+    explained = headgate("flow", "explain", "-o", "json").json
+    assert [entry["code"] for entry in explained] == list(CODES)
+    assert all(entry["title"] and entry["explanation"] for entry in explained)
+
+
 def loaded(*arguments: str) -> set[str]:
     """The packages that a command imports."""
     done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30, check=True)
     return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["flow", "validate", ".flows/examples"], ["flow", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["flow", "validate", ".flows/examples"], ["flow", "format", "--check", ".flows"], ["flow", "--help"]])
 def test_nothing_heavy_is_imported_to_read_a_file_or_to_help(arguments: list[str]) -> None:
     assert loaded(*arguments) & HEAVY == set()
 
