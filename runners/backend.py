@@ -14,9 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from runners.fields import Typed
 from runners.protocol import Lease
 from runners.task import Command, Exit
+
+log = structlog.get_logger()
 
 
 class NotStarted(Exception):
@@ -171,7 +175,5 @@ class Backends:
 
     def _announce(self, chosen: str, problems: Mapping[str, str | None]) -> None:
         if chosen not in self._said:
-            import structlog  # noqa: PLC0415  (a tenth of a second, which reading a flow with a script must not take)
-
             self._said.add(chosen)
-            structlog.get_logger().info("task runner chosen", task_runner=chosen, others={name: problem for name, problem in problems.items() if problem})
+            log.info("task runner chosen", task_runner=chosen, others={name: problem for name, problem in problems.items() if problem})
