@@ -40,7 +40,10 @@ def validate(
     allow_unknown_types: Annotated[bool, typer.Option("--allow-unknown-types", help="A type that is not installed is only a warning.")] = False,
 ) -> None:
     """Checks flow files, offline. Exit code 0, or 2 when there is an error."""
-    from service.cli.lint import check_all, render
+    from service.cli.loading import loading
+
+    with loading():
+        from service.cli.lint import check_all, render
 
     checked = check_all(paths, allow_unknown_types, strict)
     render(checked, output.value)
