@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from runners.fields import Typed
@@ -14,6 +15,33 @@ Shape = Literal["list", "one", "cases", "graph"]
 #: What nearly every flowable has beside its own branches.
 HANDLERS: Mapping[str, Shape] = {"errors": "list", "finally": "list"}
 
+#: How a task is reached from the one before it.
+Step = Literal["sequential", "parallel", "choice", "dynamic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of several ways that lead on from a flowable. `{}` in its label is the value of a case; `passes`: where the way has no tasks, it leads to the end."""
+
+    label: str
+    step: Step = "choice"
+    passes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How a flowable's own tasks are joined in a graph of the flow; its `errors` and `finally` are joined as everywhere.
+
+    `chain` one after another, `fork` side by side, `graph` by their dependencies, `ways` each branch by itself, with a `Way` for each. `step` and `label` are
+    those of the first edge, `back` is the label of an edge from the last task to the beginning.
+    """
+
+    form: Literal["chain", "fork", "graph", "ways"] = "chain"
+    step: Step = "sequential"
+    label: str | None = None
+    back: str | None = None
+    ways: Mapping[str, Way] = field(default_factory=dict)
+
 
 class FlowableTask(Typed):
     """Base of flowables. `BRANCHES` names the properties that hold child tasks, in the order they are run and shown; they are taken out before the class is
@@ -22,6 +50,7 @@ class FlowableTask(Typed):
     RUNS: ClassVar[str] = "flowable"
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ("tasks",)
+    DRAWN: ClassVar[Drawn] = Drawn()
 
     def begin(self, node: Node, ask: Ask) -> Turn:
         """What should start first?"""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Dynamic, Model, Older, Text
-from service.flowables import HANDLERS, FlowableTask, Shape
+from service.flowables import HANDLERS, Drawn, FlowableTask, Shape, Way
 
 Behavior = Literal["CONTINUE", "WARN", "FAIL", "SUCCEED", "CANCEL", "KILL"]
 
@@ -26,6 +26,7 @@ class Approval(FlowableTask):
     TYPE = "io.kestra.plugin.core.flow.Approval"
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"onWait": "list", "onApprove": "list", "onDeny": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    DRAWN = Drawn("ways", "choice", ways={"onWait": Way("waiting", "parallel"), "onApprove": Way("approved", passes=True), "onDeny": Way("denied")})
     RUN = False
 
     inputs: list[dict[str, Any]] | None = Field(None, description="Inputs that whoever decides gives.")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural, Text
-from service.flowables import FlowableTask
+from service.flowables import Drawn, FlowableTask
 
 
 class EachParallel(FlowableTask):
@@ -15,6 +15,7 @@ class EachParallel(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.EachParallel"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.EachParallel",)
+    DRAWN = Drawn("fork", "dynamic", "each value")
     RUN = False
 
     value: Dynamic[list[Any]] | Text = Field(description="A list, JSON text that holds one, or an expression that renders to one.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural, Spelling, Text
-from service.flowables import FlowableTask
+from service.flowables import Drawn, FlowableTask
 
 
 class ForEach(FlowableTask):
@@ -19,6 +19,7 @@ class ForEach(FlowableTask):
         name: Spelling(renamed={"value": "values"}, fixed={"concurrencyLimit": 1})
         for name in ("io.kestra.plugin.core.flow.EachSequential", "io.kestra.core.tasks.flows.EachSequential")
     }
+    DRAWN = Drawn("chain", "dynamic", "each value")
     RUN = False
 
     values: Dynamic[list[Any]] | Text = Field(description="A list, JSON text that holds one, or an expression that renders to one.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from runners.fields import Dynamic, Model, Natural, Text
-from service.flowables import FlowableTask
+from service.flowables import Drawn, FlowableTask
 
 
 class LoopOutput(Model):
@@ -25,6 +25,7 @@ class Loop(FlowableTask):
     """Runs its tasks for each value: `item.value`, `item.index`, for maps `item.key`. Iterations are executions of their own below this one."""
 
     TYPE = "io.kestra.plugin.core.flow.Loop"
+    DRAWN = Drawn("chain", "dynamic", "each value")
     RUN = False
 
     values: Dynamic[list[Any] | dict[str, Any]] | Text = Field(description="A list, a map, JSON text, or the URI of a stored file, one iteration per record.")

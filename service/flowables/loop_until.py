@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Duration, Dynamic, Model, Positive, Text
-from service.flowables import FlowableTask
+from service.flowables import Drawn, FlowableTask
 
 
 class CheckFrequency(Model):
@@ -23,6 +23,7 @@ class LoopUntil(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.LoopUntil"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.core.flow.WaitFor", "io.kestra.core.tasks.flows.WaitFor")
+    DRAWN = Drawn("chain", "dynamic", back="again")
     RUN = False
 
     condition: Text = Field(description="Rendered after each pass; `false`, `0` and nothing do not hold.")

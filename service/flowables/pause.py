@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Duration, Dynamic, Older
-from service.flowables import HANDLERS, FlowableTask, Shape
+from service.flowables import HANDLERS, Drawn, FlowableTask, Shape, Way
 
 
 class Pause(FlowableTask):
@@ -18,6 +18,7 @@ class Pause(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Pause",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"onPause": "one", "tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    DRAWN = Drawn("ways", ways={"onPause": Way("paused", "parallel"), "tasks": Way("resumed", "sequential", passes=True)})
     RUN = False
 
     pause_duration: Dynamic[Duration] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")
