@@ -14,6 +14,7 @@ from service.actions import deliveries, reports, repositories, sync
 from service.actions.deliveries import API, Head
 from service.actions.kit import Kit
 from service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
+from service.flows.flow import Flow as ReadFlow
 from service.flows.flow import Reading
 from service.flows.problems import Problem, Severity
 from service.flows.reading import read_flow
@@ -102,12 +103,17 @@ def check(kit: Kit, text: bytes, path: str = PATH) -> Reading:
     return read_flow(text, path, kit.reader.catalogue, defaults=kit.settings.plugin_defaults)
 
 
-def saving(kit: Kit, text: bytes, *, only: str | None = None, identity: Identity | None = None, message: str | None = None) -> Saving:
-    """A text to be saved. Raises Invalid with every problem's place, or when it is not of the flow that the address names."""
-    reading = check(kit, text)
+def right(reading: Reading) -> ReadFlow:
+    """The flow that was read. Raises Invalid with every problem's place when it is wrong."""
     if reading.flow is None:
         raise _wrong(reading)
-    found = (reading.flow.namespace, reading.flow.id)
+    return reading.flow
+
+
+def saving(kit: Kit, text: bytes, *, only: str | None = None, identity: Identity | None = None, message: str | None = None) -> Saving:
+    """A text to be saved. Raises Invalid with every problem's place, or when it is not of the flow that the address names."""
+    flow = right(check(kit, text))
+    found = (flow.namespace, flow.id)
     if identity is not None and found != identity:
         raise Invalid(f"the text is of `{'.'.join(found)}`, but the address says `{'.'.join(identity)}`: a flow's namespace and id never change")
     return Saving(text, found, only, message)

@@ -13,6 +13,7 @@ from service.actions.edits import Removal
 from service.api import body, shapes
 from service.api.access import Reader, Writer
 from service.api.editing import carry_out
+from service.api.found import find_flow
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
 from service.errors import Invalid, NotFound
 from service.flows.fragments import fragments
@@ -106,7 +107,7 @@ def get(
 ) -> dict[str, Any]:
     """One flow, as it is live or at a revision."""
     with parts.kit.database.read() as session:
-        row = _row(session, tenant, namespace, id)
+        row = find_flow(session, tenant, namespace, id)
         if row.live is None and revision is None and not allow_deleted:
             raise NotFound(f"flow `{namespace}.{id}` was deleted in revision {row.revision}")
         return _shape(parts, session, row, revision, source=source)
@@ -116,7 +117,7 @@ def get(
 def revisions(namespace: str, id: str, parts: Use, _: Reader, tenant: Tenant) -> list[dict[str, Any]]:
     """All revisions with the commits that they came from, oldest first."""
     with parts.kit.database.read() as session:
-        row = _row(session, tenant, namespace, id)
+        row = find_flow(session, tenant, namespace, id)
         return [{"namespace": namespace, "id": id, **shapes.revision(one), "source": one.source} for one in flows.revisions(session, row.id)]
 
 
@@ -153,13 +154,6 @@ def _order(sort: str | None) -> flows.Order:
     if field not in flows.ORDERED or direction not in ("", "asc", "desc"):
         raise Invalid(f"`sort` is {' or '.join(flows.ORDERED)}, with `:asc` or `:desc`")
     return field, direction == "desc"
-
-
-def _row(session: Session, tenant: str, namespace: str, id: str) -> Flow:
-    row = flows.get(session, tenant, (namespace, id))
-    if row is None:
-        raise NotFound(f"there is no flow `{namespace[:150]}.{id[:100]}`")
-    return row
 
 
 def _shape(parts: Parts, session: Session, row: Flow, number: int | None = None, *, source: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The execution that an address names, looked up before a stream begins: what is not there is a 404, not a broken stream."""
+"""The execution or flow that an address names. It is looked up before a stream begins: what is not there is a 404, not a broken stream."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from service.actions import executions
 from service.api.access import Reader
 from service.api.parts import Tenant, Use
 from service.errors import NotFound
+from service.store import flows
 from service.store.database import Session
 from service.store.executions import Row
+from service.store.flows import Flow
 
 
 def find(session: Session, tenant: str, id: str) -> Row:
@@ -19,6 +21,14 @@ def find(session: Session, tenant: str, id: str) -> Row:
     row = executions.get(session, id)
     if row.execution.environment != tenant:
         raise NotFound(f"there is no execution `{id[:40]}`")
+    return row
+
+
+def find_flow(session: Session, tenant: str, namespace: str, id: str) -> Flow:
+    """By its identity, deleted ones too; raises NotFound."""
+    row = flows.get(session, tenant, (namespace, id))
+    if row is None:
+        raise NotFound(f"there is no flow `{namespace[:150]}.{id[:100]}`")
     return row
 
 
