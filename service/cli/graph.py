@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from service.cli.screen import coloured, document, say, show
 from service.cli.stop import WRONG, Stop
-
-#: A flow file has at most 1 MB; what is over it is not read, only refused.
-_MOST = 1_000_001
+from service.cli.texts import Text
 
 
 class Form(StrEnum):
@@ -25,7 +22,7 @@ class Form(StrEnum):
 
 
 def graph(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A flow file, or - for standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A flow file, - for standard input, or REV:PATH for a commit's.")],
     output: Annotated[Form, typer.Option("--output", "-o", help="A Mermaid flowchart, a graph for Graphviz, or nodes, edges and clusters.")] = Form.MERMAID,
 ) -> None:
     """Draws a flow: its tasks, what follows what, its triggers. Exit code 0, or 2 with the problems when the flow is wrong."""
@@ -38,13 +35,13 @@ def graph(
     from service.flows.problems import excerpt
     from service.flows.reading import read_flow
 
-    name, text = ("<stdin>", sys.stdin.buffer.read(_MOST)) if file == "-" else (file, _content(Path(file)))
-    reading = read_flow(text, name, Catalogue(discovery.index(), discovery.load))
+    text = _only(file)
+    reading = read_flow(text.content, text.path, Catalogue(discovery.index(), discovery.load))
     if reading.flow is None:
         for problem in reading.problems:
             # Beside the picture, which is what stdout is for.
-            say(excerpt(problem, text.decode("utf-8", "replace"), coloured(sys.stderr)) + "\n")
-        raise Stop(WRONG, f"{name} has errors, so there is nothing to draw")
+            say(excerpt(problem, text.content.decode("utf-8", "replace"), coloured(sys.stderr)) + "\n")
+        raise Stop(WRONG, f"{text.path} has errors, so there is nothing to draw")
     drawn = graph_of(reading.flow)
     if output is Form.JSON:
         document(as_json(drawn))
@@ -52,13 +49,14 @@ def graph(
         show((mermaid if output is Form.MERMAID else dot)(drawn).rstrip("\n"))
 
 
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(_MOST)
-    except FileNotFoundError:
-        raise Stop(WRONG, f"there is no file {path}") from None
-    except IsADirectoryError:
-        raise Stop(WRONG, f"{path} is a folder, not a flow file") from None
-    except OSError as failure:
-        raise Stop(WRONG, f"{path} can't be read: {failure.strerror}") from failure
+def _only(name: str) -> Text:
+    """The one text that is meant. Raises Stop."""
+    from service.cli.sources import texts_of
+
+    texts = texts_of([name])
+    text = next(texts)
+    if next(texts, None) is not None:
+        raise Stop(WRONG, f"{name} has several flow files; name one of them")
+    if text.refused is not None:
+        raise Stop(WRONG, f"{text.path}: {text.refused[0]}")
+    return text

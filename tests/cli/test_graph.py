@@ -73,9 +73,18 @@ def test_what_is_not_run_yet_is_drawn_all_the_same(headgate: Command, good: Path
     assert headgate("flow", "graph", good).code == 0
 
 
-@pytest.mark.parametrize("name", ["nowhere.yml", ".", "n" * 300])
-def test_what_is_no_file_is_said(headgate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_only_flow_of_a_folder_is_meant(headgate: Command, good: Path) -> None:
+    assert headgate("flow", "graph", good.parent).out == headgate("flow", "graph", good).out
+
+
+@pytest.mark.parametrize("name", ["nowhere.yml", "empty", "several", "several/link.yml", "HEAD:nowhere.yml"])
+def test_what_is_not_one_flow_file_is_said(headgate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
+    for folder in ("empty", "several"):
+        (tmp_path / folder).mkdir()
+    for file in ("a.yml", "b.yml"):
+        (tmp_path / "several" / file).write_text(GOOD)
+    (tmp_path / "several" / "link.yml").symlink_to("nowhere")
     done = headgate("flow", "graph", name)
     assert (done.code, done.out) == (2, "")
     assert name in done.err
@@ -83,7 +92,7 @@ def test_what_is_no_file_is_said(headgate: Command, tmp_path: Path, monkeypatch:
 
 def test_its_help_names_the_forms(headgate: Command) -> None:
     done = headgate("flow", "graph", "--help")
-    assert (done.code, "[mermaid|dot|json]" in done.out) == (0, True)
+    assert (done.code, "mermaid|dot|json" in done.out) == (0, True)
 
 
 def test_a_form_that_is_none_is_refused(headgate: Command, good: Path) -> None:
