@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.diff import diff
 from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Server, Token, pairs
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
@@ -136,3 +137,6 @@ def execute(
         document(execution)
     else:
         show(execution["id"])
+
+
+commands.command()(diff)

@@ -44,10 +44,10 @@ def details(change: FlowChange, title: str, room: int) -> str:
 def _units(change: FlowChange) -> Iterator[str]:
     """The lines, and blocks of lines that belong together, the essential first."""
     if change.was is not None:
-        yield f"Was {code('.'.join(change.was))}."
+        yield f"- was {code('.'.join(change.was))}"
     if change.path_after or change.path_before:
         before = f"{code(change.path_before)} → " if change.moved and change.path_before else ""
-        yield f"File: {before}{code(change.path_after or change.path_before or '')}"
+        yield f"- file {before}{code(change.path_after or change.path_before or '')}"
     yield from _section("Triggers", change.triggers, _trigger)
     yield from _section("Inputs", change.inputs, _part)
     yield from _section("Uses", change.uses, lambda use: [f"- {used(use, code)}{_of(use.tasks)}"])
@@ -161,11 +161,10 @@ def _words(times: Timetable) -> str:
 
 def _firings(before: Timetable | None, after: Timetable | None) -> Iterator[str]:
     """The next firings, side by side; nothing where they are the same."""
-    if before and after and (before.firings, before.timezone) == (after.firings, after.timezone):
-        return
     columns = [[_instant(firing, times.timezone) for firing in times.firings] if times else [] for times in (before, after)]
-    rows = [f"| {old} | {new} |" for old, new in zip_longest(*columns, fillvalue=_NOTHING)]
-    yield "\n".join(["", "| next firings before | after |", "|---|---|", *(rows or [f"| {_NOTHING} | {_NOTHING} |"]), ""])
+    if columns[0] != columns[1]:
+        rows = [f"| {old} | {new} |" for old, new in zip_longest(*columns, fillvalue=_NOTHING)]
+        yield "\n".join(["", "| next firings before | after |", "|---|---|", *rows, ""])
 
 
 def _instant(moment: datetime, timezone: str) -> str:

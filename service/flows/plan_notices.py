@@ -9,7 +9,8 @@ from service.flows.flow import Flow
 from service.flows.plan_values import Dependent, FlowChange, Kind, Notice, TriggerChange, Use, Weight
 
 _MOST_NAMES = 3
-_CONTAINERS = frozenset({"Docker", "Kubernetes", "Swarm"})
+#: Task runners that keep nothing apart: a process of the runner's host; none at all leaves it to the runner.
+_UNBOUND = frozenset({"Process", None})
 STAYS = Notice(Weight.NOTE, "its file can't be read: what was read of it last stays live")
 NOT_LIVE = Notice(Weight.NOTE, "its file can't be read, so it is not live")
 REPAIRED = Notice(Weight.NOTE, "its file could not be read before, so what differs is not known")
@@ -59,15 +60,10 @@ def _uses(change: FlowChange) -> Iterator[Notice]:
         names, words = _some(use.tasks)
         if use.use is Use.DANGER and use.after:
             yield Notice(Weight.DANGER, f"{{}} of {words} reaches past the container", (use.after, *names))
-        elif (
-            use.use is Use.RUNNER
-            and use.before in _CONTAINERS
-            and use.after not in _CONTAINERS
-            and change.kind is not Kind.REMOVED
-            and _still_there(change, use.tasks)
-        ):
+        elif use.use is Use.RUNNER and use.before not in _UNBOUND and use.after in _UNBOUND and _still_there(change, use.tasks):
             now = "on the runner's host, as {}" if use.after else "wherever the runner decides"
-            yield Notice(Weight.DANGER, f"{words} no longer has to run in a container: {now}", (*names, *([use.after] if use.after else [])))
+            verb = "has" if len(use.tasks) == 1 else "have"
+            yield Notice(Weight.DANGER, f"{words} no longer {verb} to run in a container: {now}", (*names, *([use.after] if use.after else [])))
 
 
 def _still_there(change: FlowChange, tasks: Iterable[str]) -> bool:

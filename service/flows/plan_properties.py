@@ -18,7 +18,7 @@ from service.flows.problems import escaped
 from service.flows.scalars import OutOfRange
 from service.flows.scalars import plain as scalar
 
-_LONGEST_VALUE, _LONGEST_PATH = 200, 120
+_LONGEST_VALUE, _LONGEST_PATH, _LONGEST_LIST = 200, 120, 80
 #: What is shown in place of a value that may be a secret.
 HIDDEN = "(not shown)"
 _SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token|api_?-?key|private_?-?key|access_?-?key|credential", re.IGNORECASE)
@@ -104,16 +104,19 @@ def _of_values(before: Any, after: Any, path: Path, hidden: frozenset[str]) -> I
 
 
 def _line_change(before: Any, after: Any) -> LineChange | None:
-    """Of texts, or lists of commands, of which one has several lines; None where it is no such thing, or no line differs."""
+    """Of texts of several lines, or lists of texts that are too long for one line; None where it is no such thing, or no line differs."""
     old, new = _lines(before), _lines(after)
-    if old is None or new is None or max(len(old), len(new)) < 2 or isinstance(before, str) != isinstance(after, str) and not _one_is_absent(before, after):
+    given = [side for side in (before, after) if not isinstance(side, Absent)]
+    if old is None or new is None or len({isinstance(side, str) for side in given}) > 1 or not any(map(_is_long, given)):
         return None
     change = line_change(old, new)
     return change if change.added or change.removed else None
 
 
-def _one_is_absent(before: Any, after: Any) -> bool:
-    return isinstance(before, Absent) or isinstance(after, Absent)
+def _is_long(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\n" in value
+    return len(value) > 1 and (sum(map(len, value)) > _LONGEST_LIST or any("\n" in part for part in value))
 
 
 def _lines(value: Any) -> Sequence[str] | None:
