@@ -25,7 +25,7 @@ def diff(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The same, as it is to become.")],
     output: Annotated[Form, typer.Option("--output", "-o", help="markdown is a comment for a pull request; json has everything.")] = Form.MARKDOWN,
 ) -> None:
-    """Says what differs in meaning: tasks, next firings, inputs, secrets, images. Exit code 0, or 2 when a file can't be read."""
+    """Says what differs between flows, in meaning. Exit code 0, or 2 when a file can't be read."""
     from service.cli.sides import read_side
     from service.flows.plan import plan
     from service.flows.plan_json import as_json

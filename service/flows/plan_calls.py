@@ -13,6 +13,8 @@ from service.flows.plan_properties import plain
 from service.flows.plan_values import Dependent, Identity
 from service.flows.problems import escaped
 
+#: Over what an id or a namespace may have: only what is computed is cut.
+_LONGEST_NAME = 200
 _CALLING = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
 _WATCHING = "io.kestra.plugin.core.trigger.Flow"
 _EXECUTION = re.compile(r"(?:^|\.)ExecutionFlow(?:Condition)?")
@@ -30,15 +32,16 @@ class Call:
 def calls(flow: Flow) -> Iterator[Call]:
     """The flows that its tasks start. A name that is computed is shown as it is written."""
     for node in flow.tree.walk():
-        if node.type in _CALLING:
+        name = node.spec.get("flowId")
+        if node.type in _CALLING and name:
             inputs = node.spec.get("inputs")
             gives = None if isinstance(inputs, str) else frozenset(inputs or ())
-            yield Call((_namespace(node.spec, flow), escaped(str(node.spec.get("flowId", "")))), gives)
+            yield Call((_namespace(node.spec, flow), escaped(name, _LONGEST_NAME)), gives)
 
 
 def _namespace(of: Mapping[str, Any], flow: Flow) -> str:
     written = str(of.get("namespace", ""))
-    return flow.namespace if _OWN_NAMESPACE.fullmatch(written.strip()) else escaped(written, 150)
+    return flow.namespace if _OWN_NAMESPACE.fullmatch(written.strip()) else escaped(written, _LONGEST_NAME)
 
 
 class Dependents:

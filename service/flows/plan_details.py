@@ -21,6 +21,12 @@ _NOTHING = "–"
 Part = TypeVar("Part")
 
 
+def has_details(change: FlowChange) -> bool:
+    """Whether there is more to say than what the table says."""
+    parts = (change.tasks, change.order, change.triggers, change.inputs, change.outputs, change.settings, change.uses, change.without_effect)
+    return any(parts)
+
+
 def details(change: FlowChange, title: str, room: int) -> str:
     """A `details` element of at most so many characters, with what fits into it; empty where nothing would. `title` is HTML."""
     room = min(room, _LONGEST)

@@ -16,7 +16,7 @@ from service.flows.problems import escaped, lines_of
 
 _USES = {"secret": Use.SECRET, "kv": Use.KV_READ}
 _CALL = re.compile(r"\s*\w+\s*\(\s*(?:key\s*=\s*)?(?P<quote>['\"])(?P<name>[^'\"\\#]*)(?P=quote)\s*[,)]")
-_MOST_LINES, _LONGEST_READ, _LONGEST_SHOWN = 5, 500, 80
+_MOST_LINES, _LONGEST_READ, _LONGEST_SHOWN = 5, 500, 200
 
 
 def named_in(flow: Flow) -> Iterator[tuple[Use, str]]:
@@ -45,10 +45,10 @@ def named_in_text(template: str) -> Iterator[tuple[Use, str]]:
 
 def _first_name(lines: Sequence[str], call: Call) -> str:
     if call.args and isinstance(call.args[0], str):
-        return escaped(call.args[0])
+        return escaped(call.args[0], _LONGEST_SHOWN)
     written = " ".join([lines[call.line - 1][call.column - 1 :], *lines[call.line : call.line + _MOST_LINES]])[:_LONGEST_READ]
     match = _CALL.match(written)
-    return escaped(match["name"]) if match else escaped(" ".join(_to_its_end(written).split()), _LONGEST_SHOWN)
+    return escaped(match["name"], _LONGEST_SHOWN) if match else escaped(" ".join(_to_its_end(written).split()), _LONGEST_SHOWN)
 
 
 def _to_its_end(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from service.flows.markup import cell, code, summary
-from service.flows.plan_details import details
+from service.flows.plan_details import details, has_details
 from service.flows.plan_summary import in_short
 from service.flows.plan_values import FlowChange, Kind, Notice, Plan, Weight
 
@@ -17,6 +17,8 @@ LONGEST = 60_000
 _MOST_NOTICES, _MOST_ROWS, _MOST_DETAILS = 25, 100, 100
 #: How much of the whole the first two parts may take, and what is kept free for the words that end it.
 _NOTICES_SHARE, _TABLE_SHARE, _REST = 0.25, 0.35, 120
+#: What each flow's details may take at least, in characters, while there is room.
+_SHARE = 2_500
 _MARKS = {Weight.BREAKING: "**breaking**", Weight.DANGER: "**dangerous**", Weight.NOTE: "note"}
 _COUNTED = {
     Kind.ADDED: "added",
@@ -94,14 +96,16 @@ def fitting(lines: Sequence[str], room: int, most: int, more: str) -> list[str]:
 
 
 def _with_details(text: str, changes: Sequence[FlowChange], longest: int) -> str:
-    """The text and as many collapsed parts as there is room for."""
+    """The text and as many collapsed parts as there is room for. A large one leaves its share to those behind it."""
     blocks = [text]
     room = longest - len(text) - _REST
-    shown = [change for change in changes if change.kind not in (Kind.MOVED, Kind.UNREAD, Kind.REPAIRED)]
+    shown = [change for change in changes if has_details(change)]
     for number, change in enumerate(shown):
-        block = details(change, summary(f"{name(change)}: {change.kind.value}"), room) if number < _MOST_DETAILS else ""
+        share = min(room, max(_SHARE, room // (len(shown) - number)))
+        block = details(change, summary(f"{name(change)}: {change.kind.value}"), share) if number < _MOST_DETAILS else ""
         if not block:
-            blocks.append(f"… and {len(shown) - number:,} more flows without details here.")
+            left_out = len(shown) - number
+            blocks.append(f"… and {left_out:,} more {'flow' if left_out == 1 else 'flows'} without details here.")
             break
         blocks.append(block)
         room -= len(block) + 2

@@ -19,9 +19,11 @@ from service.flows.scalars import OutOfRange
 from service.flows.scalars import plain as scalar
 
 _LONGEST_VALUE, _LONGEST_PATH, _LONGEST_LIST = 200, 120, 80
+#: Texts that are the same for so long are shown from so many characters before they differ.
+_SHARED, _CONTEXT = 120, 30
 #: What is shown in place of a value that may be a secret.
 HIDDEN = "(not shown)"
-_SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token|api_?-?key|private_?-?key|access_?-?key|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token(?!s)|api_?-?key|private_?-?key|access_?-?key|credential", re.IGNORECASE)
 
 Path = tuple[str | int, ...]
 
@@ -99,8 +101,18 @@ def _of_values(before: Any, after: Any, path: Path, hidden: frozenset[str]) -> I
             for number, (old, new) in enumerate(zip(before, after, strict=True)):
                 yield from differences(old, new, (*path, number), hidden)
             return
-    old, new = (None if isinstance(side, Absent) else shown(side, path, hidden) for side in (before, after))
+    texts = [None if isinstance(side, Absent) else one_line(side, path, hidden) for side in (before, after)]
+    start = _before_they_differ(*texts)
+    old, new = (None if text is None else ("…" if start else "") + escaped(text[start:], _LONGEST_VALUE) for text in texts)
     yield Difference(path_text(path), old, new)
+
+
+def _before_they_differ(before: str | None, after: str | None) -> int:
+    """Where long texts begin to be shown: what differs must be among it."""
+    if before is None or after is None:
+        return 0
+    common = next((at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), min(len(before), len(after)))
+    return common - _CONTEXT if common >= _SHARED else 0
 
 
 def _line_change(before: Any, after: Any) -> LineChange | None:
@@ -144,14 +156,12 @@ def _step_text(step: str | int) -> str:
     return f".{step}" if step and not re.search(r"[.\[\]\s'\"]", step) else f"[{json.dumps(step, ensure_ascii=False)}]"
 
 
-def shown(value: Any, path: Path = (), hidden: frozenset[str] = frozenset()) -> str:
-    """A value on one line, capped. Text that would read as something else stands in quotes; literals under names of secrets are left out."""
+def one_line(value: Any, path: Path, hidden: frozenset[str]) -> str:
+    """A value as text. Text that would read as something else stands in quotes; literals under names of secrets are left out."""
     masked = _masked(value, path, hidden)
-    if isinstance(masked, str):
-        text = masked if masked == HIDDEN or _reads_as_text(masked) else json.dumps(masked, ensure_ascii=False)
-    else:
-        text = json.dumps(masked, ensure_ascii=False, default=str)
-    return escaped(text, _LONGEST_VALUE)
+    if isinstance(masked, str) and (masked == HIDDEN or _reads_as_text(masked)):
+        return masked
+    return json.dumps(masked, ensure_ascii=False, default=str)
 
 
 def _reads_as_text(text: str) -> bool:

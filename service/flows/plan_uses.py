@@ -15,6 +15,7 @@ from service.flows.problems import escaped
 #: Tasks on the KV store, and what they do with their key.
 _KV = {"Get": Use.KV_READ, "Set": Use.KV_WRITTEN, "Put": Use.KV_WRITTEN, "Delete": Use.KV_WRITTEN}
 _KV_PACKAGE = "io.kestra.plugin.core.kv"
+_LONGEST_NAME = 200
 _WEBHOOK = "io.kestra.plugin.core.trigger.Webhook"
 #: Of each task there is one: another one is a change, not one that goes and one that comes.
 _ONE_EACH = (Use.IMAGE, Use.RUNNER)
@@ -61,7 +62,7 @@ def _uses(flow: Flow | None) -> Iterator[Used]:
 def _of_keys(type: str, spec: Mapping[str, Any]) -> Iterator[Used]:
     package, _, name = type.rpartition(".")
     if package == _KV_PACKAGE and name in _KV and isinstance(spec.get("key"), str):
-        yield _KV[name], escaped(spec["key"]), ""
+        yield _KV[name], escaped(spec["key"], _LONGEST_NAME), ""
 
 
 def _of_place(spec: Mapping[str, Any]) -> Iterator[tuple[Use, str]]:
@@ -70,9 +71,9 @@ def _of_place(spec: Mapping[str, Any]) -> Iterator[tuple[Use, str]]:
     options = runner if isinstance(runner, Mapping) else {}
     image = spec.get("containerImage") or options.get("image")
     if isinstance(image, str):
-        yield Use.IMAGE, escaped(image, 200)
+        yield Use.IMAGE, escaped(image, _LONGEST_NAME)
     if isinstance(options.get("type"), str):
-        yield Use.RUNNER, escaped(short_type(options["type"]))
+        yield Use.RUNNER, escaped(short_type(options["type"]), _LONGEST_NAME)
     yield from ((Use.DANGER, option) for option in dangerous_options(options))
 
 

@@ -85,4 +85,4 @@ def test_what_can_not_be_compared_is_said(headgate: Command, folder: Path, argum
 def test_its_help_says_what_it_compares(headgate: Command) -> None:
     done = headgate("flow", "diff", "--help")
     assert done.code == 0
-    assert "OLD NEW" in done.out
+    assert "OLD <path>  A flow file, or a folder of them." in done.out

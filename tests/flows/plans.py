@@ -1,112 +1,56 @@
-"""Generated flows, and pairs of sets of them, for the laws of plans."""
+"""Short ways to a plan, and to what it says."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from hypothesis import strategies as st
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from service.flows.flow import Flow
-from service.flows.plan_values import Identity, Side
-from tests.flows.world import DOCKER, LOG, PROCESS, RETURN, SCHEDULE, SEQUENTIAL, SHELL, flow
+from service.flows.plan import plan
+from service.flows.plan_json import message
+from service.flows.plan_values import FlowChange, Identity, Plan, Side, Use
+from tests.flows.world import LOG, flow, tasks
 
-#: What would break out of a table, a code span, HTML or a collapsed part, or mention somebody.
-HOSTILE = (
-    "</details>",
-    "</code>",
-    "<img src=x onerror=alert(1)>",
-    "<!--",
-    "@everyone",
-    "`",
-    "``",
-    "```",
-    "|",
-    "\\|",
-    "\\",
-    "[x](javascript:y)",
-    "![i](//h)",
-    "**b**",
-    "~~s~~",
-    "#12",
-    "\n",
-    "\n\n# head",
-    "\r\n",
-    "    ",
-    "&lt;",
-    "&#64;all",
-    "\u202e",
-    "\x85",
-    "🙂",
-    "|---|",
-    "$x$",
-    ":tada:",
-)
-hostile = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text("ab |`<>@&\\", max_size=6)), max_size=6).map("".join)
-plain = st.sampled_from(["x", "y", "z"])
-ids = st.sampled_from("a b c d e f".split())
-values = st.one_of(hostile, st.integers(-5, 5), st.booleans(), st.lists(hostile, max_size=3))
+NOW = datetime(2026, 3, 27, tzinfo=UTC)
 
 
-def _leaf(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
-    runners = st.sampled_from([{"type": DOCKER}, {"type": PROCESS}, {"type": DOCKER, "privileged": True}])
-    shell = {"type": st.just(SHELL), "commands": st.lists(text.filter(bool), min_size=1, max_size=4), "env": st.dictionaries(hostile, text, max_size=2)}
-    return st.one_of(
-        st.fixed_dictionaries({"type": st.just(LOG), "message": text}, optional={"disabled": st.booleans(), "description": text}),
-        st.fixed_dictionaries({"type": st.just(RETURN), "format": text}, optional={"timeout": st.sampled_from(["PT1M", "PT60S", "PT2H"])}),
-        st.fixed_dictionaries(shell, optional={"taskRunner": runners, "containerImage": st.sampled_from(["alpine", "alpine:3", "python:3.13"])}),
-    )
+def side(flows: Iterable[Flow], paths: dict[Identity, str] | None = None, unread: dict[Identity, str] | None = None) -> Side:
+    """Flows by their identity."""
+    return Side({(found.namespace, found.id): found for found in flows}, paths or {}, unread or {})
 
 
-@st.composite
-def documents(draw: st.DrawFn, texts: st.SearchStrategy[str] = plain) -> dict[str, Any]:
-    """The values of a valid flow file, without its names."""
-    text = texts.map(lambda found: found.replace("{", "(").replace("%", "_"))
-    leaves = [{"id": name, **draw(_leaf(text))} for name in draw(st.lists(ids, min_size=1, max_size=5, unique=True))]
-    split = draw(st.integers(0, len(leaves) - 1))
-    group = [{"id": "group", "type": SEQUENTIAL, "tasks": leaves[split:]}] if draw(st.booleans()) else leaves[split:]
-    found: dict[str, Any] = {"tasks": [*leaves[:split], *group]}
-    crons = st.sampled_from(["0 6 * * *", "*/30 * * * *", "0 0 L * *"])
-    found["triggers"] = [
-        {"id": name, "type": SCHEDULE, "cron": draw(crons), **draw(st.sampled_from([{}, {"timezone": "Europe/Paris"}, {"disabled": True}]))}
-        for name in draw(st.lists(st.sampled_from("st"), max_size=2, unique=True))
-    ]
-    found["inputs"] = [
-        {"id": name, "type": "STRING", "required": False, "description": draw(text)} for name in draw(st.lists(st.sampled_from("mn"), max_size=2, unique=True))
-    ]
-    found["variables"] = draw(st.dictionaries(hostile, values, max_size=2))
-    return {key: _without_templates(value) for key, value in found.items() if value}
+def planned(before: Iterable[str], after: Iterable[str]) -> Plan:
+    """The plan of flow texts."""
+    return plan(side(map(flow, before)), side(map(flow, after)), NOW)
 
 
-def _without_templates(value: Any) -> Any:
-    """What is drawn is text, not expressions that may be wrong."""
-    if isinstance(value, str):
-        return value.replace("{", "(").replace("%", "_")
-    if isinstance(value, list):
-        return [_without_templates(part) for part in value]
-    return {_without_templates(key): _without_templates(part) for key, part in value.items()} if isinstance(value, dict) else value
+def changed(before: str, after: str) -> FlowChange:
+    """The one flow that differs."""
+    [change] = planned([before], [after]).changes
+    return change
 
 
-def made(identity: Identity, document: Mapping[str, Any]) -> Flow:
-    """A flow of these values. JSON is YAML, as long as nothing in it breaks a line for YAML alone."""
-    text = json.dumps({"id": identity[1], "namespace": identity[0], **document}, ensure_ascii=False)
-    return flow(text.replace("\x85", "\\u0085"))
+def log(id: str, message: str = "hi", more: str = "") -> str:
+    """A task of a list."""
+    return f"- {{id: {id}, type: {LOG}, message: '{message}'{more}}}\n"
 
 
-Sets = tuple[dict[Identity, dict[str, Any]], dict[Identity, dict[str, Any]]]
+def named(id: str, body: str = "", namespace: str = "dev") -> str:
+    """A flow of another name."""
+    return tasks(body or log("a")).replace("id: x", f"id: {id}", 1).replace("namespace: dev", f"namespace: {namespace}", 1)
 
 
-@st.composite
-def sets(draw: st.DrawFn, texts: st.SearchStrategy[str] = plain) -> Sets:
-    """The values of two sets of flows that have something in common."""
-    pool = draw(st.lists(documents(texts), min_size=1, max_size=3))
-    identities = st.tuples(st.sampled_from(["dev", "prod"]), st.sampled_from("p q r".split()))
-    one_side = st.dictionaries(identities, st.sampled_from(pool), max_size=4)
-    return draw(one_side), draw(one_side)
+def properties(change: FlowChange, id: str) -> list[tuple[str, str | None, str | None]]:
+    """Path, before and after of each property of a task that differs."""
+    [task] = [task for task in change.tasks if task.after and task.after.id == id]
+    return [(found.path, found.before, found.after) for found in task.differences]
 
 
-def sides(pair: Sets) -> tuple[Side, Side]:
-    """Both sets, read."""
-    before, after = (Side({identity: made(identity, document) for identity, document in each.items()}) for each in pair)
-    return before, after
+def uses(change: FlowChange, use: Use) -> list[tuple[str | None, str | None]]:
+    """Before and after of all that is used in this way."""
+    return [(found.before, found.after) for found in change.uses if found.use is use]
+
+
+def told(change: FlowChange) -> list[str]:
+    """The notices, one line each."""
+    return [f"{notice.weight}: {message(notice)}" for notice in change.notices]

@@ -13,7 +13,7 @@ from service.flows.plan import plan
 from service.flows.plan_lines import line_change
 from service.flows.plan_properties import same
 from service.flows.plan_values import FlowChange, Identity, Kind, Side
-from tests.flows.plans import documents, made, sets, sides
+from tests.flows.generated import documents, made, sets, sides
 from tests.flows.world import flow
 
 NOW = datetime(2026, 3, 27, tzinfo=UTC)

@@ -17,7 +17,7 @@ from service.flows.plan import plan
 from service.flows.plan_markdown import LONGEST, as_markdown
 from service.flows.plan_values import Side
 from service.flows.problems import escaped
-from tests.flows.plans import HOSTILE, hostile, made, sets, sides
+from tests.flows.generated import HOSTILE, hostile, made, sets, sides
 from tests.flows.world import LOG, SHELL, flow, tasks
 
 NOW = datetime(2026, 3, 27, tzinfo=UTC)
