@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from service.flows.markup import cell
 from service.flows.plan_values import FlowChange, Kind, TriggerChange, Use, UseChange
 
-_MOST = 8
+_MOST, _MOST_NAMED = 8, 3
 _NAMES = {
     Use.SECRET: "secret",
-    Use.KV_READ: "reads key",
-    Use.KV_WRITTEN: "writes key",
+    Use.KV_READ: "key read",
+    Use.KV_WRITTEN: "key written",
     Use.IMAGE: "image",
-    Use.RUNNER: "runs on",
+    Use.RUNNER: "task runner",
     Use.DANGER: "option",
-    Use.SUBFLOW: "calls",
-    Use.NAMESPACE: "calls into namespace",
+    Use.SUBFLOW: "subflow",
+    Use.NAMESPACE: "namespace of subflows",
     Use.WEBHOOK: "webhook",
 }
 #: Uses that a reader of the table looks for; the others are in the details.
@@ -39,7 +39,7 @@ def _parts(change: FlowChange) -> Iterator[str]:
     elif change.kind is Kind.UNREAD:
         yield f"file {cell(change.path_after or '')} is wrong"
     if change.kind is Kind.TEXT:
-        yield f"no effect: only {', '.join(map(cell, change.without_effect[:3]))} differs" if change.without_effect else "comments, or the order of keys"
+        yield _without_effect(change.without_effect)
     yield from _counted("task", (kind for task in change.tasks for kind in task.kinds))
     if change.order:
         yield "other order of tasks"
@@ -49,6 +49,13 @@ def _parts(change: FlowChange) -> Iterator[str]:
     if change.settings and change.kind is not Kind.REMOVED:
         yield ", ".join(dict.fromkeys(cell(setting.path.split(".")[0].split("[")[0]) for setting in change.settings))
     yield from (used(use, cell) for use in change.uses if use.use in _TOLD and change.kind is not Kind.REMOVED)
+
+
+def _without_effect(paths: Sequence[str]) -> str:
+    if not paths:
+        return "no effect: comments, spelling or the order of keys"
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"no effect: {', '.join(map(cell, paths[:_MOST_NAMED]))}{more}"
 
 
 def _counted(noun: str, kinds: Iterable[Kind]) -> Iterator[str]:

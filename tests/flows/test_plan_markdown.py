@@ -141,3 +141,12 @@ def test_one_flow_can_not_take_the_whole_comment():
 
 def test_no_difference_is_said_in_one_line():
     assert as_markdown(plan(many(3, "x"), many(3, "x"), NOW)) == "### Plan: no flow differs (3 unchanged)\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [("# more\n", "no effect: comments, spelling or the order of keys"), ("extend: {a: 1, b: 2, c: 3, d: 4}\n", "`extend.b`, `extend.c` and 1 more")],
+)
+def test_what_has_no_effect_is_said_so(more, words):
+    before, after = (Side({("dev", "x"): flow(tasks(f"- {{id: a, type: {LOG}, message: hi}}", rest))}) for rest in ("", more))
+    assert words in as_markdown(plan(before, after, NOW))
