@@ -15,15 +15,12 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from service.cli.stop import WRONG, Stop
-from service.cli.texts import Text, shown
+from service.cli.texts import FLOWS, Text, shown
 from service.errors import ServiceError
 from service.flows.problems import escaped
 from service.git import trees
 from service.git.objects import Objects
 from service.git.values import BadEntry
-
-#: Where flows live in a repository, unless a path is given.
-_FLOWS = ".flows"
 
 
 def commit_texts(rev: str, path: str) -> Iterator[Text]:
@@ -32,7 +29,7 @@ def commit_texts(rev: str, path: str) -> Iterator[Text]:
     named = f"{rev}:{path}"
     repository = _repository(named)
     commit = _commit(repository, rev)
-    place = _path(repository, path) if path else _FLOWS
+    place = _path(repository, path) if path else FLOWS
     try:
         yield from _read(Objects(Path(repository.path)), commit, place, rev)
     except ServiceError as fault:

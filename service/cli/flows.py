@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.diff import diff
 from service.cli.graph import graph
 from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Server, Token, pairs
 from service.cli.screen import document, say, show
@@ -160,3 +161,6 @@ def execute(
         document(execution)
     else:
         show(execution["id"])
+
+
+commands.command()(diff)

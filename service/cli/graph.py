@@ -26,17 +26,15 @@ def graph(
     output: Annotated[Form, typer.Option("--output", "-o", help="A Mermaid flowchart, a graph for Graphviz, or nodes, edges and clusters.")] = Form.MERMAID,
 ) -> None:
     """Draws a flow: its tasks, what follows what, its triggers. Exit code 0, or 2 with the problems when the flow is wrong."""
-    from service import discovery
-    from service.flows.catalogue import Catalogue
+    from service.cli.lint import read_text
     from service.flows.dot import dot
     from service.flows.graph import graph_of
     from service.flows.graph_json import as_json
     from service.flows.mermaid import mermaid
     from service.flows.problems import excerpt
-    from service.flows.reading import read_flow
 
     text = _only(file)
-    reading = read_flow(text.content, text.path, Catalogue(discovery.index(), discovery.load))
+    reading = read_text(text)
     if reading.flow is None:
         for problem in reading.problems:
             # Beside the picture, which is what stdout is for.

@@ -15,6 +15,7 @@ from service.cli.sources import content, texts_of
 from service.cli.stop import WRONG, Stop
 from service.cli.texts import Text, shown
 from service.flows.catalogue import Catalogue
+from service.flows.flow import Reading
 from service.flows.problems import Problem, Severity
 from service.flows.reading import read_flow
 
@@ -52,8 +53,13 @@ def check_text(text: Text, allow_unknown_types: bool = False) -> Checked:
     """Reads one text; one that is refused is not looked into."""
     if text.refused is not None:
         return Checked(text.path, "", None, (refusal(text.path, *text.refused),), text.origin)
-    reading = read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types)
+    reading = read_text(text, allow_unknown_types)
     return Checked(text.path, text.content.decode("utf-8", "replace"), reading.identity, reading.problems, text.origin)
+
+
+def read_text(text: Text, allow_unknown_types: bool = False) -> Reading:
+    """The reading of a text that is not refused."""
+    return read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types)
 
 
 def refusal(path: str, reason: str, hint: str | None) -> Problem:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from service.cli.stop import WRONG, Stop
-from service.cli.texts import Text, shown
+from service.cli.texts import FLOWS, Text, shown
 
 #: Stands for standard input where a path is expected, and how that is shown.
 STDIN, STDIN_SHOWN = "-", "<stdin>"
@@ -33,6 +33,16 @@ def texts_of(names: Sequence[str]) -> Iterator[Text]:
             yield text
     if not seen:
         raise Stop(WRONG, f"no flow files (*.yml, *.yaml) in {', '.join(map(shown, names))}")
+
+
+def below(name: str) -> str | None:
+    """The folder that a name stands for, as the paths of its texts begin; None for one text."""
+    if os.path.isdir(name):
+        return shown(Path(name).as_posix())
+    if name == STDIN or os.path.exists(name) or ":" not in name:
+        return None
+    inside = name.partition(":")[2].strip("/")
+    return None if inside.endswith(_SUFFIXES) else inside.removeprefix("./") or FLOWS
 
 
 def _texts(name: str) -> Iterator[Text]:

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Where flows live in a repository, unless a path is given.
+FLOWS = ".flows"
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -5,4 +5,5 @@
 
 Whatever is wrong becomes a `problems.Problem` with code, place, message and hint: `mistakes` words what the classes refuse, `syntax` what libyaml does.
 All mistakes of a file are found in one reading. `inputs` also reads what an execution is given; `skip` reads commit messages.
+`plan` says what differs between two sets of flows.
 """

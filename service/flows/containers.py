@@ -69,8 +69,12 @@ def _check_env(draft: Draft, env: Any, path: Path) -> None:
             draft.findings.add("HG-0231", draft.source.key_place((*path, name)), message, "set it inside the script, or choose another name")
 
 
+def dangerous_options(runner: Mapping[str, Any]) -> list[str]:
+    """The options of a task runner that, with the values they have, reach past the container."""
+    return [key for key, dangerous in _DANGEROUS.items() if runner.get(key) is not None and dangerous(runner[key])]
+
+
 def _warn_of_danger(draft: Draft, runner: Mapping[str, Any], path: Path) -> None:
-    for key, dangerous in _DANGEROUS.items():
-        if runner.get(key) is not None and dangerous(runner[key]):
-            message = f"`{key}` with this value reaches past the container: it runs only where the administrator allows it"
-            draft.findings.add("HG-0240", draft.source.key_place((*path, key)), message, None, Severity.WARNING)
+    for key in dangerous_options(runner):
+        message = f"`{key}` with this value reaches past the container: it runs only where the administrator allows it"
+        draft.findings.add("HG-0240", draft.source.key_place((*path, key)), message, None, Severity.WARNING)

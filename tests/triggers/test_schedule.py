@@ -13,7 +13,8 @@ import pytest
 from cronsim import CronSim
 from pydantic import ValidationError
 
-from service.triggers.schedule import Schedule, normalized
+from service.cron import normalized
+from service.triggers.schedule import Schedule
 
 
 def schedule(cron: str, timezone: str | None = None, **more: Any) -> Schedule:

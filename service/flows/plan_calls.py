@@ -1,0 +1,98 @@
+"""Which flows start others, and which are started by the executions of others, as far as their names are written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runners.fields import is_template
+from service.flows.flow import Flow, TriggerDef
+from service.flows.plan_properties import plain
+from service.flows.plan_values import Dependent, Identity
+from service.flows.problems import escaped
+
+#: Over what an id or a namespace may have: only what is computed is cut.
+_LONGEST_NAME = 200
+_CALLING = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
+_WATCHING = "io.kestra.plugin.core.trigger.Flow"
+_EXECUTION = re.compile(r"(?:^|\.)ExecutionFlow(?:Condition)?")
+_OWN_NAMESPACE = re.compile(r"\{\{-?\s*flow\.namespace\s*-?\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A task that starts a flow. `gives` are the inputs that it names, None when they are computed."""
+
+    target: Identity
+    gives: frozenset[str] | None
+
+
+def calls(flow: Flow) -> Iterator[Call]:
+    """The flows that its tasks start. A name that is computed is shown as it is written."""
+    for node in flow.tree.walk():
+        name = node.spec.get("flowId")
+        if node.type in _CALLING and name:
+            inputs = node.spec.get("inputs")
+            gives = None if isinstance(inputs, str) else frozenset(inputs or ())
+            yield Call((_namespace(node.spec, flow), escaped(name, _LONGEST_NAME)), gives)
+
+
+def _namespace(of: Mapping[str, Any], flow: Flow) -> str:
+    written = str(of.get("namespace", ""))
+    return flow.namespace if _OWN_NAMESPACE.fullmatch(written.strip()) else escaped(written, _LONGEST_NAME)
+
+
+class Dependents:
+    """Who depends on whom, within one set of flows. Walked once, when first asked."""
+
+    def __init__(self, flows: Mapping[Identity, Flow]) -> None:
+        self._flows = flows
+        self._found: dict[Identity, list[Dependent]] | None = None
+
+    def of(self, identity: Identity) -> tuple[Dependent, ...]:
+        """The flows that depend on this one, itself left out; those that call it first."""
+        if self._found is None:
+            self._found = _by_target(self._flows)
+        wide = self._found.get((identity[0], ""), [])
+        found: dict[tuple[str, Identity], Dependent] = {}
+        for other in (*wide, *self._found.get(identity, ())):
+            if other.identity != identity:
+                key = other.how, other.identity
+                found[key] = _both(found.get(key, other), other)
+        return tuple(found[key] for key in sorted(found))
+
+
+def _both(one: Dependent, other: Dependent) -> Dependent:
+    """Of a flow that calls twice: what it gives each time."""
+    gives = None if one.gives is None or other.gives is None else one.gives & other.gives
+    return replace(one, gives=gives)
+
+
+def _by_target(flows: Mapping[Identity, Flow]) -> dict[Identity, list[Dependent]]:
+    """By the flow that is depended on; an empty id stands for all of a namespace."""
+    found: dict[Identity, list[Dependent]] = {}
+    for identity, flow in flows.items():
+        for call in calls(flow):
+            found.setdefault(call.target, []).append(Dependent(identity, "calls", call.gives))
+        for trigger in flow.triggers:
+            for target in _watched(trigger, flow):
+                found.setdefault(target, []).append(Dependent(identity, "watches"))
+    return found
+
+
+def _watched(trigger: TriggerDef, flow: Flow) -> Iterator[Identity]:
+    if trigger.type != _WATCHING:
+        return
+    model, common = plain(trigger.model), plain(trigger.common) or {}
+    upstreams = [*_maps(model.get("dependsOn")), *_maps((model.get("preconditions") or {}).get("flows"))]
+    upstreams += [condition for condition in _maps(common.get("conditions")) if _EXECUTION.search(str(condition.get("type")))]
+    for upstream in upstreams:
+        name = upstream.get("flowId") or ""
+        if upstream.get("namespace") and not is_template(name):
+            yield _namespace(upstream, flow), str(name)
+
+
+def _maps(value: Any) -> Iterable[dict[str, Any]]:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
