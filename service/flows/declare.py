@@ -1,4 +1,7 @@
-"""The inputs that a flow declares, read from its YAML. A FORM becomes the inputs that it holds, with its own id before theirs."""
+"""Inputs and outputs as flows declare them, and tasks that ask or give in the same form.
+
+A FORM becomes the inputs that it holds, with its own id before theirs.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ from service.flows.circles import circle
 from service.flows.draft import Draft
 from service.flows.inputs import INPUT_TYPES, FormInput, Input
 from service.flows.mistakes import described, path_text
+from service.flows.policies import Output
 from service.flows.problems import Severity, did_you_mean, escaped
 from service.flows.source import Broken, Path
 from service.flows.values import BadValue, has_template
+
+#: A form is a way to ask.
+OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,25 @@ def read_inputs(entries: list[Any], draft: Draft, at: Path = ("inputs",)) -> tup
     _check_ids(declared, draft)
     _check_dependencies(declared, draft)
     return tuple(found.input for found in declared)
+
+
+def read_outputs(entries: list[Any], draft: Draft, at: Path = ("outputs",)) -> tuple[Output, ...]:
+    """The declared outputs; those that are wrong are noted and left out."""
+    seen: dict[str, Path] = {}
+    found = [_output(entry, (*at, number), draft, seen) for number, entry in enumerate(entries)]
+    return tuple(output for output in found if output is not None)
+
+
+def _output(entry: Any, path: Path, draft: Draft, seen: dict[str, Path]) -> Output | None:
+    if not draft.is_map(entry, path):
+        return None
+    output: Output | None = draft.validated(Output, entry, path)
+    draft.note_id(entry.get("id"), path, seen, "output")
+    name = entry.get("type")
+    if isinstance(name, str) and name not in OUTPUT_TYPES:
+        hint = did_you_mean(name, OUTPUT_TYPES) or f"one of {', '.join(sorted(OUTPUT_TYPES))}"
+        draft.findings.add("HG-0220", draft.source.place((*path, "type")), f"unknown output type `{escaped(name)}`", hint)
+    return output
 
 
 def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None = None) -> Iterator[_Declared]:
@@ -59,8 +85,9 @@ def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | No
     found: Input | None = draft.validated(cls, entry, path) if cls else None
     if found is None:
         return None
-    if not found.RUN:
-        draft.is_not_run(f"the input type `{found.type}`", draft.source.place((*path, "type")))
+    draft.are_not_run(entry, found.NOT_RUN, path)
+    if (name := found.not_taken()) is not None:
+        draft.is_not_run(f"the input type `{name}`", draft.source.place((*path, "type" if name == entry["type"] else "itemType")))
     if form is not None:
         found = found.model_copy(update={"id": f"{form.id}.{found.id}", "depends_on": found.depends_on or form.depends_on})
     return found

@@ -9,9 +9,9 @@ import pytest
 
 from service.engine.program import RenderFailed
 from service.flows.inputs import Input
+from service.flows.problems import Severity
 from service.flows.resolve import InputProblem, in_order, resolve_inputs
 from service.flows.values import BadValue
-from service.flows.problems import Severity
 from tests.flows.world import LOG, codes, flow, lines, read, tasks
 
 
