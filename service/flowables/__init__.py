@@ -26,6 +26,8 @@ class FlowableTask(Typed):
     REQUIRED: ClassVar[tuple[str, ...]] = ("tasks",)
     #: Properties that declare inputs or outputs in the form that flows have for them. Once read they hold the declarations.
     DECLARES: ClassVar[Mapping[str, Declared]] = {}
+    #: Properties whose expressions speak of another flow's tasks, inputs and variables.
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
     #: Whether groups of tasks may stand in `tasks`, too.
     NESTS: ClassVar[bool] = True
 

@@ -19,6 +19,7 @@ class Subflow(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Subflow", "io.kestra.core.tasks.flows.Flow", "io.kestra.plugin.core.flow.Flow")
     BRANCHES: ClassVar[Mapping[str, Shape]] = {}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset({"outputs"})
     RUN = False
 
     namespace: Text = Field(description="The flow's namespace.")

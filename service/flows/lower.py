@@ -68,18 +68,20 @@ class Lowering:
         branches = self._branches(written.own, info, path)
         check_container(draft, written.own, info, path, written.renamed)
         draft.texts += [((*path, key), value) for key, value in written.common.items() if key in _RENDERED]
-        draft.texts += [(written.path(path, key), value) for key, value in written.own.items()]
+        elsewhere: Set[str] = getattr(info.cls, "ELSEWHERE", frozenset()) if info else frozenset()
+        draft.texts += [(written.path(path, key), value) for key, value in written.own.items() if key not in elsewhere]
         siblings = _TASK.union(info.branches) if info else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
+        declared = self._declarations(info, written, path) if info else {}
         if model is None or common is None or info is None:
             return None
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
             draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")))
-        return self._node(info, common, self._declared(info, model, written, path), written, branches, child)
+        return self._node(info, common, model.model_copy(update=declared) if declared else model, written, branches, child)
 
-    def _declared(self, info: TypeInfo, model: Any, written: _Written, path: Path) -> Any:
-        """The model with the inputs and outputs that it declares, read as those of flows are."""
+    def _declarations(self, info: TypeInfo, written: _Written, path: Path) -> dict[str, Any]:
+        """By field, the inputs and outputs that a task declares, read as those of flows are."""
         declares: Mapping[str, str] = getattr(info.cls, "DECLARES", {})
         found: dict[str, Any] = {}
         for key, kind in declares.items():
@@ -87,7 +89,7 @@ class Lowering:
             if isinstance(entries, list):
                 read = read_inputs if kind == "inputs" else read_outputs
                 found[field_named(info.cls, key)] = read(entries, self._draft, written.path(path, key))
-        return model.model_copy(update=found) if found else model
+        return found
 
     def _counted(self, path: Path) -> None:
         self._count += 1

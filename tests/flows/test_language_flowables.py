@@ -245,6 +245,11 @@ def test_an_old_type_says_which_of_its_properties_are_called_otherwise_now():
     assert line.endswith(f"is an old name of `{CORE}ForEach` (write `{CORE}ForEach`, and `values` for `value`)")
 
 
+def test_expressions_over_another_flow_are_not_looked_for_in_this_one():
+    assert refusals(around("Subflow", f"{SUB}, outputs: {{sum: '{{{{ outputs.add.value }}}}'}}")) == []
+    assert refusals(around("Subflow", f"{SUB}, inputs: {{sum: '{{{{ outputs.add.value }}}}'}}")) == ["HG-0303 outputs.add"]
+
+
 def test_what_a_task_asks_for_and_is_not_taken_yet_keeps_the_flow_from_being_started_too():
     text = tasks(f"- {{id: a, type: {CORE}Pause, disabled: true, onResume: [{{id: f, type: FILE}}]}}")
     assert "the input type `FILE`" in (flow(text).refusal() or "")
