@@ -35,7 +35,7 @@ types: setup ## Write service/types.json again, after a task, flowable or trigge
 	@$(BIN)/python -m service.discovery
 
 docs: setup ## Write the pages of docs/ again that are made from code (spellings.md, states.md)
-	@$(BIN)/python -m service.flows.reference > docs/spellings.md
+	@$(BIN)/python -m service.flows.spelling_table > docs/spellings.md
 	@$(BIN)/python -m tests.engine.states > docs/states.md
 
 constraints: ## Resolve all dependencies again, newest first, into constraints.txt (needs uv)

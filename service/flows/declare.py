@@ -11,7 +11,7 @@ from typing import Any
 
 from service.flows.circles import circle
 from service.flows.draft import Draft
-from service.flows.inputs import INPUT_TYPES, FormInput, Input
+from service.flows.inputs import INPUT_TYPES, Dependency, FormInput, Input
 from service.flows.mistakes import described, path_text
 from service.flows.policies import Output
 from service.flows.problems import Severity, did_you_mean, escaped
@@ -24,11 +24,19 @@ OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """An input and where it stands; `key` is how its id was written."""
+    """An input and where it stands; `key` is how its id was written. `form` is the one that it is part of."""
 
     input: Input
     path: Path
     key: str
+    form: FormInput | None = None
+
+    def dependencies(self) -> Iterator[tuple[str, Path, Dependency]]:
+        """What decides whether it is asked for, by the id and the path of the input or form that says so."""
+        if self.form is not None and self.form.depends_on is not None:
+            yield self.form.id, self.path[:-2], self.form.depends_on
+        if self.input.depends_on is not None:
+            yield self.input.id, self.path, self.input.depends_on
 
 
 def read_inputs(entries: list[Any], draft: Draft, at: Path = ("inputs",)) -> tuple[Input, ...]:
@@ -74,7 +82,7 @@ def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None =
             yield from _inputs(entry["inputs"], draft, (*path, "inputs"), found)
         elif found is not None:
             _check_default(found, path, draft)
-            yield _Declared(found, path, "id" if "id" in entry else "name")
+            yield _Declared(found, path, "id" if "id" in entry else "name", form)
 
 
 def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | None) -> Input | None:
@@ -89,7 +97,7 @@ def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | No
     if (name := found.not_taken()) is not None:
         draft.is_not_run(f"the input type `{name}`", draft.source.place((*path, "type" if name == entry["type"] else "itemType")))
     if form is not None:
-        found = found.model_copy(update={"id": f"{form.id}.{found.id}", "depends_on": found.depends_on or form.depends_on})
+        found = found.within(form)
     return found
 
 
@@ -145,15 +153,14 @@ def _parents(name: str) -> Iterator[str]:
 
 def _check_dependencies(declared: list[_Declared], draft: Draft) -> None:
     known = {one.input.id: one for one in declared}
-    needs = {one.input.id: tuple(one.input.depends_on.inputs) if one.input.depends_on else () for one in declared}
     for one in declared:
-        for number, name in enumerate(needs[one.input.id]):
-            if name not in known:
-                where = draft.source.place((*one.path, "dependsOn", "inputs", number))
-                draft.findings.add(
-                    "HG-0413", where, f"`{one.input.id}` depends on the input `{escaped(name)}`, which does not exist", did_you_mean(name, known)
-                )
-    found = circle(needs)
+        for owner, path, dependency in one.dependencies():
+            for number, name in enumerate(dependency.inputs):
+                if name not in known:
+                    where = draft.source.place((*path, "dependsOn", "inputs", number))
+                    message = f"`{owner}` depends on the input `{escaped(name)}`, which does not exist"
+                    draft.findings.add("HG-0413", where, message, did_you_mean(name, known))
+    found = circle({one.input.id: tuple(name for dependency in one.input.dependencies for name in dependency.inputs) for one in declared})
     if found:
         where = draft.source.place((*known[found[0]].path, "dependsOn"))
         draft.findings.add("HG-0413", where, f"inputs depend on each other in a circle: {' → '.join((*found, found[0]))}", "one of them must come first")

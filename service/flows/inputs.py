@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration
@@ -72,6 +72,19 @@ class Input(Model):
     defaults: Any = Field(None, description="The value when none is given: a literal or an expression.")
     prefill: Any = Field(None, description="What the form begins with; may be emptied.")
     depends_on: Dependency | None = Field(None, description="When it is asked for; otherwise it has no value.")
+
+    _of_form: Dependency | None = PrivateAttr(None)
+
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """What decides whether it is asked for: that of the form that it is in, and its own."""
+        return tuple(found for found in (self._of_form, self.depends_on) if found is not None)
+
+    def within(self, form: Input) -> Input:
+        """The same as a part of a form."""
+        inner = self.model_copy(update={"id": f"{form.id}.{self.id}"})
+        inner._of_form = form.depends_on  # noqa: SLF001  # its own class
+        return inner
 
     @model_validator(mode="after")
     def _consistent(self) -> Input:  # noqa: N804  # "after" validates an instance

@@ -10,7 +10,7 @@ from service import discovery
 from service.flows.catalogue import Catalogue
 from service.flows.dialects import DIALECTS, Dialect
 from service.flows.problems import Severity
-from service.flows.reference import page
+from service.flows.spelling_table import page
 from tests.flows.world import LOG, SCHEDULE, SHELL, flow, read, tasks
 
 EVERYTHING = Catalogue(discovery.index(), discovery.load)

@@ -1,6 +1,6 @@
 """What the flow language accepts, as a page of Markdown made from its classes: types, properties and input types with their other names, and the dialects.
 
-`python -m service.flows.reference` prints it; `docs/spellings.md` is what it prints.
+`python -m service.flows.spelling_table` prints it; `docs/spellings.md` is what it prints.
 """
 
 from __future__ import annotations
