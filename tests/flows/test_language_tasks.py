@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.engine.program import Node
-from tests.flows.world import LOG, RETURN, flow, lines, refusals, tasks
+from tests.flows.world import LOG, RETURN, SHELL, flow, lines, refusals, tasks
 
 
 def task(properties: str) -> Node:
@@ -99,6 +99,20 @@ def test_assets_take_expressions():
     assert not refusals(
         around("assets: {inputs: '{{ vars.x ?? 1 }}', outputs: [{id: '{{ flow.id }}', type: x.Table, metadata: {a: 1}}], enableAuto: '{{ true }}'}")
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "refused"), [("{enabled: false, inlcude: [a]}", "HG-0201 inlcude"), ("{ifExists: SKIP}", "HG-0204 SKIP"), ("[a]", "HG-0203 [a]")]
+)
+def test_which_files_of_a_namespace_a_script_gets_is_checked(files, refused):
+    (found,) = refusals(tasks(f"- {{id: a, type: {SHELL}, commands: [x], namespaceFiles: {files}}}"))
+    assert found.startswith(refused)
+
+
+@pytest.mark.parametrize("files", ["true", "{enabled: true}", "{include: [a], namespaces: [b]}"])
+def test_a_script_that_asks_for_files_of_a_namespace_is_not_run_yet(files):
+    text = tasks(f"- {{id: a, type: {SHELL}, commands: [x], namespaceFiles: {files}}}")
+    assert flow(text).refusal() == "`dev.x` can't be started: `namespaceFiles`, at 4:75, is not run by this version"
 
 
 # how a task is tried again
