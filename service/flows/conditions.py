@@ -15,7 +15,7 @@ from service.flows.mistakes import described, path_text
 from service.flows.problems import Severity, escaped, nearest_type
 from service.flows.source import Broken, Path
 
-__all__ = ["AnyOf", "Gate", "HasAttempt", "NoneOf", "Within", "condition_types", "read_conditions"]
+__all__ = ["AnyOf", "Gate", "HasAttempt", "NoneOf", "Within", "condition_names", "condition_types", "read_conditions"]
 
 _PACKAGE = "io.kestra.plugin.core.condition."
 _OLD_PACKAGE = "io.kestra.core.models.conditions.types."
@@ -38,9 +38,14 @@ def _spellings(name: str) -> tuple[str, ...]:
 _FOUND = {spelling: name for name in _CLASSES for spelling in _spellings(name)}
 
 
-def condition_types() -> dict[str, tuple[type[Condition], tuple[str, ...]]]:
-    """The class and the older names of every condition, by its newest name."""
-    return {_newest(name): (cls, _spellings(name)[1:]) for name, cls in _CLASSES.items()}
+def condition_types() -> dict[str, type[Condition]]:
+    """The class of every condition, by its newest name."""
+    return {_newest(name): cls for name, cls in _CLASSES.items()}
+
+
+def condition_names() -> dict[str, tuple[str, ...]]:
+    """Every condition's newest name, and its older ones."""
+    return {_newest(name): _spellings(name)[1:] for name in _CLASSES}
 
 
 def read_conditions(entries: Any, path: Path, draft: Draft) -> tuple[Gate, ...]:

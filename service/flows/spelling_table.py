@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from runners.fields import Older
 from service import discovery
 from service.flows.catalogue import Catalogue, models_in, property_spellings
-from service.flows.conditions import condition_types
+from service.flows.conditions import condition_names, condition_types
 from service.flows.dialects import DIALECTS
 from service.flows.document import NOT_RUN_FLOW, NOT_RUN_TASK, NOT_RUN_TRIGGER, FlowProperties, PluginDefault, TaskProperties, TriggerProperties
 from service.flows.inputs import INPUT_TYPES, Input
@@ -118,9 +118,10 @@ def _inputs() -> Iterator[tuple[str, ...]]:
 
 
 def _conditions() -> Iterator[tuple[str, ...]]:
-    for newest, (cls, old) in condition_types().items():
+    old = condition_names()
+    for newest, cls in condition_types().items():
         own = [property_spellings(field, info)[0] for field, info in cls.model_fields.items() if field != "description"]
-        yield _code(newest), _code(*own), _code(*old)
+        yield _code(newest), _code(*own), _code(*old[newest])
 
 
 def _not_run() -> Iterator[tuple[str, ...]]:

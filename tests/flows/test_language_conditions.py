@@ -9,7 +9,7 @@ import pytest
 
 from service.engine.state import State
 from service.expressions import references
-from service.flows.conditions import AnyOf, Gate, HasAttempt, NoneOf, Within, condition_types
+from service.flows.conditions import AnyOf, Gate, HasAttempt, NoneOf, Within, condition_names
 from tests.flows.world import LOG, SCHEDULE, flow, refusals, tasks
 
 CORE = "io.kestra.plugin.core.condition."
@@ -102,7 +102,7 @@ def test_the_expression_of_a_condition_can_be_read(gate):
     assert references(gate) is not None
 
 
-@pytest.mark.parametrize(("newest", "old"), [(newest, old) for newest, (_, names) in condition_types().items() for old in names])
+@pytest.mark.parametrize(("newest", "old"), [(newest, old) for newest, names in condition_names().items() for old in names])
 def test_a_condition_is_read_under_all_its_names(newest, old):
     more = {"Not": "conditions: [{type: %s}]", "Or": "conditions: [{type: %s}]", "MultipleCondition": "id: m, conditions: {a: {type: %s}}"}
     name = newest.removeprefix(CORE)
