@@ -1,6 +1,6 @@
 # What a person types. Each target sets up what it needs first, so any of them may be the first command after `git clone`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format bench types constraints clean
+.PHONY: help setup demo up test check format bench types docs constraints clean
 BIN := .venv/bin
 
 help: ## Show this list
@@ -33,6 +33,10 @@ bench: setup ## Measure, print a table, compare with the run before
 
 types: setup ## Write service/types.json again, after a task, flowable or trigger type was added
 	@$(BIN)/python -m service.discovery
+
+docs: setup ## Write the pages of docs/ again that are made from code (spellings.md, states.md)
+	@$(BIN)/python -m service.flows.spelling_table > docs/spellings.md
+	@$(BIN)/python -m tests.engine.states > docs/states.md
 
 constraints: ## Resolve all dependencies again, newest first, into constraints.txt (needs uv)
 	@command -v uv >/dev/null || { echo "make constraints needs uv, which resolves for every platform at once" >&2; exit 1; }

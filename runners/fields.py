@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WrapValidator
 from pydantic.alias_generators import to_camel
@@ -105,9 +105,34 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _no_boolean_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "not a number")
+    return value
+
+
+#: Numbers: `true` is none.
+Integer = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean_number), Field(allow_inf_nan=False)]
 #: Whole numbers of at least 0, and of at least 1.
-Natural = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
-Positive = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+Natural = Annotated[Integer, Field(ge=0)]
+Positive = Annotated[Integer, Field(ge=1)]
+
+
+def read_labels(value: Any) -> Any:
+    """A map, or a list of `{key, value}`; later entries win."""
+    if not isinstance(value, list):
+        return value
+    labels: dict[str, Any] = {}
+    for entry in value:
+        if not isinstance(entry, dict) or set(entry) != {"key", "value"} or not isinstance(entry["key"], str):
+            raise PydanticCustomError("label", "in a list each label is a map of `key` and `value`")
+        labels[entry["key"]] = entry["value"]
+    return labels
+
+
+#: Labels in either form, as a map; their values may be expressions.
+LabelMap = Annotated[dict[str, Text], BeforeValidator(read_labels)]
 
 
 class Model(BaseModel):
@@ -117,6 +142,17 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
     )
+
+
+class NamespaceFiles(Model):
+    """Which files of namespaces are copied into the working directory."""
+
+    enabled: Dynamic[bool] = Field(True, description="Whether any are.")
+    include: Dynamic[list[Text]] | None = Field(None, description="Globs of those that are; all when absent.")
+    exclude: Dynamic[list[Text]] | None = Field(None, description="Globs of those that are not.")
+    namespaces: Dynamic[list[Text]] | None = Field(None, description="The namespaces; the flow's own when absent.")
+    if_exists: Dynamic[Literal["OVERWRITE", "FAIL", "WARN", "IGNORE"]] = Field("OVERWRITE", description="What becomes of a file that is there already.")
+    folder_per_namespace: Dynamic[bool] = Field(False, description="Each namespace's files get a folder of its name.")
 
 
 class Older(AliasChoices):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Dynamic, Text, is_template, parse_duration
+from runners.fields import Dynamic, NamespaceFiles, Text, is_template, parse_duration
 from runners.protocol import OUTPUT_LIMIT, Metric, Outcome, Result, Unusable
 from runners.task import Command, Exit, RunnerTask, Work
 from runners.workspace import OWN
@@ -56,7 +56,7 @@ class ScriptTask(RunnerTask):
     input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the working directory: path → content or kestra:/// URI.")
     output_files: Dynamic[list[Text]] | None = Field(None, description="Globs; what matches is stored, as `outputs.<task>.outputFiles['path']`.")
     output_directory: Dynamic[bool] = Field(False, description="Also store every file below `$OUTPUT_DIR`.")
-    namespace_files: Dynamic[Any] = Field(None, description="Not run yet.")
+    namespace_files: Dynamic[bool] | NamespaceFiles | None = Field(None, description="Not run yet.")
     warning_on_std_err: Dynamic[bool] = Field(True, description="Without effect.")
     target_os: Dynamic[Text] = Field("AUTO", alias="targetOS", description="Without effect.")
     runner: Dynamic[Text] | None = Field(None, description="Old spelling of `taskRunner`: DOCKER or PROCESS.")
@@ -65,7 +65,7 @@ class ScriptTask(RunnerTask):
     @field_validator("namespace_files")
     @classmethod
     def _no_namespace_files(cls, value: Any) -> Any:
-        enabled = value.get("enabled", True) if isinstance(value, Mapping) else value
+        enabled = value.enabled if isinstance(value, NamespaceFiles) else value
         if enabled and not is_template(enabled):
             raise not_yet("namespaceFiles")
         return value

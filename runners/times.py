@@ -1,4 +1,4 @@
-"""Field types for time zones, instants and times of day.
+"""Field types for time zones, instants, times of day and time windows.
 
 Zones are IANA names, which know when the clocks change. What reads a value raises `PydanticCustomError` with a hint.
 """
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Text
+from runners.fields import Duration, Model, Text, wrong
 
 T = TypeVar("T")
 
@@ -102,3 +102,30 @@ def _checked_time(text: str) -> str:
 #: Text that is a date with a time, and a time of day: kept as they were written.
 Instant = Annotated[Text, AfterValidator(_checked_instant)]
 TimeOfDay = Annotated[Text, AfterValidator(_checked_time)]
+
+#: What each kind of time window can't do without.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "DURATION_WINDOW": (),
+    "SLIDING_WINDOW": ("window",),
+    "DAILY_TIME_DEADLINE": ("deadline",),
+    "DAILY_TIME_WINDOW": ("startTime", "endTime"),
+}
+
+
+class TimeWindow(Model):
+    """Within which time several executions must all have come to an end."""
+
+    type: Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"] = Field("DURATION_WINDOW", description="Its kind.")
+    window: Duration | None = Field(None, description="Its length; one day when absent.")
+    window_advance: Duration | None = Field(None, description="How far the window's beginning is moved.")
+    deadline: TimeOfDay | None = Field(None, description="For DAILY_TIME_DEADLINE.")
+    start_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")
+    end_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> TimeWindow:  # noqa: N804  # "after" validates an instance
+        given = {"deadline": self.deadline, "startTime": self.start_time, "endTime": self.end_time, "window": self.window}
+        for name in _NEEDED[self.type]:
+            if given[name] is None:
+                raise wrong("missing_here", f"a window of the type {self.type} needs `{name}`", f"add `{name}: …`")
+        return self

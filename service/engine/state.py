@@ -32,6 +32,11 @@ class State(StrEnum):
     RETRIED = "RETRIED"  #: failed, and a new execution took over
     RESUBMITTED = "RESUBMITTED"  #: lost with its runner, sent again
 
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        """`CANCELED` is what it was called at times: it is read, and never written."""
+        return cls.CANCELLED if value == "CANCELED" else None
+
     @property
     def terminal(self) -> bool:
         """Nothing follows."""

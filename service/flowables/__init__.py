@@ -12,6 +12,8 @@ from service.engine.program import Ask, Ended, Memory, Node, Turn
 #: How a property holds child tasks: a list of them; one alone; a map of lists, by value; a list of `{task, dependsOn}`.
 Shape = Literal["list", "one", "cases", "graph"]
 
+Declared = Literal["inputs", "outputs"]
+
 #: What nearly every flowable has beside its own branches.
 HANDLERS: Mapping[str, Shape] = {"errors": "list", "finally": "list"}
 
@@ -50,6 +52,12 @@ class FlowableTask(Typed):
     RUNS: ClassVar[str] = "flowable"
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ("tasks",)
+    #: Properties that declare inputs or outputs in the form that flows have for them. Once read they hold the declarations.
+    DECLARES: ClassVar[Mapping[str, Declared]] = {}
+    #: Properties whose expressions speak of another flow's tasks, inputs and variables.
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
+    #: Whether groups of tasks may stand in `tasks`, too.
+    NESTS: ClassVar[bool] = True
     DRAWN: ClassVar[Drawn] = Drawn()
 
     def begin(self, node: Node, ask: Ask) -> Turn:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from runners.fields import Dynamic, Natural, Text
+from runners.fields import Dynamic, Natural
 from service.flowables import Drawn, FlowableTask
 
 
@@ -18,5 +18,5 @@ class EachParallel(FlowableTask):
     DRAWN = Drawn("fork", "dynamic", "each value")
     RUN = False
 
-    value: Dynamic[list[Any]] | Text = Field(description="A list, JSON text that holds one, or an expression that renders to one.")
+    value: Dynamic[list[Any]] = Field(description="A list, JSON text that holds one, or an expression that renders to one.")
     concurrent: Dynamic[Natural] = Field(0, description="How many run at once; 0: all.")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from runners.fields import Dynamic, Natural, Spelling, Text
+from runners.fields import Dynamic, Natural, Spelling
 from service.flowables import Drawn, FlowableTask
 
 
@@ -22,5 +22,5 @@ class ForEach(FlowableTask):
     DRAWN = Drawn("chain", "dynamic", "each value")
     RUN = False
 
-    values: Dynamic[list[Any]] | Text = Field(description="A list, JSON text that holds one, or an expression that renders to one.")
+    values: Dynamic[list[Any]] = Field(description="A list, JSON text that holds one, or an expression that renders to one.")
     concurrency_limit: Dynamic[Natural] = Field(1, description="How many values at once; 0: all.")

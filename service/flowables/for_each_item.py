@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from runners.fields import Dynamic, Model, Positive, Text
+from runners.fields import Dynamic, LabelMap, Model, Positive, Text
+from runners.times import Instant
 from service.flowables import HANDLERS, FlowableTask, Shape
 
 
@@ -36,9 +37,9 @@ class ForEachItem(FlowableTask):
     flow_id: Text = Field(description="The subflow's id.")
     revision: Dynamic[Positive] | None = Field(None, description="Its revision; the newest when absent.")
     inputs: Dynamic[dict[str, Any]] | None = Field(None, description="What it is given.")
-    labels: Dynamic[dict[str, Any] | list[dict[str, Any]]] | None = Field(None, description="Labels of its executions.")
+    labels: Dynamic[LabelMap] | None = Field(None, description="Labels of its executions.")
     inherit_labels: Dynamic[bool] = Field(False, description="Its executions get this one's labels too.")
     wait: Dynamic[bool] = Field(True, description="Waits for their ends.")
     transmit_failed: Dynamic[bool] = Field(True, description="Fails, or warns, as they do.")
-    schedule_date: Dynamic[Text] | None = Field(None, description="When they start.")
+    schedule_date: Dynamic[Instant] | None = Field(None, description="When they start.")
     restart_behavior: Literal["RETRY_FAILED", "NEW_EXECUTION"] = Field("RETRY_FAILED", description="What a restart does with those that failed.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from service.flowables import Drawn, FlowableTask
 class CheckFrequency(Model):
     """How often, and how long."""
 
-    interval: Dynamic[Duration] | None = Field(None, description="The pause between two passes; one minute when absent.")
+    interval: Dynamic[Duration] = Field(timedelta(minutes=1), description="The pause between two passes.")
     max_iterations: Dynamic[Positive] | None = Field(None, description="How many passes at most.")
     max_duration: Dynamic[Duration] | None = Field(None, description="How long at most.")
 

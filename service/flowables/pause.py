@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Duration, Dynamic, Older
-from service.flowables import HANDLERS, Drawn, FlowableTask, Shape, Way
+from service.flowables import HANDLERS, Declared, Drawn, FlowableTask, Shape, Way
 
 
 class Pause(FlowableTask):
@@ -18,9 +18,10 @@ class Pause(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Pause",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"onPause": "one", "tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    DECLARES: ClassVar[Mapping[str, Declared]] = {"onResume": "inputs"}
     DRAWN = Drawn("ways", ways={"onPause": Way("paused", "parallel"), "tasks": Way("resumed", "sequential", passes=True)})
     RUN = False
 
     pause_duration: Dynamic[Duration] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")
     behavior: Dynamic[Literal["RESUME", "WARN", "FAIL", "CANCEL"]] = Field("RESUME", description="How it goes on then.")
-    on_resume: list[dict[str, Any]] | None = Field(None, description="Inputs that whoever resumes must give.")
+    on_resume: list[Any] | None = Field(None, description="Inputs that whoever resumes must give.")

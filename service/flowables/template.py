@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.flowables import FlowableTask, Shape
+from service.flowables import HANDLERS, FlowableTask, Shape
 
 
 class Template(FlowableTask):
@@ -16,7 +16,7 @@ class Template(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.Template"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Template",)
-    BRANCHES: ClassVar[Mapping[str, Shape]] = {}
+    BRANCHES: ClassVar[Mapping[str, Shape]] = HANDLERS
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     RUN = False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from runners.fields import Duration, Dynamic, Model, Text
+from runners.fields import Duration, Dynamic, Model, NamespaceFiles, Text
 from service.flowables import FlowableTask
 
 
@@ -22,9 +22,10 @@ class WorkingDirectory(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.WorkingDirectory"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.WorkingDirectory", "io.kestra.core.tasks.flows.Worker")
+    NESTS = False
     RUN = False
 
     input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the folder: path → content or URI.")
     output_files: Dynamic[list[Text]] | None = Field(None, description="Globs; what matches is stored, as `outputs.<task>.outputFiles['path']`.")
-    namespace_files: Dynamic[Any] = Field(None, description="Copies files of the namespace: true, or which ones.")
+    namespace_files: Dynamic[bool] | NamespaceFiles | None = Field(None, description="Copies files of the namespace: true, or which ones.")
     cache: Cache | None = Field(None, description="Files kept from one run to the next.")

@@ -102,6 +102,14 @@ def property_spellings(field: str, info: FieldInfo) -> tuple[str, ...]:
     return tuple(choice for choice in getattr(alias, "choices", ()) if isinstance(choice, str)) or (field,)
 
 
+def field_named(model: type[BaseModel], name: str) -> str:
+    """The field that YAML calls so. Raises LookupError."""
+    for field, info in model.model_fields.items():
+        if name in property_spellings(field, info):
+            return field
+    raise LookupError(name)
+
+
 def models_in(annotation: Any, depth: int = _MODELS_DEEP) -> Iterator[type[BaseModel]]:
     """The models that a property's type is made of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -66,7 +66,7 @@ class Children:
     def _entries(self, value: Any, path: Path, required: bool) -> list[Any]:
         if isinstance(value, list):
             if required and not value:
-                self._add("HG-0204", self._path, f"`{path_text(path)}` has no tasks", "add one, or take the group out", key=True)
+                self._add("HG-0204", path, f"`{path_text(path)}` has no tasks", "add one, or take the group out", key=True)
             return value
         if not isinstance(value, Broken):
             hint = "put `- ` before each task" if isinstance(value, dict) else None

@@ -1,4 +1,7 @@
-"""The inputs that a flow declares, read from its YAML. A FORM becomes the inputs that it holds, with its own id before theirs."""
+"""Inputs and outputs as flows declare them, and tasks that ask or give in the same form.
+
+A FORM becomes the inputs that it holds, with its own id before theirs.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,32 @@ from typing import Any
 
 from service.flows.circles import circle
 from service.flows.draft import Draft
-from service.flows.inputs import INPUT_TYPES, FormInput, Input
+from service.flows.inputs import INPUT_TYPES, Dependency, FormInput, Input
 from service.flows.mistakes import described, path_text
+from service.flows.policies import Output
 from service.flows.problems import Severity, did_you_mean, escaped
 from service.flows.source import Broken, Path
 from service.flows.values import BadValue, has_template
 
+#: A form is a way to ask.
+OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """An input and where it stands; `key` is how its id was written."""
+    """An input and where it stands; `key` is how its id was written. `form` is the one that it is part of."""
 
     input: Input
     path: Path
     key: str
+    form: FormInput | None = None
+
+    def dependencies(self) -> Iterator[tuple[str, Path, Dependency]]:
+        """What decides whether it is asked for, by the id and the path of the input or form that says so."""
+        if self.form is not None and self.form.depends_on is not None:
+            yield self.form.id, self.path[:-2], self.form.depends_on
+        if self.input.depends_on is not None:
+            yield self.input.id, self.path, self.input.depends_on
 
 
 def read_inputs(entries: list[Any], draft: Draft, at: Path = ("inputs",)) -> tuple[Input, ...]:
@@ -30,6 +45,25 @@ def read_inputs(entries: list[Any], draft: Draft, at: Path = ("inputs",)) -> tup
     _check_ids(declared, draft)
     _check_dependencies(declared, draft)
     return tuple(found.input for found in declared)
+
+
+def read_outputs(entries: list[Any], draft: Draft, at: Path = ("outputs",)) -> tuple[Output, ...]:
+    """The declared outputs; those that are wrong are noted and left out."""
+    seen: dict[str, Path] = {}
+    found = [_output(entry, (*at, number), draft, seen) for number, entry in enumerate(entries)]
+    return tuple(output for output in found if output is not None)
+
+
+def _output(entry: Any, path: Path, draft: Draft, seen: dict[str, Path]) -> Output | None:
+    if not draft.is_map(entry, path):
+        return None
+    output: Output | None = draft.validated(Output, entry, path)
+    draft.note_id(entry.get("id"), path, seen, "output")
+    name = entry.get("type")
+    if isinstance(name, str) and name not in OUTPUT_TYPES:
+        hint = did_you_mean(name, OUTPUT_TYPES) or f"one of {', '.join(sorted(OUTPUT_TYPES))}"
+        draft.findings.add("HG-0220", draft.source.place((*path, "type")), f"unknown output type `{escaped(name)}`", hint)
+    return output
 
 
 def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None = None) -> Iterator[_Declared]:
@@ -48,7 +82,7 @@ def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None =
             yield from _inputs(entry["inputs"], draft, (*path, "inputs"), found)
         elif found is not None:
             _check_default(found, path, draft)
-            yield _Declared(found, path, "id" if "id" in entry else "name")
+            yield _Declared(found, path, "id" if "id" in entry else "name", form)
 
 
 def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | None) -> Input | None:
@@ -59,10 +93,11 @@ def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | No
     found: Input | None = draft.validated(cls, entry, path) if cls else None
     if found is None:
         return None
-    if not found.RUN:
-        draft.is_not_run(f"the input type `{found.type}`", draft.source.place((*path, "type")))
+    draft.are_not_run(entry, found.NOT_RUN, path)
+    if (name := found.not_taken()) is not None:
+        draft.is_not_run(f"the input type `{name}`", draft.source.place((*path, "type" if name == entry["type"] else "itemType")))
     if form is not None:
-        found = found.model_copy(update={"id": f"{form.id}.{found.id}", "depends_on": found.depends_on or form.depends_on})
+        found = found.within(form)
     return found
 
 
@@ -118,15 +153,14 @@ def _parents(name: str) -> Iterator[str]:
 
 def _check_dependencies(declared: list[_Declared], draft: Draft) -> None:
     known = {one.input.id: one for one in declared}
-    needs = {one.input.id: tuple(one.input.depends_on.inputs) if one.input.depends_on else () for one in declared}
     for one in declared:
-        for number, name in enumerate(needs[one.input.id]):
-            if name not in known:
-                where = draft.source.place((*one.path, "dependsOn", "inputs", number))
-                draft.findings.add(
-                    "HG-0413", where, f"`{one.input.id}` depends on the input `{escaped(name)}`, which does not exist", did_you_mean(name, known)
-                )
-    found = circle(needs)
+        for owner, path, dependency in one.dependencies():
+            for number, name in enumerate(dependency.inputs):
+                if name not in known:
+                    where = draft.source.place((*path, "dependsOn", "inputs", number))
+                    message = f"`{owner}` depends on the input `{escaped(name)}`, which does not exist"
+                    draft.findings.add("HG-0413", where, message, did_you_mean(name, known))
+    found = circle({one.input.id: tuple(name for dependency in one.input.dependencies for name in dependency.inputs) for one in declared})
     if found:
         where = draft.source.place((*known[found[0]].path, "dependsOn"))
         draft.findings.add("HG-0413", where, f"inputs depend on each other in a circle: {' → '.join((*found, found[0]))}", "one of them must come first")

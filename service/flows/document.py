@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from runners.fields import Duration, Dynamic, Model, Older, Text
+from service.engine.state import State
 from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace, TaskId
-from service.flows.policies import Assets, Check, Concurrency, Output, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
+from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
 
 MOST_TASKS = 1_000
 
@@ -37,6 +38,14 @@ IGNORED_FLOW = {
 IGNORED_TASK = {"assets": _ASSETS}
 
 
+class Listener(Model):
+    """Tasks to do at the end under conditions, of the oldest dialect."""
+
+    description: Description | None = Field(None, description="Markdown for people.")
+    conditions: list[Any] | None = Field(None, description="What must hold for them.")
+    tasks: list[Any] = Field(min_length=1, description="What is done, in order.")
+
+
 class FlowProperties(Model):
     """The top level of a flow. Lists of tasks, triggers, inputs and defaults are looked at entry by entry elsewhere."""
 
@@ -51,9 +60,9 @@ class FlowProperties(Model):
     errors: list[Any] | None = Field(None, description="Done when a task has failed.")
     finally_: list[Any] | None = Field(None, alias="finally", description="Done at the end, whatever the result.")
     after_execution: list[Any] | None = Field(None, description="Done once the execution has its final state, which it can't change.")
-    listeners: list[Any] | None = Field(None, description="Old: tasks to do at the end under conditions; `afterExecution` has taken their place.")
+    listeners: list[Listener] | None = Field(None, description="Old: tasks to do at the end under conditions; `afterExecution` has taken their place.")
     triggers: list[Any] | None = Field(None, description="What starts the flow.")
-    outputs: list[Output] | None = Field(None, description="What an execution gives back.")
+    outputs: list[Any] | None = Field(None, description="What an execution gives back.")
     plugin_defaults: list[Any] | None = Field(None, description="Properties for all tasks of a type.")
     concurrency: Concurrency | None = Field(None, description="How many executions there are at once.")
     retry: Retry | None = Field(None, description="How a failed execution is tried again.")
@@ -98,7 +107,7 @@ class TriggerProperties(Model):
     disabled: bool = Field(False, description="Does not fire.")
     when: Text | None = Field(None, description="It fires only when this renders to something true.")
     conditions: list[Any] | None = Field(None, validation_alias=Older("conditions", "scheduleConditions"), description="What must hold for it to fire.")
-    stop_after: list[Text] | None = Field(None, description="It is turned off once an execution of its own ends in one of these states.")
+    stop_after: list[State] | None = Field(None, description="It is turned off once an execution of its own ends in one of these states.")
     allow_concurrent: bool = Field(False, description="It fires while an execution of its own still runs.")
     fail_on_trigger_error: bool = Field(False, description="When it can't be evaluated, a failed execution shows it.")
     log_level: LogLevel | None = Field(None, validation_alias=Older("logLevel", "minLogLevel"), description="The lowest level of log entries that is kept.")

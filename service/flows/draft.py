@@ -54,7 +54,9 @@ class Draft:
             return None
         if info.alias:
             message = f"`{escaped(name, 120)}` is an old name of `{info.name}`"
-            self.findings.add("HG-0222", place, message, f"write `{info.name}`", Severity.NOTICE)
+            renamed = info.spelling.renamed if info.spelling else {}
+            hint = ", and ".join((f"write `{info.name}`", *(f"`{new}` for `{old}`" for old, new in renamed.items() if old in raw)))
+            self.findings.add("HG-0222", place, message, hint, Severity.NOTICE)
         self.types.add(info.name)
         return info
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Model, Older, Text, parse_duration
+from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration
 from service.flows.names import InputId
 from service.flows.patterns import BadPattern, check_pattern, matches_whole
 from service.flows.problems import escaped
@@ -25,7 +25,11 @@ from service.flows.values import BadValue, as_list, as_text, in_range, read_date
 _INT = re.compile(r"[+-]?[0-9]{1,19}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s.]{1,63}(?:\.[^@\s.]{1,63})+")
 
-ItemType = Literal["STRING", "INT", "FLOAT", "BOOL", "BOOLEAN", "DATETIME", "DATE", "TIME", "DURATION", "JSON", "YAML", "URI", "EMAIL", "FILE", "SECRET"]
+#: What the entries of a list may be: anything but a list.
+ItemType = Literal[
+    "STRING", "SELECT", "ENUM", "MULTISELECT", "INT", "FLOAT", "BOOL", "BOOLEAN", "DATETIME",
+    "DATE", "TIME", "DURATION", "JSON", "YAML", "URI", "EMAIL", "FILE", "SECRET",
+]  # fmt: skip
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -57,6 +61,8 @@ class Input(Model):
     RANGE: ClassVar[tuple[str, str]] = ("min", "max")
     #: False: declared and checked, and not taken by this version.
     RUN: ClassVar[bool] = True
+    #: Properties that are checked and not heeded by this version.
+    NOT_RUN: ClassVar[frozenset[str]] = frozenset()
 
     id: InputId = Field(validation_alias=Older("id", "name"), description="How expressions name it: `inputs.id`; dots nest.")
     type: str = Field(description="What values it takes.")
@@ -66,6 +72,19 @@ class Input(Model):
     defaults: Any = Field(None, description="The value when none is given: a literal or an expression.")
     prefill: Any = Field(None, description="What the form begins with; may be emptied.")
     depends_on: Dependency | None = Field(None, description="When it is asked for; otherwise it has no value.")
+
+    _of_form: Dependency | None = PrivateAttr(None)
+
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """What decides whether it is asked for: that of the form that it is in, and its own."""
+        return tuple(found for found in (self._of_form, self.depends_on) if found is not None)
+
+    def within(self, form: Input) -> Input:
+        """The same as a part of a form."""
+        inner = self.model_copy(update={"id": f"{form.id}.{self.id}"})
+        inner._of_form = form.depends_on  # noqa: SLF001  # its own class
+        return inner
 
     @model_validator(mode="after")
     def _consistent(self) -> Input:  # noqa: N804  # "after" validates an instance
@@ -81,6 +100,10 @@ class Input(Model):
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
         """The typed value; raises BadValue."""
         raise NotImplementedError
+
+    def not_taken(self) -> str | None:
+        """The type because of which this version takes no value for it."""
+        return None if self.RUN else self.type
 
     def default(self) -> Any:
         """The default as written; None when there is none."""
@@ -158,6 +181,9 @@ class MultiselectInput(Choosing):
     values: list[Choice] | None = Field(None, validation_alias=Older("values", "options"), description="What can be chosen.")
     item_type: ItemType = Field("STRING", description="The type of each value.")
 
+    def not_taken(self) -> str | None:
+        return None if _item_class(self.item_type).RUN else self.item_type
+
     def default(self) -> Any:
         first = super().default()
         return [first] if self.defaults is None and first is not None else first
@@ -171,8 +197,8 @@ class IntInput(Input):
 
     TYPES = ("INT",)
 
-    min: int | None = Field(None, description="The smallest value.")
-    max: int | None = Field(None, description="The largest value.")
+    min: Integer | None = Field(None, description="The smallest value.")
+    max: Integer | None = Field(None, description="The largest value.")
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> int:
         if isinstance(value, float) and value.is_integer():
@@ -191,8 +217,8 @@ class FloatInput(Input):
 
     TYPES = ("FLOAT",)
 
-    min: float | None = Field(None, description="The smallest value.")
-    max: float | None = Field(None, description="The largest value.")
+    min: Number | None = Field(None, description="The smallest value.")
+    max: Number | None = Field(None, description="The largest value.")
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> float:
         try:
@@ -292,6 +318,9 @@ class JsonInput(Input):
     """Any JSON value."""
 
     TYPES = ("JSON",)
+    NOT_RUN = frozenset({"jsonSchema"})
+
+    json_schema: dict[str, Any] | Text | None = Field(None, description="The JSON Schema that it has to fit, as a map or as JSON text.")
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
         return structured(value)
@@ -340,7 +369,10 @@ class ArrayInput(Input):
 
     TYPES = ("ARRAY",)
 
-    item_type: ItemType = Field(description="The type of each entry.")
+    item_type: ItemType = Field(description="The type of each entry: any but ARRAY.")
+
+    def not_taken(self) -> str | None:
+        return None if _item_class(self.item_type).RUN else self.item_type
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> list[Any]:
         entries = structured(value)
@@ -413,9 +445,14 @@ INPUT_TYPES: Mapping[str, type[Input]] = {
 }
 
 
+def _item_class(type_name: str) -> type[Input]:
+    """The class that reads one entry of a list. There is nothing to choose from."""
+    return StringInput if issubclass(INPUT_TYPES[type_name], Choosing) else INPUT_TYPES[type_name]
+
+
 def _item(type_name: str, value: Any, number: int) -> Any:
     """One entry of a list."""
     try:
-        return INPUT_TYPES[type_name](id=str(number), type=type_name).parse(value)
+        return _item_class(type_name)(id=str(number), type=type_name).parse(value)
     except BadValue as bad:
         raise BadValue(f"entry {number + 1} {bad}") from None

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.engine.program import Node
-from service.flows.catalogue import TypeInfo, property_names
+from service.flows.catalogue import TypeInfo, field_named, property_names
 from service.flows.children import Child, Children
 from service.flows.containers import check_container
+from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
 from service.flows.draft import Draft
+from service.flows.mistakes import path_text
 from service.flows.old_runner import lower_old_runner
-from service.flows.source import Path
+from service.flows.source import Path, at
 
 _TASK = property_names(TaskProperties)
 #: Common properties in which expressions may stand.
@@ -66,15 +68,28 @@ class Lowering:
         branches = self._branches(written.own, info, path)
         check_container(draft, written.own, info, path, written.renamed)
         draft.texts += [((*path, key), value) for key, value in written.common.items() if key in _RENDERED]
-        draft.texts += [(written.path(path, key), value) for key, value in written.own.items()]
+        elsewhere: Set[str] = getattr(info.cls, "ELSEWHERE", frozenset()) if info else frozenset()
+        draft.texts += [(written.path(path, key), value) for key, value in written.own.items() if key not in elsewhere]
         siblings = _TASK.union(info.branches) if info else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
+        declared = self._declarations(info, written, path) if info else {}
         if model is None or common is None or info is None:
             return None
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
             draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")))
-        return self._node(info, common, model, written, branches, child)
+        return self._node(info, common, model.model_copy(update=declared) if declared else model, written, branches, child)
+
+    def _declarations(self, info: TypeInfo, written: _Written, path: Path) -> dict[str, Any]:
+        """By field, the inputs and outputs that a task declares, read as those of flows are."""
+        declares: Mapping[str, str] = getattr(info.cls, "DECLARES", {})
+        found: dict[str, Any] = {}
+        for key, kind in declares.items():
+            entries = written.own.get(key)
+            if isinstance(entries, list):
+                read = read_inputs if kind == "inputs" else read_outputs
+                found[field_named(info.cls, key)] = read(entries, self._draft, written.path(path, key))
+        return found
 
     def _counted(self, path: Path) -> None:
         self._count += 1
@@ -112,7 +127,18 @@ class Lowering:
         if info is None:
             self._look_for_tasks(own, path)
             return {}
-        return {branch.name: self.tasks(branch.children) for branch in Children(self._draft, info, path).take(own)} if info.branches else {}
+        if not info.branches:
+            return {}
+        found = {branch.name: self.tasks(branch.children) for branch in Children(self._draft, info, path).take(own)}
+        if not info.cls.NESTS:
+            self._check_leaves(found.get("tasks", ()), info)
+        return found
+
+    def _check_leaves(self, nodes: Iterable[Node], info: TypeInfo) -> None:
+        for node in nodes:
+            if node.runs == "flowable":
+                message = f"`{node.id}` is a {node.type.rpartition('.')[2]}, and a {info.name.rpartition('.')[2]} takes only tasks that run by themselves"
+                self._draft.findings.add("HG-0223", at(*node.place), message, "put the group around it, or its tasks here")
 
     def _look_for_tasks(self, value: Any, path: Path) -> None:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
@@ -125,6 +151,7 @@ class Lowering:
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
         known: Set[str] = {*info.properties, *info.branches} if info else frozenset()
+        self._check_fixed(properties, info, path)
         properties, renamed = _respelled(properties, info, known)
         self._draft.are_not_run(properties, NOT_RUN_TASK - known, path)
         self._draft.are_ignored({key: why for key, why in IGNORED_TASK.items() if key in properties and key not in known}, path)
@@ -133,6 +160,15 @@ class Lowering:
         if not known or "taskRunner" in known:
             lower_old_runner(self._draft, own, renamed, path)
         return _Written(common, own, renamed)
+
+    def _check_fixed(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> None:
+        """What an old name stands for can't be said otherwise."""
+        if info is None or info.spelling is None:
+            return
+        for key, value in info.spelling.fixed.items():
+            if key in properties and self._draft.source.holds((*path, key)):
+                message = f"unknown property `{path_text((*path, key))}`: under this old name the type stands for `{key}: {value}`"
+                self._draft.findings.add("HG-0201", self._draft.source.key_place((*path, key)), message, f"write `{info.name}`")
 
 
 def _respelled(properties: Mapping[str, Any], info: TypeInfo | None, known: Set[str]) -> tuple[Mapping[str, Any], dict[str, Path]]:

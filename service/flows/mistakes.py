@@ -34,6 +34,7 @@ _WANTED = {
     "model_attributes_type": "a map",
     "dataclass_type": "a map",
     "none_required": "nothing",
+    "stored_file": "the URI of a stored file",
 }
 #: Error types of our own field types.
 _OWN = {
@@ -167,7 +168,8 @@ class _Teller:
             if hint is None and not self.source.holds(written):
                 hint = "it comes from plugin defaults"
             at = error.get("ctx", {}).get("at")
-            place = self.source.place(written) if at is None else self.source.key_place((*written, at))
+            named = written if at is None else (*written, at)
+            place = self.source.place(written) if at is None and kind != "missing_here" else self.source.key_place(named)
             self.findings.add(code, place, f"`{path_text(written)}`: {message}", hint)
 
     def _missing(self, written: Path, what: str) -> None:

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Text
+from runners.fields import LabelMap, Text
 
 LONGEST_DESCRIPTION = 16_384
 #: Words of the API's paths below a namespace.
@@ -70,18 +70,6 @@ Description = Annotated[Text, AfterValidator(_described)]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
 
-def _read_labels(value: Any) -> Any:
-    """A map, or a list of `{key, value}`; later entries win."""
-    if not isinstance(value, list):
-        return value
-    labels: dict[str, Any] = {}
-    for entry in value:
-        if not isinstance(entry, dict) or set(entry) != {"key", "value"} or not isinstance(entry["key"], str):
-            raise PydanticCustomError("label", "in a list each label is a map of `key` and `value`")
-        labels[entry["key"]] = entry["value"]
-    return labels
-
-
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     for key, value in labels.items():
         mistake = _label_mistake(key, value)
@@ -100,4 +88,4 @@ def _label_mistake(key: str, value: str) -> str | None:
     return None if value.strip() else "has no value"
 
 
-Labels = Annotated[dict[str, Text], BeforeValidator(_read_labels), AfterValidator(_check_labels)]
+Labels = Annotated[LabelMap, AfterValidator(_check_labels)]

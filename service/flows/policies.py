@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from runners.fields import Duration, Dynamic, Model, Older, Positive, Text, wrong
+from runners.fields import Duration, Dynamic, Model, Number, Older, Positive, Text, wrong
 from service.flows.names import InputId, Labels
 
 
@@ -35,7 +35,7 @@ class Retry(Model):
     interval: Interval | None = Field(None, description="The pause; of an exponential retry the first one.")
     min_interval: Interval | None = Field(None, description="The shortest pause of a random retry.")
     max_interval: Interval | None = Field(None, description="The longest pause.")
-    delay_factor: Annotated[float, Field(gt=0)] | None = Field(None, description="By what each pause of an exponential retry is longer than the last; 2.")
+    delay_factor: Annotated[Number, Field(gt=0)] = Field(2.0, description="By what each pause of an exponential retry is longer than the last.")
     max_attempts: Positive | None = Field(None, validation_alias=Older("maxAttempts", "maxAttempt"), description="All attempts, the first one counted.")
     max_duration: Interval | None = Field(None, description="Nothing is tried again this long after the first attempt began.")
     warning_on_retry: bool = Field(False, description="A success that was not the first attempt's is WARNING.")
@@ -43,22 +43,28 @@ class Retry(Model):
 
     @model_validator(mode="after")
     def _of_its_type(self) -> Retry:  # noqa: N804  # "after" validates an instance
-        given = {"interval": self.interval, "minInterval": self.min_interval, "maxInterval": self.max_interval, "delayFactor": self.delay_factor}
+        factor = self.delay_factor if "delay_factor" in self.model_fields_set else None
+        given = {"interval": self.interval, "minInterval": self.min_interval, "maxInterval": self.max_interval, "delayFactor": factor}
         own, needed = _RETRIES[self.type]
         for name, value in given.items():
             if value is None and name in needed:
                 raise wrong("missing_here", f"a retry of the type {self.type} needs `{name}`", f"add `{name}: PT…`")
             if value is not None and name not in own:
-                raise wrong("unknown_here", f"a retry of the type {self.type} has no `{name}`", f"its own are {', '.join(own)}", at=name)
+                raise wrong(
+                    "unknown_here", f"a retry of the type {self.type} has no `{name}`", "its own: " + ", ".join(f"`{own_name}`" for own_name in own), at=name
+                )
         self._check_lengths()
         return self
 
     def _check_lengths(self) -> None:
-        lengths = (("interval", self.interval), ("minInterval", self.min_interval)), (("maxInterval", self.max_interval), ("maxDuration", self.max_duration))
-        for shorter, short in lengths[0]:
-            for longer, long in lengths[1]:
-                if short is not None and long is not None and short >= long:
-                    raise wrong("lengths", f"`{shorter}` must be shorter than `{longer}`", at=shorter)
+        pairs = (
+            ("interval", self.interval, "maxDuration", self.max_duration),
+            ("interval", self.interval, "maxInterval", self.max_interval),
+            ("minInterval", self.min_interval, "maxInterval", self.max_interval),
+        )
+        for shorter, short, longer, long in pairs:
+            if short is not None and long is not None and short >= long:
+                raise wrong("lengths", f"`{shorter}` must be shorter than `{longer}`", at=shorter)
 
 
 class WorkerGroup(Model):
@@ -97,10 +103,10 @@ class Asset(Model):
 class Assets(Model):
     """What a task reads and makes."""
 
-    inputs: list[Asset] | None = Field(None, description="What it reads.")
-    outputs: list[Asset] | None = Field(None, description="What it makes.")
-    enable_auto: bool | None = Field(None, description="Found by itself, where the task can.")
-    asset_failure_behavior: Literal["WARN", "FAIL", "IGNORE"] | None = Field(None, description="When it can't be recorded.")
+    inputs: Dynamic[list[Asset]] | None = Field(None, description="What it reads.")
+    outputs: Dynamic[list[Asset]] | None = Field(None, description="What it makes.")
+    enable_auto: Dynamic[bool] | None = Field(None, description="Found by itself, where the task can.")
+    asset_failure_behavior: Dynamic[Literal["WARN", "FAIL", "IGNORE"]] | None = Field(None, description="When it can't be recorded.")
 
 
 class Concurrency(Model):
@@ -122,16 +128,19 @@ class Sla(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Sla:  # noqa: N804
-        name, value = ("duration", self.duration) if self.type == "MAX_DURATION" else ("assert", self.assert_)
-        if value is None:
-            raise wrong("missing_here", f"an SLA of the type {self.type} needs `{name}`", f"add `{name}: …`")
+        given = {"duration": self.duration, "assert": self.assert_}
+        own, other = ("duration", "assert") if self.type == "MAX_DURATION" else ("assert", "duration")
+        if given[own] is None:
+            raise wrong("missing_here", f"an SLA of the type {self.type} needs `{own}`", f"add `{own}: …`")
+        if given[other] is not None:
+            raise wrong("unknown_here", f"an SLA of the type {self.type} has no `{other}`", f"its own is `{own}`", at=other)
         return self
 
 
 class Check(Model):
     """What is looked at before an execution is made."""
 
-    when: Text = Field(validation_alias=AliasChoices("when", "condition"), description="The check speaks up when this is true.")
+    when: Text = Field(validation_alias=Older("when", "condition"), description="The check speaks up when this is true.")
     message: Text = Field(description="What it says.")
     style: Literal["ERROR", "SUCCESS", "WARNING", "INFO"] = Field("INFO", description="How it is shown.")
     behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = Field("BLOCK_EXECUTION", description="What becomes of the execution.")

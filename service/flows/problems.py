@@ -60,7 +60,9 @@ CODES: dict[str, Code] = {
     "HG-0104": Code("duplicate key", "A key may stand only once in a map. YAML readers differ in which of the two they keep, so neither is taken."),
     "HG-0105": Code("tag", "Tags (`!name`, `!!type`) are not part of the flow language. To keep a value as text, put it in quotes."),
     "HG-0106": Code("tab", "YAML is indented with spaces; a tab has no agreed width. Most editors can turn tabs into spaces."),
-    "HG-0107": Code("no space after the colon", "`key:value` is one text. A map entry needs a space after the colon: `key: value`."),
+    "HG-0107": Code(
+        "no space", "`key:value` and `-value` are texts. A map entry needs a space after the colon, a list entry one after the dash: `- key: value`."
+    ),
     "HG-0108": Code(
         "text that needs quotes",
         "Text that begins with `{`, `[`, `*`, `&`, `!`, `%`, `@` or a backtick, or holds `: `, means something else in YAML. Put it in quotes.",

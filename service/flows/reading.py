@@ -13,15 +13,17 @@ from service.engine.program import Node, Program
 from service.flows.catalogue import Catalogue
 from service.flows.checks import Names, check_expressions
 from service.flows.children import Child
-from service.flows.declare import read_inputs
+from service.flows.conditions import read_conditions
+from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Default, Defaults
 from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
 from service.flows.draft import Draft
 from service.flows.flow import Flow, Reading, TriggerDef
-from service.flows.inputs import INPUT_TYPES, Input
+from service.flows.inputs import Input
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.mistakes import described, path_text
-from service.flows.problems import Severity, capped, did_you_mean, escaped
+from service.flows.policies import Output
+from service.flows.problems import Severity, capped
 from service.flows.source import Broken, Findings, Path, Source, at, read_source
 from service.flows.starts import read_triggers
 
@@ -32,7 +34,6 @@ FLOW = "headgate.flow"
 #: The lists of tasks that a flow has, and those of them that the engine walks.
 _LISTS = ("tasks", "errors", "finally", "afterExecution")
 _WALKED = frozenset({"tasks", "errors", "finally"})
-_OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 
 def read_flow(text: bytes, path: str, catalogue: Catalogue, *, defaults: Sequence[Mapping[str, Any]] = (), allow_unknown_types: bool = False) -> Reading:
@@ -89,13 +90,14 @@ class _Reader:
             return None
         triggers = read_triggers(self._list("triggers"), self.draft, self.defaults)
         self._check_trigger_inputs(triggers, inputs)
-        self._check_outputs(top)
+        outputs = read_outputs(self._list("outputs"), self.draft)
+        self._check_sla_ids(top)
         check_expressions([*self.draft.texts, *self._texts()], self._names(), self.source, self.findings)
         if self.findings.failed or self.draft.unknown_types or top is None:
             return None
-        return self._flow(top, tree, inputs, triggers)
+        return self._flow(top, tree, inputs, triggers, outputs)
 
-    def _flow(self, top: FlowProperties, tree: Node, inputs: tuple[Input, ...], triggers: tuple[TriggerDef, ...]) -> Flow:
+    def _flow(self, top: FlowProperties, tree: Node, inputs: tuple[Input, ...], triggers: tuple[TriggerDef, ...], outputs: tuple[Output, ...]) -> Flow:
         walked = {key: nodes for key, nodes in tree.branches.items() if key in _WALKED}
         return Flow(
             id=top.id,
@@ -103,13 +105,13 @@ class _Reader:
             program=Program.of(tree if walked.keys() == tree.branches.keys() else replace(tree, branches=walked)),
             source=self.source.text,
             tree=tree,
-            unready=tuple(self.draft.unready),
+            unready=tuple(sorted(self.draft.unready, key=lambda part: part.place)),
             description=top.description,
             labels=top.labels or {},
             inputs=inputs,
             variables=top.variables or {},
             triggers=triggers,
-            outputs=tuple(top.outputs or ()),
+            outputs=outputs,
             concurrency=top.concurrency,
             retry=top.retry,
             sla=tuple(top.sla or ()),
@@ -148,8 +150,10 @@ class _Reader:
         try:
             lists = {key: lowering.tasks(self._children((key,), self._list(key))) for key in _LISTS}
             for number, listener in enumerate(self._list("listeners")):
-                below = listener.get("tasks") if isinstance(listener, dict) else None
-                lists["listeners"] = (*lists.get("listeners", ()), *lowering.tasks(self._children(("listeners", number, "tasks"), below)))
+                if isinstance(listener, dict):
+                    below = self._children(("listeners", number, "tasks"), listener.get("tasks"))
+                    lists["listeners"] = (*lists.get("listeners", ()), *lowering.tasks(below))
+                    read_conditions(listener.get("conditions"), ("listeners", number, "conditions"), self.draft)
         except TooManyTasks:
             return None
         place = self.source.place(())
@@ -183,7 +187,7 @@ class _Reader:
 
     def _check_trigger_inputs(self, triggers: Iterable[TriggerDef], inputs: Iterable[Input]) -> None:
         """An execution that nobody is asked about can't be given what is missing."""
-        needed = [found.id for found in inputs if found.required and found.default() is None and found.depends_on is None]
+        needed = [found.id for found in inputs if found.required and found.default() is None and not found.dependencies]
         for trigger in triggers:
             given = trigger.model.inputs or {}
             place = at(*trigger.place)
@@ -192,14 +196,10 @@ class _Reader:
                     message = f"the trigger `{trigger.id}` does not give the required input `{name}`"
                     self.findings.add("HG-0403", place, message, f"add `inputs: {{{name}: …}}` to the trigger, or a default to the input")
 
-    def _check_outputs(self, top: FlowProperties | None) -> None:
+    def _check_sla_ids(self, top: FlowProperties | None) -> None:
         seen: dict[str, Path] = {}
-        for number, output in enumerate(top.outputs or () if top else ()):
-            path: Path = ("outputs", number)
-            self.draft.note_id(output.id, path, seen, "output")
-            if output.type not in _OUTPUT_TYPES:
-                hint = did_you_mean(output.type, _OUTPUT_TYPES) or f"one of {', '.join(sorted(_OUTPUT_TYPES))}"
-                self.findings.add("HG-0220", self.source.place((*path, "type")), f"unknown output type `{escaped(output.type)}`", hint)
+        for number, sla in enumerate(top.sla or () if top else ()):
+            self.draft.note_id(sla.id, ("sla", number), seen, "SLA")
 
     def _texts(self) -> Iterator[tuple[Path, Any]]:
         yield ("variables",), self.raw.get("variables")

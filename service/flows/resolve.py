@@ -8,7 +8,7 @@ from typing import Any
 
 from service.engine.program import RenderFailed
 from service.expressions import ExpressionError, truthy
-from service.flows.inputs import Choosing, Input, choice
+from service.flows.inputs import Choosing, Dependency, Input, choice
 from service.flows.problems import escaped
 from service.flows.values import BadValue, as_text, has_template, structured
 
@@ -54,8 +54,8 @@ def in_order(inputs: Sequence[Input]) -> list[Input]:
         stack = [definition]
         while stack:
             begun.add(stack[-1].id)
-            dependency = stack[-1].depends_on
-            waiting = [known[name] for name in (dependency.inputs if dependency else ()) if name in known and name not in begun]
+            needed = (name for dependency in stack[-1].dependencies for name in dependency.inputs)
+            waiting = [known[name] for name in needed if name in known and name not in begun]
             if waiting:
                 stack += reversed(waiting)
             else:
@@ -64,9 +64,10 @@ def in_order(inputs: Sequence[Input]) -> list[Input]:
 
 
 def _asked_for(definition: Input, values: Mapping[str, Any], left_out: set[str], render: Render) -> bool:
-    dependency = definition.depends_on
-    if dependency is None:
-        return True
+    return all(_holds(dependency, values, left_out, render) for dependency in definition.dependencies)
+
+
+def _holds(dependency: Dependency, values: Mapping[str, Any], left_out: set[str], render: Render) -> bool:
     if left_out.issuperset(dependency.inputs):
         return False
     if dependency.condition is None:

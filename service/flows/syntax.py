@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from yaml import YAMLError
@@ -14,6 +14,8 @@ from service.flows.problems import escaped
 _NO_SPACE = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?=[^\s:/])")
 _EXPRESSION = re.compile(r"(?:^\s*|[:,\[]\s+|-\s+)(?P<braces>\{\{)")
 _VALUE = re.compile(r"\s*(?:- +)*(?:[\w.'\"-]+:\s+)?")
+_NO_SPACE_AFTER_DASH = re.compile(r"(?P<margin>\s*)-(?P<key>[A-Za-z_][\w.-]*):(?:\s|$)")
+_AFTER_BRACKET = re.compile(r"[:-]\s+(?P<whole>\{[^{}]*\}|\[[^\[\]]*\])\s*(?=[^\s#,\]}])")
 _AFTER_QUOTE = re.compile(r"""[:-]\s+("[^"]*"|'[^']*')\s+(?=[^\s#])""")
 
 
@@ -35,12 +37,16 @@ def explain(error: YAMLError, lines: Sequence[str]) -> Explained:
     text = lines[line] if line < len(lines) else ""
     problem = str(getattr(error, "problem", None) or "it can't be read")
     context = getattr(error, "context_mark", None)
-    for guess in (_tab, _expression, _missing_space, _colon_in_text, _after_quote, _indicator):
+    for guess in (_tab, _expression, _missing_space, _dash, _colon_in_text, _after_quote, _after_bracket, _indicator):
         found = guess(problem, lines, line, column, text)
         if found:
             return found
     if "unexpected end of stream" in problem and context:
         return Explained("HG-0100", context.line + 1, context.column + 1, "a quote is opened here and never closed", "close it, or double it inside the text")
+    if "',' or" in problem and context and context.line < line:
+        return Explained(
+            "HG-0100", context.line + 1, context.column + 1, "a bracket is opened here and never closed", "text that begins with a bracket needs quotes"
+        )
     if "escape" in problem:
         return Explained("HG-0100", line + 1, column + 1, _worded(problem), "in double quotes a backslash begins an escape; use single quotes, or \\\\")
     return Explained("HG-0100", line + 1, column + 1, _worded(problem), _indentation(problem))
@@ -80,12 +86,29 @@ def _expression(_problem: str, _lines: Sequence[str], line: int, column: int, te
 def _missing_space(problem: str, lines: Sequence[str], line: int, _column: int, text: str) -> Explained | None:
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
-    above = next((number for number in range(line - 1, max(-1, line - 20), -1) if lines[number].strip()), None)
-    for number, candidate in ((line, text), *(((above, lines[above]),) if above is not None else ())):
+    for number, candidate in _with_above(lines, line, text):
         found = _NO_SPACE.match(candidate)
         if found:
             key = found["key"]
             return Explained("HG-0107", number + 1, found.end(), f"a space is missing after `{key}:`", f"write `{key}: …`")
+    return None
+
+
+def _with_above(lines: Sequence[str], line: int, text: str) -> Iterator[tuple[int, str]]:
+    """A line and the nearest one above it that is not empty."""
+    yield line, text
+    above = next((number for number in range(line - 1, max(-1, line - 20), -1) if lines[number].strip()), None)
+    if above is not None:
+        yield above, lines[above]
+
+
+def _dash(problem: str, lines: Sequence[str], line: int, _column: int, text: str) -> Explained | None:
+    if "mapping values" not in problem and "expected key" not in problem and "expected ':'" not in problem:
+        return None
+    for number, candidate in _with_above(lines, line, text):
+        found = _NO_SPACE_AFTER_DASH.match(candidate)
+        if found:
+            return Explained("HG-0107", number + 1, len(found["margin"]) + 1, "a space is missing after `-`", f"write `- {found['key']}: …`")
     return None
 
 
@@ -104,6 +127,14 @@ def _after_quote(problem: str, _lines: Sequence[str], line: int, column: int, te
     if "expected key" not in problem or found is None or found.end() != column:
         return None
     return Explained("HG-0100", line + 1, column + 1, "text follows a closing quote", "put the whole value in quotes; quotes within it are doubled ('it''s')")
+
+
+def _after_bracket(problem: str, _lines: Sequence[str], line: int, column: int, text: str) -> Explained | None:
+    found = _AFTER_BRACKET.search(text)
+    if "expected key" not in problem or found is None or found.end() != column:
+        return None
+    sign = found["whole"][0]
+    return Explained("HG-0108", line + 1, found.start("whole") + 1, f"text that begins with {sign} must be in quotes", "put the whole value in quotes")
 
 
 def _indicator(problem: str, _lines: Sequence[str], line: int, column: int, text: str) -> Explained | None:

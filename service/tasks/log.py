@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from runners.fields import Dynamic, Text
+from runners.fields import Dynamic, Spelling, Text
 from service.engine.state import State
 from service.tasks import Done, InlineAsk, InlineTask, Wait
 
@@ -19,6 +20,9 @@ class Log(InlineTask):
 
     TYPE = "io.kestra.plugin.core.log.Log"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.log.Log",)
+    SPELLINGS: ClassVar[Mapping[str, Spelling]] = {
+        name: Spelling(renamed={"format": "message"}) for name in ("io.kestra.plugin.core.debug.Echo", "io.kestra.core.tasks.debugs.Echo")
+    }
 
     message: Text | list[Text] = Field(description="The text, or a list of texts, one entry each.")
     level: Dynamic[Level] = Field("INFO", description="How much it matters.")

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from runners.fields import Dynamic, Text, Typed
+from pydantic import Field
+
+from runners.fields import LabelMap, Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Head:
 class TriggerType(Typed):
     """Properties that all triggers share. `id`, `type`, `disabled` and `description` are taken out before."""
 
-    inputs: Mapping[str, Any] | None = None
-    labels: Mapping[str, Dynamic[Text]] | None = None
+    inputs: dict[str, Any] | None = Field(None, description="What its executions are given; may be expressions.")
+    labels: LabelMap | None = Field(None, description="Labels of its executions.")
 
     KIND: ClassVar[str]
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from runners.fields import Duration, Dynamic, Model, Positive, Text, wrong
-from runners.times import TimeOfDay
+from runners.fields import Duration, Dynamic, LabelMap, Model, Positive, Text, wrong
+from runners.times import TimeOfDay, TimeWindow
 from service.engine.state import State
 from service.triggers import TriggerType
 
-
-def _state(value: Any) -> Any:
-    """`CANCELED` was once spelt so."""
-    return "CANCELLED" if value == "CANCELED" else value
-
-
-States = list[Annotated[State, BeforeValidator(_state)]]
 Operator = Literal["EQUAL_TO", "NOT_EQUAL_TO", "IN", "NOT_IN", "IS_TRUE", "IS_FALSE", "IS_NULL", "IS_NOT_NULL", "STARTS_WITH", "ENDS_WITH", "REGEX", "CONTAINS"]
+
+
+#: Of a window, what does not stand without what.
+_TOGETHER: Mapping[str, str] = {"from": "to", "to": "from", "offset": "every"}
 
 
 class Upstream(Model):
@@ -26,8 +24,8 @@ class Upstream(Model):
 
     namespace: Text | None = Field(None, description="Their namespace.")
     flow_id: Text | None = Field(None, description="Their flow.")
-    states: States | None = Field(None, description="The states that count.")
-    labels: dict[str, Text] | None = Field(None, description="Labels they must have.")
+    states: list[State] | None = Field(None, description="The states that count.")
+    labels: LabelMap | None = Field(None, description="Labels they must have.")
 
 
 class DependsOn(Upstream):
@@ -41,8 +39,17 @@ class Filter(Model):
 
     field: Literal["FLOW_ID", "NAMESPACE", "STATE", "EXPRESSION"] = Field(description="What is looked at.")
     type: Operator = Field(description="How it is compared.")
-    value: Text | None = Field(None, description="With what.")
+    value: Text | None = Field(None, description="With what; for EXPRESSION the expression itself.")
     values: list[Text] | None = Field(None, description="With which, for IN and NOT_IN.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Filter:  # noqa: N804  # "after" validates an instance
+        if self.type in ("IN", "NOT_IN"):
+            if not self.values:
+                raise wrong("missing_here", f"a filter of the type {self.type} needs `values`", "add `values: […]`")
+        elif self.value is None and (self.field == "EXPRESSION" or not self.type.startswith("IS_")):
+            raise wrong("missing_here", f"a filter of {self.field} by {self.type} needs `value`", "add `value: …`")
+        return self
 
 
 class Where(Model):
@@ -51,26 +58,6 @@ class Where(Model):
     id: Text = Field(description="Unique among the tests.")
     operand: Literal["AND", "OR"] = Field("AND", description="All of them, or one.")
     filters: list[Filter] = Field(min_length=1, description="The tests.")
-
-
-class TimeWindow(Model):
-    """Within which time all preconditions must have been met."""
-
-    type: Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"] = Field("DURATION_WINDOW", description="Its kind.")
-    window: Duration | None = Field(None, description="Its length; one day when absent.")
-    window_advance: Duration | None = Field(None, description="How far the window's beginning is moved.")
-    deadline: TimeOfDay | None = Field(None, description="For DAILY_TIME_DEADLINE.")
-    start_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")
-    end_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")
-
-    @model_validator(mode="after")
-    def _complete(self) -> TimeWindow:  # noqa: N804  # "after" validates an instance
-        needed = {"DAILY_TIME_DEADLINE": ("deadline",), "DAILY_TIME_WINDOW": ("startTime", "endTime"), "SLIDING_WINDOW": ("window",)}.get(self.type, ())
-        given = {"deadline": self.deadline, "startTime": self.start_time, "endTime": self.end_time, "window": self.window}
-        for name in needed:
-            if given[name] is None:
-                raise wrong("missing_here", f"a window of the type {self.type} needs `{name}`", f"add `{name}: …`")
-        return self
 
 
 class Preconditions(Model):
@@ -94,12 +81,24 @@ class Window(Model):
     lookback: Duration | None = Field(None, description="The time before each execution.")
     fire_once: bool = Field(False, description="At most once in a window.")
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Window:  # noqa: N804
+        given = {"deadline": self.deadline, "from": self.from_, "to": self.to, "every": self.every, "offset": self.offset, "lookback": self.lookback}
+        for name, other in _TOGETHER.items():
+            if given[name] is not None and given[other] is None:
+                raise wrong("missing_here", f"a window with `{name}` needs `{other}`", f"add `{other}: …`")
+        kinds = [name for name in ("deadline", "from", "every", "lookback") if given[name] is not None]
+        if len(kinds) != 1:
+            what = f"`{kinds[0]}` and `{kinds[1]}` are different windows" if kinds else "a window needs to be said"
+            raise wrong("window", what, "one of `deadline`, `from` with `to`, `every`, `lookback`", **({"at": kinds[1]} if kinds else {}))
+        return self
+
 
 class OnMiss(Model):
     """What happens when a window passes unmet."""
 
     behavior: Literal["FAIL"] = Field("FAIL", description="FAIL: an execution is created, and is FAILED.")
-    labels: dict[str, Text] | None = Field(None, description="Labels of that execution.")
+    labels: LabelMap | None = Field(None, description="Labels of that execution.")
 
 
 class Flow(TriggerType):
@@ -110,10 +109,20 @@ class Flow(TriggerType):
     KIND = "flow"
     RUN = False
 
-    states: States | None = Field(None, description="The states that count; all ends, and PAUSED, when absent.")
+    states: list[State] | None = Field(None, description="The states that count; all ends, and PAUSED, when absent.")
     preconditions: Preconditions | None = Field(None, description="Executions that must all have ended within a time.")
     depends_on: list[DependsOn] | None = Field(None, min_length=1, description="Flows that are waited for.")
     window: Window | None = Field(None, description="Within which time.")
     mode: Literal["ALL", "ANY", "AT_LEAST"] = Field("ALL", description="How many of them are needed.")
     min_satisfied: Dynamic[Positive] | None = Field(None, description="How many, for AT_LEAST.")
     on_miss: OnMiss | None = Field(None, description="What happens when a window passes unmet.")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Flow:  # noqa: N804
+        if self.mode == "AT_LEAST" and self.min_satisfied is None:
+            raise wrong("missing_here", "the mode AT_LEAST needs `minSatisfied`", "add `minSatisfied: …`")
+        if self.min_satisfied is not None and self.mode != "AT_LEAST":
+            raise wrong("unknown_here", f"the mode {self.mode} has no `minSatisfied`", "add `mode: AT_LEAST`", at="minSatisfied")
+        if isinstance(self.min_satisfied, int) and self.min_satisfied > len(self.depends_on or ()):
+            raise wrong("count", "`minSatisfied` is more than `dependsOn` names", at="minSatisfied")
+        return self

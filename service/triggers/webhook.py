@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from runners.fields import Dynamic, Text
+from runners.fields import Dynamic, Integer, Text
 from service.triggers import TriggerType
 
 
@@ -22,4 +22,4 @@ class Webhook(TriggerType):
     wait: bool = Field(False, description="The answer comes when the execution has ended.")
     return_outputs: bool = Field(False, description="The answer holds the flow's outputs.")
     response_content_type: Literal["application/json", "text/plain"] | None = Field(None, description="The answer's type.")
-    response_code: Dynamic[int] | None = Field(None, description="The answer's status code.")
+    response_code: Dynamic[Annotated[Integer, Field(ge=100, le=599)]] | None = Field(None, description="The answer's status code.")

@@ -15,7 +15,10 @@ FOLDER = Path(__file__).parents[2] / ".flows" / "_examples"
 
 @dataclass(frozen=True)
 class Example:
-    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order."""
+    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order.
+
+    Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
+    """
 
     path: Path
 
@@ -27,6 +30,12 @@ class Example:
     @property
     def expected(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.flow["extend"]["expect"]
+        return found
+
+    @property
+    def refused(self) -> str | None:
+        """The type because of which no execution is started, by the last part of its name; None where one is."""
+        found: str | None = self.expected.get("refused")
         return found
 
     @property
@@ -52,6 +61,8 @@ def file_name(type: str) -> str:
 
 
 EXAMPLES = sorted((Example(path) for path in FOLDER.glob("*.yml")), key=lambda example: example.path.name)
+RUN = [example for example in EXAMPLES if example.refused is None]
+REFUSED = [example for example in EXAMPLES if example.refused is not None]
 
 
 def part(value: Any, pattern: Any) -> Any:

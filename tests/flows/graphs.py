@@ -54,10 +54,11 @@ def _groups(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         "Loop": {"values": [1]},
         "LoopUntil": {"condition": "{{ true }}"},
     }
-    lists = {**dict.fromkeys(("Sequential", "Parallel", "AllowFailure", "WorkingDirectory"), {}), **loops}
+    lists = {**dict.fromkeys(("Sequential", "Parallel", "AllowFailure"), {}), **loops}
     cases = st.dictionaries(st.sampled_from(["a", "b.c", "{}", ""]), any_number, max_size=3)
     made = st.one_of(
         st.builds(lambda name, found: {"type": _FLOW + name, **lists[name], "tasks": found}, st.sampled_from(sorted(lists)), some),
+        st.builds(lambda found: {"type": f"{_FLOW}WorkingDirectory", "tasks": found}, st.lists(_LEAF, min_size=1, max_size=3)),
         st.builds(lambda then, other: {"type": f"{_FLOW}If", "condition": "{{ true }}", "then": then, **_present("else", other)}, some, st.none() | any_number),
         st.builds(lambda found, other: {"type": f"{_FLOW}Switch", "value": "a", "cases": found, **_present("defaults", other)}, cases, st.none() | any_number),
         st.builds(_dag, some, st.randoms(use_true_random=False)),

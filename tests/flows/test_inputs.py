@@ -199,6 +199,21 @@ def test_a_form_is_the_inputs_that_it_holds():
     assert resolve_inputs(inputs, {"f.a": "3"}, render)[0] == {"f": {"a": 3, "b": "x"}, "c": True}
 
 
+def test_a_form_that_is_not_asked_for_asks_for_none_of_its_inputs():
+    parts = "[{id: a, type: INT, dependsOn: {inputs: [deep]}}, {id: b, type: INT}]"
+    form = f"{{id: f, type: FORM, dependsOn: {{inputs: [cloud], condition: '{{{{ aws }}}}'}}, inputs: {parts}}}"
+    inputs = declared(form, "{id: cloud, type: STRING}", "{id: deep, type: BOOL, defaults: true}")
+    given = {"f.a": 1, "f.b": 2}
+    assert resolve_inputs(inputs, {**given, "cloud": "gcp"}, render)[0] == {"cloud": "gcp", "deep": True}
+    assert resolve_inputs(inputs, {**given, "cloud": "aws"}, render)[0] == {"cloud": "aws", "deep": True, "f": {"a": 1, "b": 2}}
+    assert [found.id for found in in_order(inputs)] == ["cloud", "deep", "f.a", "f.b"]
+
+
+def test_a_form_that_depends_on_nobody_is_told_once():
+    form = "{id: f, type: FORM, dependsOn: {inputs: [cloud]}, inputs: [{id: a, type: INT}, {id: b, type: INT}]}"
+    assert lines(with_inputs(form)) == [".flows/x.yaml:6:46: error HG-0413: `f` depends on the input `cloud`, which does not exist"]
+
+
 def test_a_form_in_a_form_or_with_a_value_is_refused():
     assert codes(with_inputs("{id: f, type: FORM, inputs: [{id: g, type: FORM, inputs: [{id: a, type: INT}]}]}")) == ["HG-0204"]
     assert codes(with_inputs("{id: f, type: FORM, defaults: 3, inputs: [{id: a, type: INT}]}")) == ["HG-0410"]

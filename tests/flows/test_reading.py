@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pickle
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import yaml
 
 from service import discovery
 from service.flows.catalogue import Catalogue
-from service.flows.problems import Severity
 from tests.flows.world import CATALOGUE, DOCKER, INDEX, LOG, PROCESS, PUSH, RETURN, SCHEDULE, SEQUENTIAL, SHELL, codes, entry, flow, lines, read, tasks
-
-SEEDS = Path(__file__).parent / "seeds"
 
 WHOLE = f"""\
 id: etl
@@ -99,22 +95,6 @@ def test_tasks_become_nodes():
 def test_a_flow_can_be_handed_to_another_process():
     found = flow(WHOLE)
     assert pickle.loads(pickle.dumps(found)) == found
-
-
-@pytest.mark.parametrize("name", ["S0-E1_etl_pipeline", "S2-E1_hello-world", "S2-E2_inputs_demo", "S3-E2_hello_world"])
-def test_the_founding_examples_are_right_as_they_stand(name):
-    reading = read((SEEDS / f"{name}.yaml").read_bytes())
-    assert reading.flow is not None
-    assert {problem.severity for problem in reading.problems} <= {Severity.NOTICE}
-
-
-@pytest.mark.parametrize("name", ["S0-E4_api_health_check", "S1-E1_daily_dbt_build"])
-def test_examples_with_types_that_are_not_installed_are_valid_when_asked_so(name):
-    data = (SEEDS / f"{name}.yaml").read_bytes()
-    assert not read(data).valid
-    reading = read(data, allow_unknown_types=True)
-    assert reading.valid
-    assert reading.flow is None
 
 
 def test_one_finds_the_generated_index_in_the_shape_of_the_catalogue():

@@ -8,6 +8,7 @@ from typing import Any
 from service import discovery
 from service.flows.catalogue import Catalogue
 from service.flows.flow import Flow
+from service.flows.problems import Problem, Severity
 from service.flows.reading import Reading, read_flow
 
 LOG = "io.kestra.plugin.core.log.Log"
@@ -28,7 +29,7 @@ def entry(ref: str, kind: str, runs: str | None, *aliases: str) -> Mapping[str, 
 #: What the language itself is made of, and some tasks: fixed, so that what messages suggest does not change with every type that is added.
 INDEX = {
     **{name: found for name, found in discovery.index().items() if found["ref"].startswith(("service.flowables.", "service.triggers."))},
-    LOG: entry("service.tasks.log:Log", "task", "inline", "io.kestra.core.tasks.log.Log"),
+    LOG: entry("service.tasks.log:Log", "task", "inline", "io.kestra.core.tasks.log.Log", "io.kestra.plugin.core.debug.Echo"),
     RETURN: entry("service.tasks.return_:Return", "task", "inline", "io.kestra.core.tasks.debugs.Return"),
     "io.kestra.plugin.core.flow.Sleep": entry("service.tasks.sleep:Sleep", "task", "inline"),
     "io.kestra.plugin.scripts.python.Script": entry("runners.tasks.python:Script", "task", "runner"),
@@ -60,6 +61,20 @@ def codes(text: str | bytes, **options: Any) -> list[str]:
 def lines(text: str | bytes, **options: Any) -> list[str]:
     """The problems, one line each."""
     return [problem.line_text() for problem in read(text, **options).problems]
+
+
+def refusals(text: str, **options: Any) -> list[str]:
+    """The errors of a file, each as its code and the piece of the file that it points at."""
+    rows = text.splitlines()
+    errors = [problem for problem in read(text, **options).problems if problem.severity is Severity.ERROR]
+    return [f"{problem.code} {_piece(rows[problem.line - 1], problem)}" for problem in errors]
+
+
+def _piece(row: str, problem: Problem) -> str:
+    """Up to its end; of maps and lists, which are marked at their beginning alone, the rest of the line."""
+    begins = row[problem.column - 1 :]
+    whole = begins[:1] in ("{", "[") or problem.end_line != problem.line or problem.end_column is None
+    return begins if whole or problem.end_column is None else row[problem.column - 1 : problem.end_column - 1]
 
 
 def tasks(body: str, rest: str = "") -> str:
