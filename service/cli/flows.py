@@ -13,9 +13,11 @@ from service.cli.graph import graph
 from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Server, Token, pairs
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
+from service.cli.triggers import triggers
 
 commands = typer.Typer(help="Flows: check, create, list, start.", no_args_is_help=True, rich_markup_mode=None)
 commands.command()(graph)
+commands.command()(triggers)
 
 
 class Report(StrEnum):
