@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from runners.fields import Duration, Dynamic, Model, Positive, Text
+from runners.fields import Dynamic, Interval, Length, Model, Positive, Text
 from service.flowables import FlowableTask
 
 
 class CheckFrequency(Model):
     """How often, and how long."""
 
-    interval: Dynamic[Duration] | None = Field(None, description="The pause between two passes; one minute when absent.")
+    interval: Dynamic[Length] | None = Field(None, description="The pause between two passes; one minute when absent.")
     max_iterations: Dynamic[Positive] | None = Field(None, description="How many passes at most.")
-    max_duration: Dynamic[Duration] | None = Field(None, description="How long at most.")
+    max_duration: Dynamic[Interval] | None = Field(None, description="How long at most.")
 
 
 class LoopUntil(FlowableTask):

@@ -16,6 +16,7 @@ from runners.fields import Duration, Dynamic, Model, Text, is_template
 from runners.times import Instant, TimeOfDay, read_time_of_day
 from service.flows.draft import Draft
 from service.flows.mistakes import described, path_text
+from service.flows.outline import Rendered, Start
 from service.flows.problems import Severity, escaped, nearest_type
 from service.flows.source import Broken, Path
 
@@ -331,15 +332,15 @@ def _newest(name: str) -> str:
 _FOUND = {spelling: name for name in _CLASSES for spelling in (_newest(name), f"{_PACKAGE}{name}Condition", f"{_OLD_PACKAGE}{name}Condition")}
 
 
-def read_conditions(entries: Any, path: Path, draft: Draft) -> tuple[Gate, ...]:
-    """The gates of a list of conditions; what is wrong is noted."""
+def read_conditions(entries: Any, path: Path, draft: Draft, owner: Start) -> tuple[Gate, ...]:
+    """The gates of a list of conditions of a trigger; what is wrong is noted."""
     if not isinstance(entries, list):
         return ()  # what else may stand there the trigger's own class refuses
-    found = (_read(entry, (*path, number), draft) for number, entry in enumerate(entries))
+    found = (_read(entry, (*path, number), draft, owner) for number, entry in enumerate(entries))
     return tuple(gate for gate in found if gate is not None)
 
 
-def _read(raw: Any, path: Path, draft: Draft) -> Gate | None:
+def _read(raw: Any, path: Path, draft: Draft, owner: Start) -> Gate | None:
     if not isinstance(raw, dict):
         if not isinstance(raw, Broken):
             message = f"`{path_text(path)}`: expected a map, got {described(raw)}"
@@ -350,13 +351,18 @@ def _read(raw: Any, path: Path, draft: Draft) -> Gate | None:
         return None
     read = draft.validated(cls, {key: value for key, value in raw.items() if key != "type"}, path, {}, frozenset({"type"}))
     if isinstance(read, Not | Or):
-        below = read_conditions(raw["conditions"], (*path, "conditions"), draft)
+        below = read_conditions(raw["conditions"], (*path, "conditions"), draft, owner)
         return NoneOf(below) if isinstance(read, Not) else AnyOf(below)
     if isinstance(read, Multiple):
         for name, entry in raw["conditions"].items():
-            _read(entry, (*path, "conditions", name), draft)
+            _read(entry, (*path, "conditions", name), draft, owner)
         return None
-    return read.gate() if read is not None else None
+    if read is None:
+        return None
+    gate: str = read.gate()
+    if gate not in raw.values():
+        draft.gates.append(Rendered((*path, "type"), gate, owner))
+    return gate
 
 
 def _class(raw: dict[str, Any], path: Path, draft: Draft) -> type[Condition] | None:

@@ -17,6 +17,7 @@ from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
 from service.flows.draft import Draft
 from service.flows.old_runner import lower_old_runner
+from service.flows.outline import UNKNOWN, Rendered, Spot, Step
 from service.flows.source import Path
 
 _TASK = property_names(TaskProperties)
@@ -49,12 +50,12 @@ class Lowering:
         self._defaults = defaults
         self._count = 0
 
-    def tasks(self, children: Iterable[Child]) -> tuple[Node, ...]:
+    def tasks(self, children: Iterable[Child], branch: str, parent: Step | None = None) -> tuple[Node, ...]:
         """The tasks of a list, in order, disabled ones too. Those that are wrong are noted and left out."""
-        found = [self._task(child) for child in children]
+        found = [self._task(child, Spot(parent, branch, number)) for number, child in enumerate(children)]
         return tuple(node for node in found if node is not None)
 
-    def _task(self, child: Child) -> Node | None:
+    def _task(self, child: Child, spot: Spot) -> Node | None:
         draft, path = self._draft, child.path
         if draft.findings.enough or not draft.is_map(child.raw, path):
             return None
@@ -63,10 +64,11 @@ class Lowering:
         written = self._taken_apart(self._defaults.apply(child.raw, info), info, path)
         common = draft.validated(TaskProperties, written.common, path)
         draft.note_id(written.common.get("id"), path, draft.ids, "task")
-        branches = self._branches(written.own, info, path)
+        step = self._step(child, written, info, spot)
+        branches = self._branches(written.own, info, step)
         check_container(draft, written.own, info, path, written.renamed)
-        draft.texts += [((*path, key), value) for key, value in written.common.items() if key in _RENDERED]
-        draft.texts += [(written.path(path, key), value) for key, value in written.own.items()]
+        draft.texts += [Rendered((*path, key), value, step) for key, value in written.common.items() if key in _RENDERED]
+        draft.texts += [Rendered(written.path(path, key), value, step) for key, value in written.own.items()]
         siblings = _TASK.union(info.branches) if info else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
         if model is None or common is None or info is None:
@@ -75,6 +77,13 @@ class Lowering:
         if not info.cls.RUN and not common.disabled:
             draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")))
         return self._node(info, common, model, written, branches, child)
+
+    def _step(self, child: Child, written: _Written, info: TypeInfo | None, spot: Spot) -> Step:
+        id, kind = written.common.get("id", ""), child.raw.get("type")
+        name = info.name if info else kind if isinstance(kind, str) else ""
+        step = Step(str(id), name, info, child.path, spot, child.raw, written.own, written.common, child.depends_on)
+        self._draft.outline.add(step)
+        return step
 
     def _counted(self, path: Path) -> None:
         self._count += 1
@@ -107,21 +116,25 @@ class Lowering:
             place=(place.line, place.column),
         )
 
-    def _branches(self, own: dict[str, Any], info: TypeInfo | None, path: Path) -> dict[str, tuple[Node, ...]]:
+    def _branches(self, own: dict[str, Any], info: TypeInfo | None, step: Step) -> dict[str, tuple[Node, ...]]:
         """Takes the child lists out of a flowable's properties. Of a type that is not installed, whatever looks like a task is looked at."""
         if info is None:
-            self._look_for_tasks(own, path)
+            self._look_for_tasks(own, step.path, step)
             return {}
-        return {branch.name: self.tasks(branch.children) for branch in Children(self._draft, info, path).take(own)} if info.branches else {}
+        if not info.branches:
+            return {}
+        found = Children(self._draft, info, step.path).take(own)
+        step.branches = tuple(branch.name for branch in found)
+        return {branch.name: self.tasks(branch.children, branch.name, step) for branch in found}
 
-    def _look_for_tasks(self, value: Any, path: Path) -> None:
+    def _look_for_tasks(self, value: Any, path: Path, step: Step) -> None:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(part, dict | list):
                 continue
             if isinstance(part, dict) and isinstance(value, list) and {"id", "type"} <= part.keys():
-                self._task(Child(part, (*path, key)))
+                self._task(Child(part, (*path, key)), Spot(step, UNKNOWN, 0))
             else:
-                self._look_for_tasks(part, (*path, key))
+                self._look_for_tasks(part, (*path, key), step)
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
         known: Set[str] = {*info.properties, *info.branches} if info else frozenset()

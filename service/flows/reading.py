@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from service.engine.program import Node, Program
 from service.flows.catalogue import Catalogue
-from service.flows.checks import Names, check_expressions
+from service.flows.checks import check_flow
 from service.flows.children import Child
 from service.flows.declare import read_inputs
 from service.flows.defaults import Default, Defaults
@@ -35,17 +35,25 @@ _WALKED = frozenset({"tasks", "errors", "finally"})
 _OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 
-def read_flow(text: bytes, path: str, catalogue: Catalogue, *, defaults: Sequence[Mapping[str, Any]] = (), allow_unknown_types: bool = False) -> Reading:
+def read_flow(
+    text: bytes,
+    path: str,
+    catalogue: Catalogue,
+    *,
+    defaults: Sequence[Mapping[str, Any]] = (),
+    allow_unknown_types: bool = False,
+    require_digests: Severity | None = None,
+) -> Reading:
     """Reads one flow file. Never raises for what is in it: mistakes are problems.
 
     `path` is what problems say; `defaults` are the instance's plugin defaults. With `allow_unknown_types` a type that is not installed is a warning;
-    such a flow is valid, but there is no `Flow` to run.
+    such a flow is valid, but there is no `Flow` to run. `require_digests` is what an image without a digest is; None: fine.
     """
     findings = Findings(path)
     decoded, source = read_source(text, findings)
     if source is None:
         return Reading(None, capped(findings.problems), _guessed_identity(decoded or ""))
-    flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types), defaults).flow()
+    flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types, require_digests), defaults).flow()
     return Reading(flow, capped(findings.problems), _identity(source.value))
 
 
@@ -90,7 +98,7 @@ class _Reader:
         triggers = read_triggers(self._list("triggers"), self.draft, self.defaults)
         self._check_trigger_inputs(triggers, inputs)
         self._check_outputs(top)
-        check_expressions([*self.draft.texts, *self._texts()], self._names(), self.source, self.findings)
+        check_flow(self.draft, self.raw)
         if self.findings.failed or self.draft.unknown_types or top is None:
             return None
         return self._flow(top, tree, inputs, triggers)
@@ -146,10 +154,11 @@ class _Reader:
         """All lists of tasks under one root; None when there are too many to go on."""
         lowering = Lowering(self.draft, self.defaults)
         try:
-            lists = {key: lowering.tasks(self._children((key,), self._list(key))) for key in _LISTS}
+            lists = {key: lowering.tasks(self._children((key,), self._list(key)), key) for key in _LISTS}
             for number, listener in enumerate(self._list("listeners")):
                 below = listener.get("tasks") if isinstance(listener, dict) else None
-                lists["listeners"] = (*lists.get("listeners", ()), *lowering.tasks(self._children(("listeners", number, "tasks"), below)))
+                found = lowering.tasks(self._children(("listeners", number, "tasks"), below), f"listeners.{number}")
+                lists["listeners"] = (*lists.get("listeners", ()), *found)
         except TooManyTasks:
             return None
         place = self.source.place(())
@@ -200,25 +209,3 @@ class _Reader:
             if output.type not in _OUTPUT_TYPES:
                 hint = did_you_mean(output.type, _OUTPUT_TYPES) or f"one of {', '.join(sorted(_OUTPUT_TYPES))}"
                 self.findings.add("HG-0220", self.source.place((*path, "type")), f"unknown output type `{escaped(output.type)}`", hint)
-
-    def _texts(self) -> Iterator[tuple[Path, Any]]:
-        yield ("variables",), self.raw.get("variables")
-        for number, entry in enumerate(self._list("inputs")):
-            if isinstance(entry, dict):
-                yield from ((("inputs", number, key), entry[key]) for key in ("defaults", "prefill", "expression", "dependsOn", "inputs") if key in entry)
-        for key in ("outputs", "checks", "sla"):
-            yield (key,), self.raw.get(key)
-
-    def _names(self) -> Names:
-        variables = self.raw.get("variables")
-        return Names(
-            inputs=frozenset(_input_names(self._list("inputs"))),
-            tasks=frozenset(self.draft.ids),
-            variables=frozenset(variables) if isinstance(variables, dict) else frozenset(),
-            types=frozenset(self.draft.types),
-        )
-
-
-def _input_names(entries: Iterable[Any]) -> Iterator[str]:
-    """As they were written, wrong ones too: nobody is told twice."""
-    return (str(entry.get("id", entry.get("name"))) for entry in entries if isinstance(entry, dict))

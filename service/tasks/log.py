@@ -19,6 +19,7 @@ class Log(InlineTask):
 
     TYPE = "io.kestra.plugin.core.log.Log"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.log.Log",)
+    LOGGED = frozenset({"message"})
 
     message: Text | list[Text] = Field(description="The text, or a list of texts, one entry each.")
     level: Dynamic[Level] = Field("INFO", description="How much it matters.")

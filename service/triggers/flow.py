@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from runners.fields import Duration, Dynamic, Model, Positive, Text, wrong
+from runners.fields import Duration, Dynamic, Interval, Length, Model, Positive, Text, wrong
 from runners.times import TimeOfDay
 from service.engine.state import State
 from service.triggers import TriggerType
@@ -57,7 +57,7 @@ class TimeWindow(Model):
     """Within which time all preconditions must have been met."""
 
     type: Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"] = Field("DURATION_WINDOW", description="Its kind.")
-    window: Duration | None = Field(None, description="Its length; one day when absent.")
+    window: Length | None = Field(None, description="Its length; one day when absent.")
     window_advance: Duration | None = Field(None, description="How far the window's beginning is moved.")
     deadline: TimeOfDay | None = Field(None, description="For DAILY_TIME_DEADLINE.")
     start_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")
@@ -89,9 +89,9 @@ class Window(Model):
     deadline: TimeOfDay | None = Field(None, description="Every day until this time.")
     from_: TimeOfDay | None = Field(None, alias="from", description="Every day from this time …")
     to: TimeOfDay | None = Field(None, description="… until this one.")
-    every: Duration | None = Field(None, description="Windows of this length, one after another …")
+    every: Interval | None = Field(None, description="Windows of this length, one after another …")
     offset: Duration | None = Field(None, description="… whose beginnings are moved by this.")
-    lookback: Duration | None = Field(None, description="The time before each execution.")
+    lookback: Length | None = Field(None, description="The time before each execution.")
     fire_once: bool = Field(False, description="At most once in a window.")
 
 
@@ -108,6 +108,12 @@ class Flow(TriggerType):
     TYPE = "io.kestra.plugin.core.trigger.Flow"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Flow",)
     KIND = "flow"
+    VARIABLES = frozenset(
+        {
+            *("executionId", "executionLabels", "namespace", "flowId", "flowRevision", "state", "outputs"),
+            *("startDate", "endDate", "firstFailedTaskId", "lastTaskId"),
+        }
+    )
     RUN = False
 
     states: States | None = Field(None, description="The states that count; all ends, and PAUSED, when absent.")
