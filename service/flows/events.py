@@ -10,9 +10,10 @@ from service.flows.outline import Start, Step
 from service.flows.problems import Severity, did_you_mean, escaped, lines_of
 from service.flows.site import Site
 
-#: What every execution may find, whatever triggers its flow has: it may be started by a subflow task.
-_ALWAYS = frozenset({"executionId", "namespace", "flowId", "flowRevision", "taskRunId", "taskId", "taskRunValue", "taskRunIteration", "_context", "id", "type"})
-_TAME = _ALWAYS | {"date", "next", "previous"}
+#: What every trigger gives, and what a task that starts the flow as a subflow does.
+_OF_ALL = frozenset({"_context", "id", "type"})
+_OF_SUBFLOWS = frozenset({"executionId", "namespace", "flowId", "flowRevision", "taskRunId", "taskId", "taskRunValue", "taskRunIteration"})
+_TAME = _OF_ALL | _OF_SUBFLOWS | {"date", "next", "previous"}
 _CODE = frozenset({"script", "commands", "beforeCommands"})
 _SCRIPTS = ("io.kestra.plugin.scripts.", "io.kestra.core.tasks.scripts.")
 #: Filters that leave nothing of a text that a shell or a language could take for more than a value.
@@ -21,7 +22,7 @@ _TAMED = re.compile(r"\|\s*(?:escapeChar|number|length|base64encode|sha1|sha256|
 
 def given_by(starts: Iterable[Start]) -> frozenset[str] | None:
     """The variables that some triggers give, all together; None when one of them may give anything."""
-    found = _ALWAYS
+    found = _OF_ALL
     for start in starts:
         variables = start.info.cls.VARIABLES if start.info else None
         if variables is None:
@@ -41,7 +42,7 @@ def check_trigger(site: Site, reference: Reference) -> None:
         return
     owner, name = site.owner, str(reference.path[1])
     known = given_by([owner]) if isinstance(owner, Start) else site.declared.given
-    if known is None or name in known:
+    if known is None or name in known or (name in _OF_SUBFLOWS and not isinstance(owner, Start)):
         return
     near = did_you_mean(name, known)
     if isinstance(owner, Start):
