@@ -19,6 +19,7 @@ from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
 from service.flows.nesting import CALLS, check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
+from service.flows.output_types import check_loop_outputs
 from service.flows.problems import MOST, escaped
 from service.flows.scopes import check_loop_value, check_trigger_scope
 from service.flows.site import Declared, Site, found_in, templates
@@ -32,6 +33,7 @@ Rule = Callable[[Site, Reference], None]
 _STRUCTURES: Mapping[str, tuple[Callable[[Step, Draft], None], ...]] = {
     f"{FLOW}Dag": (check_dag,),
     f"{FLOW}If": (check_if,),
+    f"{FLOW}Loop": (check_loop_outputs,),
     f"{FLOW}Switch": (check_switch,),
 }
 

@@ -16,7 +16,7 @@ from runners.fields import Duration, Dynamic, Model, Text, is_template
 from runners.times import Instant, TimeOfDay, read_time_of_day
 from service.flows.draft import Draft
 from service.flows.mistakes import described, path_text
-from service.flows.outline import Rendered, Start
+from service.flows.outline import Owner, Rendered
 from service.flows.problems import Severity, escaped, nearest_type
 from service.flows.source import Broken, Path
 
@@ -332,15 +332,15 @@ def _newest(name: str) -> str:
 _FOUND = {spelling: name for name in _CLASSES for spelling in (_newest(name), f"{_PACKAGE}{name}Condition", f"{_OLD_PACKAGE}{name}Condition")}
 
 
-def read_conditions(entries: Any, path: Path, draft: Draft, owner: Start) -> tuple[Gate, ...]:
-    """The gates of a list of conditions of a trigger; what is wrong is noted."""
+def read_conditions(entries: Any, path: Path, draft: Draft, owner: Owner) -> tuple[Gate, ...]:
+    """The gates of a list of conditions; what is wrong is noted. `owner` is the trigger that they are of, None: they are a listener's."""
     if not isinstance(entries, list):
         return ()  # what else may stand there the trigger's own class refuses
     found = (_read(entry, (*path, number), draft, owner) for number, entry in enumerate(entries))
     return tuple(gate for gate in found if gate is not None)
 
 
-def _read(raw: Any, path: Path, draft: Draft, owner: Start) -> Gate | None:
+def _read(raw: Any, path: Path, draft: Draft, owner: Owner) -> Gate | None:
     if not isinstance(raw, dict):
         if not isinstance(raw, Broken):
             message = f"`{path_text(path)}`: expected a map, got {described(raw)}"
@@ -360,7 +360,7 @@ def _read(raw: Any, path: Path, draft: Draft, owner: Start) -> Gate | None:
     if read is None:
         return None
     gate: str = read.gate()
-    if gate not in raw.values():
+    if owner is not None and gate not in raw.values():
         draft.gates.append(Rendered((*path, "type"), gate, owner))
     return gate
 

@@ -17,11 +17,12 @@ from service.flows.values import BadValue, has_template
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """An input and where it stands; `key` is how its id was written."""
+    """An input and where it stands; `key` is how its id was written. Of one in a form, `form` is the form's id."""
 
     input: Input
     path: Path
     key: str
+    form: str = ""
 
 
 def read_inputs(entries: list[Any], draft: Draft, at: Path = ("inputs",)) -> tuple[Input, ...]:
@@ -48,7 +49,7 @@ def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None =
             yield from _inputs(entry["inputs"], draft, (*path, "inputs"), found)
         elif found is not None:
             _check_default(found, path, draft)
-            yield _Declared(found, path, "id" if "id" in entry else "name")
+            yield _Declared(found, path, "id" if "id" in entry else "name", form.id if form else "")
 
 
 def _input(entry: dict[str, Any], path: Path, draft: Draft, form: FormInput | None) -> Input | None:
@@ -108,7 +109,8 @@ def _check_ids(declared: list[_Declared], draft: Draft) -> None:
         parent = next((name for name in _parents(one.input.id) if name in seen), None)
         if parent is not None:
             message = f"the input `{one.input.id}` lies inside the input `{parent}`, which is a value of its own"
-            draft.findings.add("HG-0412", draft.source.place((*one.path, one.key)), message, "rename one of them")
+            where = (*one.path[:-2], "id") if len(parent) <= len(one.form) else (*one.path, one.key)
+            draft.findings.add("HG-0412", draft.source.place(where), message, "rename one of them")
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -110,6 +110,14 @@ class TriggerProperties(Model):
     policy_refs: list[Any] | None = Field(None, description="Policies that it is under.")
 
 
+class Listener(Model):
+    """Old: tasks to do at the end of an execution, under conditions."""
+
+    description: Description | None = Field(None, description="Markdown for people.")
+    conditions: list[Any] | None = Field(None, description="What must hold for it to be done.")
+    tasks: list[Any] = Field(min_length=1, description="What is done, in order.")
+
+
 class PluginDefault(Model):
     """Properties for every task, trigger or task runner of a type, or of all types below a package."""
 

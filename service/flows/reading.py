@@ -18,10 +18,12 @@ from service.flows.defaults import Default, Defaults
 from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
 from service.flows.draft import Draft
 from service.flows.flow import Flow, Reading, TriggerDef
-from service.flows.inputs import INPUT_TYPES, Input
+from service.flows.inputs import Input
+from service.flows.listeners import read_listeners
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.mistakes import described, path_text
-from service.flows.problems import Severity, capped, did_you_mean, escaped
+from service.flows.output_types import check_output_types
+from service.flows.problems import Severity, capped
 from service.flows.source import Broken, Findings, Path, Source, at, read_source
 from service.flows.starts import read_triggers
 
@@ -32,7 +34,6 @@ FLOW = "headgate.flow"
 #: The lists of tasks that a flow has, and those of them that the engine walks.
 _LISTS = ("tasks", "errors", "finally", "afterExecution")
 _WALKED = frozenset({"tasks", "errors", "finally"})
-_OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
 
 
 def read_flow(
@@ -154,20 +155,16 @@ class _Reader:
         """All lists of tasks under one root; None when there are too many to go on."""
         lowering = Lowering(self.draft, self.defaults)
         try:
-            lists = {key: lowering.tasks(self._children((key,), self._list(key)), key) for key in _LISTS}
-            for number, listener in enumerate(self._list("listeners")):
-                below = listener.get("tasks") if isinstance(listener, dict) else None
-                found = lowering.tasks(self._children(("listeners", number, "tasks"), below), f"listeners.{number}")
-                lists["listeners"] = (*lists.get("listeners", ()), *found)
+            lists = {key: lowering.tasks(self._children(key), key) for key in _LISTS}
+            lists["listeners"] = read_listeners(self._list("listeners"), lowering, self.draft)
         except TooManyTasks:
             return None
         place = self.source.place(())
         branches = {key: nodes for key, nodes in lists.items() if nodes or key == "tasks"}
         return Node(id=top.id if top else "", type=FLOW, runs="flowable", model=None, branches=branches, place=(place.line, place.column))
 
-    @staticmethod
-    def _children(path: Path, entries: Any) -> list[Child]:
-        return [Child(entry, (*path, number)) for number, entry in enumerate(entries if isinstance(entries, list) else ())]
+    def _children(self, key: str) -> list[Child]:
+        return [Child(entry, (key, number)) for number, entry in enumerate(self._list(key))]
 
     def _defaults(self, instance: Iterable[Mapping[str, Any]]) -> Defaults:
         key = "taskDefaults" if "taskDefaults" in self.source.value else "pluginDefaults"
@@ -204,8 +201,5 @@ class _Reader:
     def _check_outputs(self, top: FlowProperties | None) -> None:
         seen: dict[str, Path] = {}
         for number, output in enumerate(top.outputs or () if top else ()):
-            path: Path = ("outputs", number)
-            self.draft.note_id(output.id, path, seen, "output")
-            if output.type not in _OUTPUT_TYPES:
-                hint = did_you_mean(output.type, _OUTPUT_TYPES) or f"one of {', '.join(sorted(_OUTPUT_TYPES))}"
-                self.findings.add("HG-0220", self.source.place((*path, "type")), f"unknown output type `{escaped(output.type)}`", hint)
+            self.draft.note_id(output.id, ("outputs", number), seen, "output")
+        check_output_types(self.raw.get("outputs"), ("outputs",), self.draft)
