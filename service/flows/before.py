@@ -14,10 +14,11 @@ from service.expressions import Reference
 from service.flows.known import source_of
 from service.flows.outline import FLOW, UNKNOWN, Step
 from service.flows.problems import Severity, escaped
-from service.flows.site import Site
+from service.flows.site import Declared, Site
 
 LOOPS = frozenset({f"{FLOW}ForEach", f"{FLOW}EachParallel", f"{FLOW}Loop", f"{FLOW}LoopUntil", f"{FLOW}ForEachItem"})
-_UNORDERED = frozenset({f"{FLOW}Parallel", f"{FLOW}EachParallel"})
+_PARALLEL = f"{FLOW}Parallel"
+_UNORDERED = frozenset({_PARALLEL, f"{FLOW}EachParallel"})
 _DAG, _LOOP, _ALLOW_FAILURE = f"{FLOW}Dag", f"{FLOW}Loop", f"{FLOW}AllowFailure"
 #: Those that look at their children's outputs when these have run.
 _LOOKING_BACK = frozenset({f"{FLOW}LoopUntil", _LOOP})
@@ -75,7 +76,7 @@ def _doubt(mine: Sequence[Step], theirs: Sequence[Step], site: Site) -> _Doubt |
         return _of_itself(mine) if shared == len(mine) else None
     if shared == len(mine):
         return None if mine[-1].info is None or mine[-1].type in _LOOKING_BACK else _before_children(mine, site)
-    return _of_neighbours(mine, theirs, shared)
+    return _of_neighbours(mine, theirs, shared, site.declared)
 
 
 def _of_itself(line: Sequence[Step]) -> _Doubt | None:
@@ -94,7 +95,7 @@ def _before_children(line: Sequence[Step], site: Site) -> _Doubt | None:
     return _Doubt(f"runs inside of `{escaped(line[-1].id)}`, after this has been decided", _BELOW, sure=not _repeats(line[:-1]), code="HG-0306")
 
 
-def _of_neighbours(mine: Sequence[Step], theirs: Sequence[Step], shared: int) -> _Doubt | None:
+def _of_neighbours(mine: Sequence[Step], theirs: Sequence[Step], shared: int, declared: Declared) -> _Doubt | None:
     """Two tasks with a common parent, or the flow: the one that leads to the reader, and the one that leads to the source."""
     one, other = mine[shared], theirs[shared]
     parent = one.spot.parent
@@ -103,13 +104,18 @@ def _of_neighbours(mine: Sequence[Step], theirs: Sequence[Step], shared: int) ->
     if one.spot.branch != other.spot.branch:
         return _of_branches(one, other, mine[:shared])
     kind = parent.type if parent is not None and one.spot.branch == "tasks" else ""
-    if kind in _UNORDERED:
+    if parent is not None and kind in _UNORDERED and not _is_one_by_one(parent):
         return _Doubt("runs side by side with this: it may not have ended", "put both into a Sequential, one after the other")
     if kind == _DAG:
-        return _of_dag(one, other, mine[:shared]) or _optional(theirs[shared:])
+        return _of_dag(one, other, mine[:shared], declared) or _optional(theirs[shared:])
     if other.spot.number > one.spot.number:
         return _later(mine[:shared])
     return _optional(theirs[shared:])
+
+
+def _is_one_by_one(parallel: Step) -> bool:
+    """Tasks side by side of which there is one at a time are a list."""
+    return parallel.type == _PARALLEL and str(parallel.own.get("concurrent")) == "1"
 
 
 def _of_branches(one: Step, other: Step, around: Sequence[Step]) -> _Doubt | None:
@@ -125,27 +131,15 @@ def _of_branches(one: Step, other: Step, around: Sequence[Step]) -> _Doubt | Non
     return None
 
 
-def _of_dag(one: Step, other: Step, around: Sequence[Step]) -> _Doubt | None:
-    if _needs(one, other.id):
+def _of_dag(one: Step, other: Step, around: Sequence[Step], declared: Declared) -> _Doubt | None:
+    waiting = declared.waiting(around[-1])
+    after, before = waiting.waits(one.id, other.id), waiting.waits(other.id, one.id)
+    if after or after is None or before is None:
         return None
-    if _needs(other, one.id):
+    if before:
         return _later(around)
     hint = f"add `{escaped(other.id)}` to the `dependsOn` of `{escaped(one.id)}`"
     return _Doubt(f"may not have ended: `{escaped(one.id)}` does not depend on it", hint)
-
-
-def _needs(step: Step, name: str) -> bool:
-    """Whether a task of a Dag waits for another, also by way of others."""
-    siblings = {child.id: child for child in (step.spot.parent.children if step.spot.parent else ())}
-    waiting, seen = list(step.depends_on), {step.id}
-    while waiting:
-        following = waiting.pop()
-        if following == name:
-            return True
-        if following in siblings and following not in seen:
-            seen.add(following)
-            waiting += siblings[following].depends_on
-    return False
 
 
 def _later(around: Sequence[Step]) -> _Doubt:

@@ -14,7 +14,7 @@ from service.flows.before import check_order
 from service.flows.dags import check_dag
 from service.flows.deadends import ENDS, check_ends, check_if, check_switch
 from service.flows.draft import Draft
-from service.flows.events import check_script, check_trigger, given_by, outside_of
+from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
 from service.flows.nesting import CALLS, check_call, check_place, check_watch
@@ -25,7 +25,7 @@ from service.flows.scopes import check_loop_value, check_trigger_scope
 from service.flows.site import Declared, Site, found_in, templates
 from service.flows.source import Path
 from service.flows.statuses import check_status
-from service.flows.unused_defaults import check_default
+from service.flows.unused_defaults import check_defaults
 
 Rule = Callable[[Site, Reference], None]
 
@@ -81,8 +81,7 @@ def _check_structure(draft: Draft, raw: Mapping[str, Any]) -> None:
     for start in draft.outline.starts:
         check_watch(start, draft, identity)
     key = "pluginDefaults" if "pluginDefaults" in draft.source.value else "taskDefaults"
-    for number, entry in enumerate(_list(raw, "pluginDefaults")):
-        check_default(entry, (key, number), draft)
+    check_defaults(_list(raw, "pluginDefaults"), (key,), draft)
 
 
 def _check_expressions(texts: Iterable[Rendered], declared: Declared, draft: Draft) -> None:
@@ -130,6 +129,7 @@ def _declared(draft: Draft, raw: Mapping[str, Any]) -> Declared:
         settable=any(step.type == _SETTING for step in outline.steps),
         given=given_by(outline.starts),
         outside=outside_of(outline.starts),
+        tame=tame_of(outline.starts),
     )
 
 

@@ -22,7 +22,10 @@ def check_dag(step: Step, draft: Draft) -> None:
 
 
 def _check_names(child: Step, dag: Step, tasks: dict[str, Step], draft: Draft) -> None:
+    seen: set[str] = set()
     for number, name in enumerate(child.depends_on):
+        if draft.findings.enough:
+            return
         if name == child.id:
             _add(draft, "HG-0251", child, number, f"`{escaped(name)}` depends on itself", "take it out")
         elif name not in tasks:
@@ -30,8 +33,9 @@ def _check_names(child: Step, dag: Step, tasks: dict[str, Step], draft: Draft) -
             message = f"`{escaped(child.id)}` depends on `{escaped(name)}`, which is no task of the Dag `{escaped(dag.id)}`"
             hint = "only tasks of the same Dag can be waited for" if elsewhere else did_you_mean(name, tasks)
             _add(draft, "HG-0250", child, number, message, hint)
-        elif name in child.depends_on[:number]:
+        elif name in seen:
             _add(draft, "HG-0250", child, number, f"`{escaped(name)}` is named twice", "once is enough", Severity.NOTICE)
+        seen.add(name)
 
 
 def _add(draft: Draft, code: str, child: Step, number: int, message: str, hint: str | None, severity: Severity = Severity.ERROR) -> None:

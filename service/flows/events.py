@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from service.expressions import Reference
 from service.flows.outline import Start, Step
-from service.flows.problems import Severity, did_you_mean, escaped, lines_of
+from service.flows.problems import Severity, did_you_mean, escaped
 from service.flows.site import Site
 
 #: What every trigger gives, and what a task that starts the flow as a subflow does.
@@ -18,6 +18,8 @@ _CODE = frozenset({"script", "commands", "beforeCommands"})
 _SCRIPTS = ("io.kestra.plugin.scripts.", "io.kestra.core.tasks.scripts.")
 #: Filters that leave nothing of a text that a shell or a language could take for more than a value.
 _TAMED = re.compile(r"\|\s*(?:escapeChar|number|length|base64encode|sha1|sha256|sha512|md5|slugify|urlencode|date|timestamp)\b")
+#: How many characters, and how many lines, of a template are looked at around a name.
+_NEAR, _ABOVE = 1_000, 20
 
 
 def given_by(starts: Iterable[Start]) -> frozenset[str] | None:
@@ -34,6 +36,11 @@ def given_by(starts: Iterable[Start]) -> frozenset[str] | None:
 def outside_of(starts: Iterable[Start]) -> frozenset[str]:
     """Those of them that hold what somebody outside wrote."""
     return frozenset(name for start in starts if start.info for name in start.info.cls.OUTSIDE)
+
+
+def tame_of(starts: Iterable[Start]) -> frozenset[str]:
+    """Those of them that are known to hold nothing of the kind."""
+    return _TAME.union(*((start.info.cls.VARIABLES or frozenset()) - start.info.cls.OUTSIDE for start in starts if start.info))
 
 
 def check_trigger(site: Site, reference: Reference) -> None:
@@ -57,9 +64,9 @@ def check_trigger(site: Site, reference: Reference) -> None:
 def check_script(site: Site, reference: Reference) -> None:
     """`trigger.x` in a script: what somebody else wrote would be run."""
     owner = site.owner
-    if not isinstance(owner, Step) or site.key not in _CODE or not _runs_code(owner) or not _is_printed(site, reference):
+    if not isinstance(owner, Step) or site.key not in _CODE or not _runs_code(owner):
         return
-    if not _is_outside(site, reference.path):
+    if not _is_outside(site, reference.path) or not _is_printed(site, reference):
         return
     name = escaped(site.written(reference))
     hint = f'set `env: {{EVENT: "{{{{ {name} }}}}"}}` and use $EVENT, in quotes, in the script'
@@ -71,11 +78,7 @@ def _is_outside(site: Site, path: tuple[str | int, ...]) -> bool:
     declared = site.declared
     if len(path) < 2:
         return bool(declared.outside) or declared.given is None
-    return path[1] in declared.outside or (declared.given is None and path[1] not in _TAME and not _is_given_tame(site, str(path[1])))
-
-
-def _is_given_tame(site: Site, name: str) -> bool:
-    return any(name in (start.info.cls.VARIABLES or ()) for start in site.declared.outline.starts if start.info)
+    return path[1] in declared.outside or (declared.given is None and path[1] not in declared.tame)
 
 
 def _runs_code(step: Step) -> bool:
@@ -84,7 +87,18 @@ def _runs_code(step: Step) -> bool:
 
 def _is_printed(site: Site, reference: Reference) -> bool:
     """Whether the text itself gets into the script: not in a tag, and not through a filter that takes its teeth."""
-    lines = lines_of(site.template)
-    before = "\n".join((*lines[: reference.line - 1], lines[reference.line - 1][: reference.column - 1]))
-    after = "\n".join((lines[reference.line - 1][reference.column - 1 :], *lines[reference.line :]))
-    return before.rfind("{{") > before.rfind("{%") and _TAMED.search(after.partition("}}")[0]) is None
+    line, start = site.lines[reference.line - 1], reference.column - 1
+    end = line.find("}}", start, start + _NEAR)
+    return _opened(site, reference.line - 1, start) == "{{" and _TAMED.search(line, start, end if end >= 0 else start + _NEAR) is None
+
+
+def _opened(site: Site, number: int, end: int) -> str:
+    """The sign that opened the expression around a place: it stands near, or a few lines above."""
+    for above in range(number, max(-1, number - _ABOVE), -1):
+        line = site.lines[above]
+        until = end if above == number else len(line)
+        start = max(0, until - _NEAR)
+        found = max(line.rfind("{{", start, until), line.rfind("{%", start, until))
+        if found >= 0:
+            return line[found : found + 2]
+    return "{{"

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.expressions import Reference
 from service.flows.outline import FLOW, Outline, Start, Step
-from service.flows.problems import Severity, did_you_mean, escaped, lines_of
+from service.flows.problems import Severity, did_you_mean, escaped
 from service.flows.site import Site
 
 _HYPHENED = re.compile(r"\b(inputs|outputs|vars|tasks)\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)")
@@ -104,8 +104,7 @@ def _note_unknown(
 
 def _hyphened(site: Site, reference: Reference, known: frozenset[str]) -> str | None:
     """The declared name with hyphens that was meant at this place of the template."""
-    line = lines_of(site.template)[reference.line - 1]
-    match = _HYPHENED.match(line, reference.column - 1)
+    match = _HYPHENED.match(site.lines[reference.line - 1], reference.column - 1)
     if match is None or match[1] != reference.path[0]:
         return None
     parts = match[2].split("-")

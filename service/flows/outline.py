@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -101,7 +101,3 @@ class Outline:
         for step in self.steps:
             found.setdefault(step.spot[:2], []).append(step)
         return found
-
-    def types(self) -> Iterator[str]:
-        """The types of its tasks."""
-        return (step.type for step in self.steps)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from runners.fields import is_template
 from service.expressions import Call, ExpressionError, Reference, references
-from service.flows.outline import Outline, Owner
+from service.flows.outline import Outline, Owner, Step
 from service.flows.places import inside
 from service.flows.problems import Severity, lines_of
 from service.flows.source import Findings, Path, Place, Source
+from service.flows.waiting import Waiting
 
 #: Templates longer than this are read anew each time, so that a few large scripts don't fill the memory.
 _CACHED = 2_000
@@ -59,8 +60,8 @@ def templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 class Declared:
     """What a flow declares, as far as expressions can name it.
 
-    `inputs` are nested as their dotted ids are; `given` are the variables that its triggers give, None where one of them may give anything, and `outside` those
-    of them that somebody else writes. `settable`: variables may come up that the flow does not declare.
+    `inputs` are nested as their dotted ids are; `given` are the variables that its triggers give, None where one of them may give anything; of those that are
+    known, somebody else writes the ones that are `outside`, and nobody the `tame` ones. `settable`: variables may come up that the flow does not declare.
     """
 
     outline: Outline
@@ -69,9 +70,17 @@ class Declared:
     settable: bool = False
     given: frozenset[str] | None = None
     outside: frozenset[str] = frozenset()
+    tame: frozenset[str] = frozenset()
+    _waiting: dict[Step, Waiting] = field(default_factory=dict)
+
+    def waiting(self, dag: Step) -> Waiting:
+        """What its tasks wait for."""
+        if dag not in self._waiting:
+            self._waiting[dag] = Waiting(dag)
+        return self._waiting[dag]
 
 
-@dataclass(slots=True)
+@dataclass
 class Site:
     """A template: the path of the value that it is, its text, and whose property it is in."""
 
@@ -89,10 +98,15 @@ class Site:
         depth = len(self.owner.path) if self.owner else 0
         return self.path[depth] if len(self.path) > depth else ""
 
-    @property
+    @cached_property
     def chooses(self) -> bool:
         """Whether parts of the template may be left out when it is rendered."""
         return _CHOOSING.search(self.template) is not None
+
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        """The template's lines. A template may be long and hold many names, so what looks around one of them looks at its line, and not by copying it."""
+        return lines_of(self.template)
 
     def forgives(self, reference: Reference) -> bool:
         """Whether nothing is wrong when what it names is missing: asked about at this place, or elsewhere in the same template."""
@@ -105,8 +119,7 @@ class Site:
 
     def written(self, reference: Reference, parts: int = 2) -> str:
         """The first parts of a reference, as they stand in the template."""
-        line = lines_of(self.template)[reference.line - 1][reference.column - 1 :]
-        match = re.match(rf"\w+(?:\s*\.\s*\w+|\s*\[[^\]]*\]){{0,{parts - 1}}}", line)
+        match = _written(parts).match(self.lines[reference.line - 1], reference.column - 1)
         return match[0] if match else str(reference.path[0])
 
     def place(self, line: int, column: int, width: int = 1) -> Place:
@@ -115,3 +128,8 @@ class Site:
         if event is None or event.value != self.template:
             return self.source.place(self.path)
         return inside(self.source, event, line, column, width)
+
+
+@lru_cache(maxsize=64)
+def _written(parts: int) -> re.Pattern[str]:
+    return re.compile(rf"\w+(?:\s*\.\s*\w+|\s*\[[^\]]{{0,300}}\]){{0,{min(parts, 60) - 1}}}")

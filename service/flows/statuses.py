@@ -6,7 +6,7 @@ import re
 
 from service.expressions import Reference
 from service.flows.outline import FLOW, Step
-from service.flows.problems import Severity, escaped, lines_of
+from service.flows.problems import Severity, escaped
 from service.flows.site import Site
 
 _REQUESTS = frozenset({"io.kestra.plugin.core.http.Request", "io.kestra.plugin.fs.http.Request"})
@@ -16,7 +16,8 @@ _GATES = frozenset({"runIf", "when"})
 _FORGIVING = f"{FLOW}AllowFailure"
 _AFTER = re.compile(r"\s*(?P<sign>!=|==|>=|>|equals)\s*['\"]?(?P<code>\d{3})\b")
 _BEFORE = re.compile(r"(?P<code>\d{3})['\"]?\s*(?P<sign>!=|==|<=|<|equals)\s*\Z")
-_AMONG = re.compile(r"\s*isIn\s*\[(?P<codes>[\d\s,'\"]*)\]")
+_NEAR, _SHORT = 20, 300
+_AMONG = re.compile(r"\s*isIn\s*\[(?P<codes>[\d\s,'\"]{0,300})\]")
 _FAILING_CASE = re.compile(r"cases\.[345]\d\d")
 _MIRRORED = {"<=": ">=", "<": ">"}
 
@@ -39,15 +40,16 @@ def check_status(site: Site, reference: Reference) -> None:
 
 def _looks_for_failure(site: Site, reference: Reference) -> bool:
     """Whether the code is compared with one that a request without `allowFailed` never leaves."""
-    line = lines_of(site.template)[reference.line - 1]
-    start = reference.column - 1
-    rest, before = line[start + len(site.written(reference, 3)) :], line[:start]
-    among = _AMONG.match(rest)
+    line, start = site.lines[reference.line - 1], reference.column - 1
+    end = start + len(site.written(reference, 3))
+    among = _AMONG.match(line, end)
     if among:
         return any(int(code) >= 300 for code in re.findall(r"\d+", among["codes"]))
-    match = _AFTER.match(rest) or _BEFORE.search(before)
+    match = _AFTER.match(line, end) or _BEFORE.search(line[max(0, start - _NEAR) : start])
     if match is None:
-        return isinstance(site.owner, Step) and any(_FAILING_CASE.fullmatch(branch) for branch in site.owner.branches)
+        # A Switch on the code itself; one that is put together of many is not looked through for each of them.
+        cases = site.owner.branches if isinstance(site.owner, Step) and len(site.template) < _SHORT else ()
+        return any(_FAILING_CASE.fullmatch(case) for case in cases)
     sign = match["sign"] if match.re is _AFTER else _MIRRORED.get(match["sign"], match["sign"])
     return _asks_for_failure(sign, int(match["code"]))
 

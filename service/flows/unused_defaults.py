@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from service.flows.catalogue import Catalogue, TypeInfo, property_names
 from service.flows.defaults import Default
 from service.flows.document import TaskProperties, TriggerProperties
 from service.flows.draft import Draft
-from service.flows.problems import Severity, did_you_mean, escaped, nearest_type
+from service.flows.problems import MOST, Severity, did_you_mean, escaped, nearest_type
 from service.flows.source import Path
 
 _COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}
 
 
-def check_default(entry: Any, path: Path, draft: Draft) -> None:
-    """One entry of `pluginDefaults`, as it was written; one that is wrong otherwise, or a set that tasks ask for, is left alone."""
-    name, values = (entry.get("type"), entry.get("values")) if isinstance(entry, dict) else (None, None)
-    if not isinstance(name, str) or not isinstance(values, dict) or entry.get("ref"):
-        return
+def check_defaults(entries: list[Any], path: Path, draft: Draft) -> None:
+    """The entries of `pluginDefaults`, as they were written. One that is wrong otherwise, or a set that tasks ask for, is left alone."""
+    before = len(draft.findings.problems)
+    for number, entry in enumerate(entries):
+        name, values = (entry.get("type"), entry.get("values")) if isinstance(entry, dict) else (None, None)
+        if isinstance(name, str) and isinstance(values, dict) and not entry.get("ref"):
+            _check(name, values, (*path, number), draft)
+        if len(draft.findings.problems) - before > MOST:
+            return
+
+
+def _check(name: str, values: Mapping[str, Any], path: Path, draft: Draft) -> None:
     exact = draft.catalogue.find(name)
     if exact is not None and all(_has(exact, key) for key in values):
         return
     types = list(_concerned(name, draft.catalogue))
-    if not types:
+    missing = _is_used(name, draft)
+    if not types and not missing:
         _note_unknown(name, path, draft)
+    if not types or (exact is None and missing):
         return
-    for key in values:
-        if not any(_has(info, key) for info in types):
-            _note_property(key, name, types, (*path, "values", key), draft)
+    unknown = (key for key in values if not any(_has(info, key) for info in types))
+    for key in islice(unknown, MOST):
+        _note_property(key, name, types, (*path, "values", key), draft)
 
 
 def _concerned(name: str, catalogue: Catalogue) -> Iterator[TypeInfo]:
@@ -51,11 +61,14 @@ def _known(info: TypeInfo) -> frozenset[str]:
     return info.properties | _COMMON.get(info.kind, frozenset()) | frozenset(info.branches)
 
 
+def _is_used(name: str, draft: Draft) -> bool:
+    """Whether it is for a type that the flow uses and that is not installed, or may be: nobody is told twice."""
+    default = Default(name, {})
+    missing = (step.type for step in draft.outline.steps if step.info is None)
+    return draft.allow_unknown_types or default.concerns((*missing, *(str(start.raw.get("type")) for start in draft.outline.starts if start.info is None)))
+
+
 def _note_unknown(name: str, path: Path, draft: Draft) -> None:
-    """Where a task says that the type is not installed nobody is told twice."""
-    used: Iterable[str] = {*draft.outline.types(), *(str(start.raw.get("type")) for start in draft.outline.starts)}
-    if draft.allow_unknown_types or Default(name, {}).concerns(used):
-        return
     near = nearest_type(name, draft.catalogue.names())
     message = f"no installed type is `{escaped(name, 120)}` or begins with it"
     draft.findings.add("HG-0224", draft.source.place((*path, "type")), message, f"did you mean `{near}`?" if near else None, Severity.WARNING)

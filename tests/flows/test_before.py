@@ -181,9 +181,14 @@ def test_tasks_of_a_dag_read_what_they_wait_for():
     assert said(dag(f"{{task: {reads('source')}}}", f"{{task: {ret('source')}, dependsOn: [reader]}}")) == [LATER]
 
 
-def test_a_circle_of_dependencies_is_walked_once():
+def test_in_a_circle_of_dependencies_nothing_comes_first():
     entries = [f"{{task: {reads('c', 'a')}, dependsOn: [b]}}", f"{{task: {ret('b')}, dependsOn: [a]}}", f"{{task: {ret('c')}}}"]
-    assert said(dag(*entries)) == ["warning HG-0307: `c` may not have ended: `a` does not depend on it"]
+    assert said(dag(*entries)) == []
+
+
+def test_parallel_tasks_of_which_one_runs_at_a_time_are_a_list():
+    assert said(group("Parallel", "g", ret("source"), reads("source"), rest="concurrent: 1, ")) == []
+    assert said(group("Parallel", "g", reads("source"), ret("source"), rest="concurrent: 1, ")) == [LATER]
 
 
 def test_nothing_is_known_of_the_order_in_types_that_are_not_installed():
