@@ -51,6 +51,12 @@ def test_the_underline_ends_with_the_part_that_is_not_known():
     assert found.end_column == found.column + len("inputs['db']['hots']")
 
 
+def test_a_form_and_an_input_of_one_name_clash_at_the_form():
+    rest = "inputs:\n  - {id: day, type: DATE}\n  - id: day\n    type: FORM\n    inputs:\n      - {id: city, type: STRING}\n"
+    (found,) = read(tasks(log("flow.id"), rest)).problems[-1:]
+    assert (found.code, found.line, found.column) == ("HG-0412", 9, 9)
+
+
 def test_what_is_asked_of_a_person_has_names_of_its_own():
     text = tasks(
         f"- id: a\n  type: {FLOW}Pause\n  onResume:\n    - {{id: sure, type: BOOLEAN}}\n"

@@ -272,3 +272,24 @@ def test_images_of_task_runners_and_of_the_first_dialect_are_images():
     old = tasks(f"- id: a\n  type: {SHELL}\n  commands: [x]\n  docker: {{image: alpine}}")
     for text in (runner, old):
         assert [found.code for found in read(text, require_digests=Severity.WARNING).problems if found.severity is Severity.WARNING] == ["HG-0232"]
+
+
+# outputs of loops, listeners
+
+
+def test_outputs_of_iterations_have_types():
+    text = tasks(f"- id: l\n  type: {FLOW}Loop\n  values: [1]\n  tasks: [{log('a')}]\n  outputs:\n    - {{id: o, type: STRIN, value: x}}")
+    (found,) = [line for line in lines(text) if "HG-0220" in line]
+    assert found == ".flows/x.yaml:9:23: error HG-0220: unknown output type `STRIN` (did you mean `STRING`?)"
+
+
+def test_a_listener_is_read_like_everything_else():
+    condition = "{type: io.kestra.plugin.core.condition.ExecutionStatus, in: [FAILED]}"
+    assert said(tasks(f"- {log('a')}", f"listeners:\n  - conditions: [{condition}]\n    tasks: [{log('b')}]\n")) == []
+    assert said(tasks(f"- {log('a')}", f"listeners:\n  - conditons: [{condition}]\n    tasks: [{log('b')}]\n")) == [
+        "6:5: error HG-0201: unknown property `listeners[0].conditons` (did you mean `conditions`?)"
+    ]
+    assert said(tasks(f"- {log('a')}", f"listeners:\n  - conditions: [{condition.replace('FAILED', '{}')}]\n    tasks: [{log('b')}]\n"))[0].startswith(
+        "6:79: error HG-0203"
+    )
+    assert said(tasks(f"- {log('a')}", "listeners:\n  - conditions: []\n")) == ["6:5: error HG-0202: `listeners[0].tasks` is missing (add `tasks: …`)"]
