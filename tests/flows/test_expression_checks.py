@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from service import discovery
 from service.flows.catalogue import Catalogue
 from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, codes, lines, read, tasks
 
+SEEDS = Path(__file__).parent / "seeds"
 ALL = Catalogue(discovery.index(), discovery.load)
 FLOW = "io.kestra.plugin.core.flow."
 TRIGGER = "io.kestra.plugin.core.trigger."
@@ -294,6 +297,13 @@ def test_a_failing_status_is_never_seen(condition):
         "(add `options: {allowFailed: true}` to `ask`: it fails at 4xx and 5xx before this is reached)"
     ]
     assert len(asked(condition, kind="io.kestra.plugin.fs.http.Request")) == 1
+
+
+def test_a_founding_example_looks_for_a_failure_that_it_never_sees():
+    reading = read((SEEDS / "S0-E4_api_health_check.yaml").read_bytes(), allow_unknown_types=True)
+    (found,) = [problem for problem in reading.problems if problem.code == "HG-0312"]
+    assert (found.line, found.column, found.severity.value) == (14, 20, "warning")
+    assert found.hint == "add `options: {allowFailed: true}` to `poll_api`: it fails at 4xx and 5xx before this is reached"
 
 
 @pytest.mark.parametrize(
