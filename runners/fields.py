@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WrapValidator
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WrapValidator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -85,6 +85,23 @@ def format_duration(value: timedelta) -> str:
 
 #: A length of time; reads ISO-8601 text.
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+
+
+def _not_negative(length: timedelta) -> timedelta:
+    if length < timedelta():
+        raise wrong("duration", "can't be negative", "for example PT30S")
+    return length
+
+
+def _not_nothing(length: timedelta) -> timedelta:
+    if length <= timedelta():
+        raise wrong("duration", "must be longer than nothing", "for example PT30S")
+    return length
+
+
+#: A length of time that may be nothing, and one that may not.
+Length = Annotated[Duration, AfterValidator(_not_negative)]
+Interval = Annotated[Duration, AfterValidator(_not_nothing)]
 
 
 def _as_text(value: Any) -> Any:
@@ -184,3 +201,5 @@ class Typed(Model):
     RUN: ClassVar[bool] = True
     #: Properties that are taken and do nothing, and why.
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
+    #: Properties whose text is written to the log.
+    LOGGED: ClassVar[frozenset[str]] = frozenset()

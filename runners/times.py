@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Model, Text, wrong
+from runners.fields import Duration, Length, Model, Text, wrong
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class TimeWindow(Model):
     """Within which time several executions must all have come to an end."""
 
     type: Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"] = Field("DURATION_WINDOW", description="Its kind.")
-    window: Duration | None = Field(None, description="Its length; one day when absent.")
+    window: Length | None = Field(None, description="Its length; one day when absent.")
     window_advance: Duration | None = Field(None, description="How far the window's beginning is moved.")
     deadline: TimeOfDay | None = Field(None, description="For DAILY_TIME_DEADLINE.")
     start_time: TimeOfDay | None = Field(None, description="For DAILY_TIME_WINDOW.")

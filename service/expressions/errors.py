@@ -38,7 +38,9 @@ class ExpressionError(ValueError):
 
 
 class NotYetError(ExpressionError):
-    """A function or a filter that the language has and this version has not."""
+    """A function or a filter that the language has and this version has not: `name`."""
+
+    name = ""
 
 
 class UndefinedError(ExpressionError):

@@ -347,7 +347,10 @@ class ExpressionParser:
         found = entries().get((kind, str(token.value)))
         if found is None:
             name = str(token.value)
-            raise error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
+            error = error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
+            if isinstance(error, NotYetError):
+                error.name = name
+            raise error
         return found
 
     def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:

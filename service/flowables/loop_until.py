@@ -7,16 +7,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from runners.fields import Duration, Dynamic, Model, Positive, Text
+from runners.fields import Dynamic, Interval, Length, Model, Positive, Text
 from service.flowables import Drawn, FlowableTask
 
 
 class CheckFrequency(Model):
     """How often, and how long."""
 
-    interval: Dynamic[Duration] = Field(timedelta(minutes=1), description="The pause between two passes.")
+    interval: Dynamic[Length] = Field(timedelta(minutes=1), description="The pause between two passes.")
     max_iterations: Dynamic[Positive] | None = Field(None, description="How many passes at most.")
-    max_duration: Dynamic[Duration] | None = Field(None, description="How long at most.")
+    max_duration: Dynamic[Interval] | None = Field(None, description="How long at most.")
 
 
 class LoopUntil(FlowableTask):

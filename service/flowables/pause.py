@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from runners.fields import Duration, Dynamic, Older
+from runners.fields import Dynamic, Length, Older
 from service.flowables import HANDLERS, Declared, Drawn, FlowableTask, Shape, Way
 
 
@@ -22,6 +22,6 @@ class Pause(FlowableTask):
     DRAWN = Drawn("ways", ways={"onPause": Way("paused", "parallel"), "tasks": Way("resumed", "sequential", passes=True)})
     RUN = False
 
-    pause_duration: Dynamic[Duration] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")
+    pause_duration: Dynamic[Length] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")
     behavior: Dynamic[Literal["RESUME", "WARN", "FAIL", "CANCEL"]] = Field("RESUME", description="How it goes on then.")
     on_resume: list[Any] | None = Field(None, description="Inputs that whoever resumes must give.")

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from runners.fields import Duration, Dynamic, Model, NamespaceFiles, Text
+from runners.fields import Dynamic, Length, Model, NamespaceFiles, Text
 from service.flowables import FlowableTask
 
 
@@ -14,7 +14,7 @@ class Cache(Model):
     """Files kept from one run to the next."""
 
     patterns: list[Text] = Field(min_length=1, description="Globs of the files.")
-    ttl: Dynamic[Duration] | None = Field(None, description="How long they are kept.")
+    ttl: Dynamic[Length] | None = Field(None, description="How long they are kept.")
 
 
 class WorkingDirectory(FlowableTask):

@@ -15,6 +15,7 @@ from service.flows.problems import nearest_type
 Kind = Literal["task", "trigger", "task_runner"]
 
 _MODELS_DEEP = 8
+_NEAR_KEPT = 500
 
 
 class TypeInfo:
@@ -57,6 +58,7 @@ class Catalogue:
         self._load = load
         self._classes: dict[str, type[Any]] = {}
         self._found: dict[str, TypeInfo] = {}
+        self._near: dict[tuple[str, Kind | None], str | None] = {}
         self._aliases = {alias: name for name, entry in index.items() for alias in entry.get("aliases", ())}
 
     def find(self, name: str) -> TypeInfo | None:
@@ -80,8 +82,12 @@ class Catalogue:
         return (name, *self._index[name].get("aliases", ())) if name in self._index else (name,)
 
     def nearest(self, name: str, kind: Kind | None = None) -> str | None:
-        """The known type that was probably meant."""
-        return nearest_type(name, self.names(kind))
+        """The known type that was probably meant. Kept: it takes longer than reading a flow, and the same types are missing in many flows."""
+        if (name, kind) not in self._near:
+            if len(self._near) >= _NEAR_KEPT:
+                self._near.clear()
+            self._near[name, kind] = nearest_type(name, self.names(kind))
+        return self._near[name, kind]
 
     def _class(self, ref: str) -> type[Any]:
         if ref not in self._classes:

@@ -1,146 +1,175 @@
-"""Expressions, looked at without rendering them: their syntax, and names that can't exist."""
+"""What can be said of a flow as a whole before it runs: its structure, and its expressions, looked at without rendering them.
+
+One rule is one function, and what belongs together is one file: `known` (names), `before` (order), `scopes`, `events`, `leaks`, `statuses` for expressions;
+`dags`, `deadends`, `nesting`, `unused_defaults` for structure. Errors are what can't run; what only may go wrong is a warning.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from runners.fields import is_template
-from service.expressions import Call, ExpressionError, Reference, references
-from service.flows.places import inside
-from service.flows.problems import MOST, Severity, did_you_mean, escaped, lines_of
-from service.flows.source import Findings, Path, Place, Source
+from service.expressions import Call, ExpressionError, NotYetError, Reference
+from service.flows.before import check_order
+from service.flows.dags import check_dag
+from service.flows.deadends import ENDS, check_ends, check_if, check_switch
+from service.flows.draft import Draft
+from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
+from service.flows.known import check_input, check_task, check_variable, nested
+from service.flows.leaks import check_secret
+from service.flows.nesting import CALLS, check_call, check_place, check_watch
+from service.flows.outline import FLOW, Rendered, Start, Step
+from service.flows.problems import MOST, escaped
+from service.flows.scopes import check_loop_value, check_trigger_scope
+from service.flows.site import Declared, Site, found_in, templates
+from service.flows.source import Path
+from service.flows.statuses import check_status
+from service.flows.unused_defaults import check_defaults
 
-#: Templates longer than this are read anew each time, so that a few large scripts don't fill the memory.
-_CACHED = 2_000
-#: Tasks that leave more outputs than their own id says, or set variables while the flow runs.
-_SPLITTING = frozenset({"io.kestra.plugin.core.flow.ForEachItem"})
-_SETTING = frozenset({"io.kestra.plugin.core.execution.SetVariables"})
-_PARTS = ("_split", "_items", "_merge")
-_HYPHENED = re.compile(r"\b(inputs|outputs|vars)\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)")
+Rule = Callable[[Site, Reference], None]
 
-
-@dataclass(frozen=True)
-class Names:
-    """What a flow declares: input ids (dotted), task ids, variables, and the types of its tasks."""
-
-    inputs: frozenset[str]
-    tasks: frozenset[str]
-    variables: frozenset[str]
-    types: frozenset[str]
-
-    @cached_property
-    def known(self) -> dict[str, frozenset[str]]:
-        """By root, the names that may follow it."""
-        tasks = self.tasks
-        if self.types & _SPLITTING:
-            tasks |= {f"{task}{part}" for task in tasks for part in _PARTS}
-        return {"inputs": frozenset(name.split(".")[0] for name in self.inputs), "outputs": tasks, "vars": self.variables}
-
-    @property
-    def settable(self) -> bool:
-        """Whether variables may come up that the flow does not declare."""
-        return bool(self.types & _SETTING)
-
-
-_WORDS = {
-    "inputs": ("HG-0302", "the flow has no input `{name}`"),
-    "outputs": ("HG-0303", "the flow has no task `{name}`"),
-    "vars": ("HG-0304", "the flow has no variable `{name}`"),
+#: What is looked at, by the type of a task.
+_STRUCTURES: Mapping[str, tuple[Callable[[Step, Draft], None], ...]] = {
+    f"{FLOW}Dag": (check_dag,),
+    f"{FLOW}If": (check_if,),
+    f"{FLOW}Switch": (check_switch,),
 }
 
+#: What is looked at, by the first name of a reference; in triggers other things than elsewhere.
+_RULES: Mapping[str, tuple[Rule, ...]] = {
+    "inputs": (check_input,),
+    "vars": (check_variable,),
+    "outputs": (check_task, check_order, check_status),
+    "tasks": (check_task,),
+    "trigger": (check_trigger, check_script),
+    "taskrun": (check_loop_value,),
+    "item": (check_loop_value,),
+    "parent": (check_loop_value,),
+    "parents": (check_loop_value,),
+}
+_IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
+    "inputs": (check_input,),
+    "vars": (check_variable,),
+    "outputs": (check_trigger_scope,),
+    "taskrun": (check_trigger_scope,),
+    "trigger": (check_trigger,),
+}
+#: Tasks that set variables while the flow runs.
+_SETTING = "io.kestra.plugin.core.execution.SetVariables"
 
-@lru_cache(maxsize=4096)
-def _cached(template: str) -> tuple[Reference | Call, ...] | ExpressionError:
-    try:
-        return references(template)
-    except ExpressionError as error:
-        return error
+
+def check_flow(draft: Draft, raw: Mapping[str, Any]) -> None:
+    """Notes what is wrong with a flow whose tasks and triggers have been read into the draft."""
+    _check_structure(draft, raw)
+    _check_expressions([*draft.texts, *_own_texts(raw)], _declared(draft, raw), draft)
 
 
-def _read(template: str) -> tuple[Reference | Call, ...] | ExpressionError:
-    return _cached(template) if len(template) <= _CACHED else _cached.__wrapped__(template)
+def _check_structure(draft: Draft, raw: Mapping[str, Any]) -> None:
+    identity = raw.get("namespace"), str(raw.get("id"))
+    for step in draft.outline.steps:
+        if step.spot.parent is not None:
+            check_place(step, draft)
+        for rule in _STRUCTURES.get(step.type, ()):
+            rule(step, draft)
+        if step.type in CALLS:
+            check_call(step, draft, identity)
+    if any(step.type in ENDS for step in draft.outline.steps):
+        for steps in draft.outline.lists().values():
+            check_ends(steps, draft)
+    for start in draft.outline.starts:
+        check_watch(start, draft, identity)
+    key = "pluginDefaults" if "pluginDefaults" in draft.source.value else "taskDefaults"
+    check_defaults(_list(raw, "pluginDefaults"), (key,), draft)
 
 
-def check_expressions(texts: Iterable[tuple[Path, Any]], names: Names, source: Source, findings: Findings) -> None:
-    """Notes what is wrong with the expressions in these values, wherever they are nested in them."""
-    checker = _Checker(names, source, findings)
-    for path, value in texts:
-        for where, template in _templates(value, path):
-            checker.check(where, template)
-            if checker.found > MOST:
+def _check_expressions(texts: Iterable[Rendered], declared: Declared, draft: Draft) -> None:
+    before = len(draft.findings.problems)
+    for path, value, owner in texts:
+        for where, template in templates(value, path):
+            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
+            if len(draft.findings.problems) - before > MOST:
                 return
+    for path, template, owner in draft.gates:
+        _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set()))
 
 
-def _is_read(text: object) -> bool:
-    """Whether rendering finds something in it. `{#` opens a comment, also where a shell script means `${#NAME}`."""
-    return is_template(text) or (isinstance(text, str) and "{#" in text)
+def _check_template(site: Site, draft: Draft) -> None:
+    """Everything about one template."""
+    read = found_in(site.template)
+    if isinstance(read, ExpressionError):
+        _note_unreadable(read, site, draft)
+        return
+    rules = _IN_TRIGGERS if isinstance(site.owner, Start) else _RULES
+    site.certain = {found.path[:2] for found in read if isinstance(found, Reference) and found.guarded}
+    for found in read:
+        if isinstance(found, Call):
+            if found.name == "secret":
+                check_secret(site, found)
+            continue
+        for rule in rules.get(str(found.path[0]), ()):
+            rule(site, found)
 
 
-def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        if _is_read(value):
-            yield path, value
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            if _is_read(key):
-                yield (*path, key), key
-            yield from _templates(part, (*path, key))
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            yield from _templates(part, (*path, number))
+def _note_unreadable(error: ExpressionError, site: Site, draft: Draft) -> None:
+    place = site.place(error.line, error.column)
+    if isinstance(error, NotYetError):
+        draft.is_not_run(f"`{escaped(error.name)}`", place)
+    else:
+        site.findings.add("HG-0301", place, f"in this expression: {escaped(error.message, 300)}")
 
 
-class _Checker:
-    def __init__(self, names: Names, source: Source, findings: Findings) -> None:
-        self.names = names
-        self.source = source
-        self.findings = findings
-        self.found = 0
+def check_syntax(draft: Draft) -> None:
+    """The syntax of the expressions in a part of a flow, whose names nobody knows."""
+    declared = Declared(draft.outline)
+    for path, value, owner in draft.texts:
+        for where, template in templates(value, path):
+            read = found_in(template)
+            if isinstance(read, ExpressionError):
+                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
 
-    def check(self, path: Path, template: str) -> None:
-        """Everything about one template."""
-        read = _read(template)
-        if isinstance(read, ExpressionError):
-            self._add("HG-0301", self._place(path, template, read.line, read.column), f"in this expression: {escaped(read.message, 300)}")
-            return
-        for reference in read:
-            if isinstance(reference, Reference) and len(reference.path) > 1:
-                self._check_reference(path, template, reference)
 
-    def _check_reference(self, path: Path, template: str, reference: Reference) -> None:
-        root, name = str(reference.path[0]), str(reference.path[1])
-        known = self.names.known.get(root)
-        if known is None or name in known or reference.guarded or (root == "vars" and self.names.settable):
-            return
-        hyphened = self._hyphened(template, reference, known)
-        place = self._place(path, template, reference.line, reference.column, len(f"{root}.{hyphened or name}"))
-        if hyphened is not None:
-            message = f"`{root}.{hyphened}` is read as a subtraction"
-            self._add("HG-0305", place, message, f"write `{root}['{hyphened}']`")
-            return
-        code, words = _WORDS[root]
-        self._add(code, place, words.format(name=escaped(name)), did_you_mean(name, known))
+def _check_gate(site: Site) -> None:
+    """What a condition asks of its trigger. How its texts are written has been looked at where they stand."""
+    read = found_in(site.template)
+    for found in () if isinstance(read, ExpressionError) else read:
+        if isinstance(found, Reference) and found.path[0] == "trigger":
+            check_trigger(site, found)
 
-    def _hyphened(self, template: str, reference: Reference, known: frozenset[str]) -> str | None:
-        """The declared name with hyphens that was meant at this place of the template."""
-        line = lines_of(template)[reference.line - 1]
-        match = _HYPHENED.match(line, reference.column - 1)
-        if match is None or match[1] != reference.path[0]:
-            return None
-        parts = match[2].split("-")
-        candidates = ("-".join(parts[:count]) for count in range(len(parts), 1, -1))
-        return next((candidate for candidate in candidates if candidate in known), None)
 
-    def _add(self, code: str, place: Place, message: str, hint: str | None = None) -> None:
-        self.found += 1
-        self.findings.add(code, place, message, hint, Severity.ERROR)
+def _declared(draft: Draft, raw: Mapping[str, Any]) -> Declared:
+    variables, outline = raw.get("variables"), draft.outline
+    return Declared(
+        outline,
+        inputs=nested(_input_names(_list(raw, "inputs"))),
+        variables=frozenset(variables) if isinstance(variables, dict) else frozenset(),
+        settable=any(step.type == _SETTING for step in outline.steps),
+        given=given_by(outline.starts),
+        outside=outside_of(outline.starts),
+        tame=tame_of(outline.starts),
+    )
 
-    def _place(self, path: Path, template: str, line: int, column: int, width: int = 1) -> Place:
-        event = self.source.scalar(path)
-        if event is None or event.value != template:
-            return self.source.place(path)
-        return inside(self.source, event, line, column, width)
+
+def _input_names(entries: Iterable[Any], form: str = "") -> Iterator[str]:
+    """As they were written, wrong ones too: nobody is told twice."""
+    for entry in entries:
+        if isinstance(entry, dict):
+            name = f"{form}{entry.get('id', entry.get('name'))}"
+            yield name
+            if entry.get("type") == "FORM" and isinstance(entry.get("inputs"), list):
+                yield from _input_names(entry["inputs"], f"{name}.")
+
+
+def _own_texts(raw: Mapping[str, Any]) -> Iterator[Rendered]:
+    """The values of the flow itself in which expressions may stand."""
+    yield Rendered(("variables",), raw.get("variables"))
+    for number, entry in enumerate(_list(raw, "inputs")):
+        if isinstance(entry, dict):
+            path: Path = ("inputs", number)
+            yield from (Rendered((*path, key), entry[key]) for key in ("defaults", "prefill", "expression", "dependsOn", "inputs") if key in entry)
+    for key in ("outputs", "checks", "sla"):
+        yield Rendered((key,), raw.get(key))
+
+
+def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    return value if isinstance(value, list) else []

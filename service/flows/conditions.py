@@ -12,6 +12,7 @@ from service.flows.condition_types import CLASSES, Condition, Multiple, Not, Or
 from service.flows.draft import Draft
 from service.flows.gates import AnyOf, Gate, HasAttempt, NoneOf, Within
 from service.flows.mistakes import described, path_text
+from service.flows.outline import Owner, Rendered
 from service.flows.problems import Severity, escaped, nearest_type
 from service.flows.source import Broken, Path
 
@@ -48,15 +49,15 @@ def condition_names() -> dict[str, tuple[str, ...]]:
     return {_newest(name): _spellings(name)[1:] for name in _CLASSES}
 
 
-def read_conditions(entries: Any, path: Path, draft: Draft) -> tuple[Gate, ...]:
-    """The gates of a list of conditions; what is wrong is noted."""
+def read_conditions(entries: Any, path: Path, draft: Draft, owner: Owner) -> tuple[Gate, ...]:
+    """The gates of a list of conditions; what is wrong is noted. `owner` is the trigger that they are of, None: they are a listener's."""
     if not isinstance(entries, list):
         return ()  # what else may stand there the trigger's own class refuses
-    found = (_read(entry, (*path, number), draft) for number, entry in enumerate(entries))
+    found = (_read(entry, (*path, number), draft, owner) for number, entry in enumerate(entries))
     return tuple(gate for gate in found if gate is not None)
 
 
-def _read(raw: Any, path: Path, draft: Draft) -> Gate | None:
+def _read(raw: Any, path: Path, draft: Draft, owner: Owner) -> Gate | None:
     if not isinstance(raw, dict):
         if not isinstance(raw, Broken):
             message = f"`{path_text(path)}`: expected a map, got {described(raw)}"
@@ -67,12 +68,15 @@ def _read(raw: Any, path: Path, draft: Draft) -> Gate | None:
         return None
     read = draft.validated(cls, {key: value for key, value in raw.items() if key != "type"}, path, {}, frozenset({"type"}))
     if isinstance(read, Not | Or):
-        below = read_conditions(raw["conditions"], (*path, "conditions"), draft)
+        below = read_conditions(raw["conditions"], (*path, "conditions"), draft, owner)
         return NoneOf(below) if isinstance(read, Not) else AnyOf(below)
     if isinstance(read, Multiple):
-        found = ((name, _read(entry, (*path, "conditions", name), draft)) for name, entry in raw["conditions"].items())
+        found = ((name, _read(entry, (*path, "conditions", name), draft, owner)) for name, entry in raw["conditions"].items())
         return Within(read.id, tuple((name, gate) for name, gate in found if gate is not None), read.within(), read.reset_on_success)
-    return read.gate() if read is not None else None
+    gate = read.gate() if read is not None else None
+    if owner is not None and isinstance(gate, str) and gate not in raw.values():
+        draft.gates.append(Rendered((*path, "type"), gate, owner))
+    return gate
 
 
 def _class(raw: dict[str, Any], path: Path, draft: Draft) -> type[Condition] | None:

@@ -60,6 +60,9 @@ def _check_image(draft: Draft, image: Any, path: Path) -> None:
     mistake = image_mistake(image)
     if mistake:
         draft.findings.add("HG-0230", draft.source.place(path), f"`{escaped(image)}` is not an image name: {mistake}", "for example `python:3.13-slim`")
+    elif draft.digests is not None and "@" not in image:
+        message = f"`{escaped(image)}` has no digest: what it names may change from one run to the next"
+        draft.findings.add("HG-0232", draft.source.place(path), message, "add the digest that it has now: `…@sha256:…`", draft.digests)
 
 
 def _check_env(draft: Draft, env: Any, path: Path) -> None:

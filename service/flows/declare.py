@@ -143,7 +143,8 @@ def _check_ids(declared: list[_Declared], draft: Draft) -> None:
         parent = next((name for name in _parents(one.input.id) if name in seen), None)
         if parent is not None:
             message = f"the input `{one.input.id}` lies inside the input `{parent}`, which is a value of its own"
-            draft.findings.add("HG-0412", draft.source.place((*one.path, one.key)), message, "rename one of them")
+            where = (*one.path[:-2], "id") if one.form is not None and len(parent) <= len(one.form.id) else (*one.path, one.key)
+            draft.findings.add("HG-0412", draft.source.place(where), message, "rename one of them")
 
 
 def _parents(name: str) -> Iterator[str]:

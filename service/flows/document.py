@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from runners.fields import Duration, Dynamic, Model, Older, Text
+from runners.fields import Dynamic, Interval, Model, Older, Text
 from service.engine.state import State
 from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace, TaskId
 from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
@@ -81,7 +81,7 @@ class TaskProperties(Model):
     type: Text = Field(description="What the task does.")
     version: Text | None = Field(None, description="The version of the plugin.")
     description: Description | None = Field(None, description="Markdown for people.")
-    timeout: Dynamic[Duration] | None = Field(None, description="How long an attempt may take.")
+    timeout: Dynamic[Interval] | None = Field(None, description="How long an attempt may take.")
     retry: Retry | None = Field(None, description="How it is tried again when it fails.")
     disabled: bool = Field(False, description="Left out, as if it were not there.")
     run_if: Text | None = Field(None, validation_alias=AliasChoices("runIf", "when"), description="Skipped unless this renders to something true.")

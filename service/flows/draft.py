@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from service.flows.catalogue import Catalogue, Kind, TypeInfo
 from service.flows.flow import Unready
 from service.flows.mistakes import Subject, described, not_run, note_errors, path_text
+from service.flows.outline import Outline, Rendered
 from service.flows.problems import Severity, escaped
 from service.flows.source import Broken, Findings, Path, Place, Source
 from service.flows.spellings import note_older
@@ -24,15 +25,21 @@ _TYPE = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*")
 
 @dataclass(slots=True)
 class Draft:
-    """What was found in a file. `texts` are the values in which expressions may stand; `ids` has the path of every task."""
+    """What was found in a file. `texts` are the values in which expressions may stand; `ids` has the path of every task.
+
+    `gates` are the templates that conditions became, with the place of each. `digests` is how much an image without a digest matters, None: not at all.
+    """
 
     source: Source
     findings: Findings
     catalogue: Catalogue
     allow_unknown_types: bool = False
+    digests: Severity | None = None
     ids: dict[str, Path] = field(default_factory=dict)
     types: set[str] = field(default_factory=set)
-    texts: list[tuple[Path, Any]] = field(default_factory=list)
+    outline: Outline = field(default_factory=Outline)
+    texts: list[Rendered] = field(default_factory=list)
+    gates: list[Rendered] = field(default_factory=list)
     unready: list[Unready] = field(default_factory=list)
     unknown_types: bool = False
 
@@ -44,19 +51,19 @@ class Draft:
         if not isinstance(name, str):
             return None
         info = self.catalogue.find(name)
-        place = self.source.place((*path, "type"))
+        where = (*path, "type")
         if info is None:
-            self._note_unknown_type(name, kind, place)
+            self._note_unknown_type(name, kind, self.source.place(where))
             return None
         if info.kind != kind:
             message = f"`{escaped(name, 120)}` is {_KINDS[info.kind]}, not {_KINDS[kind]}"
-            self.findings.add("HG-0223", place, message, "triggers stand under `triggers:`" if info.kind == "trigger" else None)
+            self.findings.add("HG-0223", self.source.place(where), message, "triggers stand under `triggers:`" if info.kind == "trigger" else None)
             return None
         if info.alias:
             message = f"`{escaped(name, 120)}` is an old name of `{info.name}`"
             renamed = info.spelling.renamed if info.spelling else {}
             hint = ", and ".join((f"write `{info.name}`", *(f"`{new}` for `{old}`" for old, new in renamed.items() if old in raw)))
-            self.findings.add("HG-0222", place, message, hint, Severity.NOTICE)
+            self.findings.add("HG-0222", self.source.place(where), message, hint, Severity.NOTICE)
         self.types.add(info.name)
         return info
 

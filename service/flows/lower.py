@@ -19,7 +19,8 @@ from service.flows.document import IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskP
 from service.flows.draft import Draft
 from service.flows.mistakes import path_text
 from service.flows.old_runner import lower_old_runner
-from service.flows.source import Path, at
+from service.flows.outline import UNKNOWN, Rendered, Spot, Step
+from service.flows.source import Path
 
 _TASK = property_names(TaskProperties)
 #: Common properties in which expressions may stand.
@@ -51,12 +52,12 @@ class Lowering:
         self._defaults = defaults
         self._count = 0
 
-    def tasks(self, children: Iterable[Child]) -> tuple[Node, ...]:
+    def tasks(self, children: Iterable[Child], branch: str, parent: Step | None = None) -> tuple[Node, ...]:
         """The tasks of a list, in order, disabled ones too. Those that are wrong are noted and left out."""
-        found = [self._task(child) for child in children]
+        found = [self._task(child, Spot(parent, branch, number)) for number, child in enumerate(children)]
         return tuple(node for node in found if node is not None)
 
-    def _task(self, child: Child) -> Node | None:
+    def _task(self, child: Child, spot: Spot) -> Node | None:
         draft, path = self._draft, child.path
         if draft.findings.enough or not draft.is_map(child.raw, path):
             return None
@@ -65,11 +66,12 @@ class Lowering:
         written = self._taken_apart(self._defaults.apply(child.raw, info), info, path)
         common = draft.validated(TaskProperties, written.common, path)
         draft.note_id(written.common.get("id"), path, draft.ids, "task")
-        branches = self._branches(written.own, info, path)
+        step = self._step(child, written, info, spot)
+        branches = self._branches(written.own, info, step)
         check_container(draft, written.own, info, path, written.renamed)
-        draft.texts += [((*path, key), value) for key, value in written.common.items() if key in _RENDERED]
         elsewhere: Set[str] = getattr(info.cls, "ELSEWHERE", frozenset()) if info else frozenset()
-        draft.texts += [(written.path(path, key), value) for key, value in written.own.items() if key not in elsewhere]
+        draft.texts += [Rendered((*path, key), value, step) for key, value in written.common.items() if key in _RENDERED]
+        draft.texts += [Rendered(written.path(path, key), value, step) for key, value in written.own.items() if key not in elsewhere]
         siblings = _TASK.union(info.branches) if info else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
         declared = self._declarations(info, written, path) if info else {}
@@ -90,6 +92,13 @@ class Lowering:
                 read = read_inputs if kind == "inputs" else read_outputs
                 found[field_named(info.cls, key)] = read(entries, self._draft, written.path(path, key))
         return found
+
+    def _step(self, child: Child, written: _Written, info: TypeInfo | None, spot: Spot) -> Step:
+        id, kind = written.common.get("id", ""), child.raw.get("type")
+        name = info.name if info else kind if isinstance(kind, str) else ""
+        step = Step(str(id), name, info, child.path, spot, child.raw, written.own, written.common, child.depends_on)
+        self._draft.outline.add(step)
+        return step
 
     def _counted(self, path: Path) -> None:
         self._count += 1
@@ -122,32 +131,25 @@ class Lowering:
             place=(place.line, place.column),
         )
 
-    def _branches(self, own: dict[str, Any], info: TypeInfo | None, path: Path) -> dict[str, tuple[Node, ...]]:
+    def _branches(self, own: dict[str, Any], info: TypeInfo | None, step: Step) -> dict[str, tuple[Node, ...]]:
         """Takes the child lists out of a flowable's properties. Of a type that is not installed, whatever looks like a task is looked at."""
         if info is None:
-            self._look_for_tasks(own, path)
+            self._look_for_tasks(own, step.path, step)
             return {}
         if not info.branches:
             return {}
-        found = {branch.name: self.tasks(branch.children) for branch in Children(self._draft, info, path).take(own)}
-        if not info.cls.NESTS:
-            self._check_leaves(found.get("tasks", ()), info)
-        return found
+        found = Children(self._draft, info, step.path).take(own)
+        step.branches = tuple(branch.name for branch in found)
+        return {branch.name: self.tasks(branch.children, branch.name, step) for branch in found}
 
-    def _check_leaves(self, nodes: Iterable[Node], info: TypeInfo) -> None:
-        for node in nodes:
-            if node.runs == "flowable":
-                message = f"`{node.id}` is a {node.type.rpartition('.')[2]}, and a {info.name.rpartition('.')[2]} takes only tasks that run by themselves"
-                self._draft.findings.add("HG-0223", at(*node.place), message, "put the group around it, or its tasks here")
-
-    def _look_for_tasks(self, value: Any, path: Path) -> None:
+    def _look_for_tasks(self, value: Any, path: Path, step: Step) -> None:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(part, dict | list):
                 continue
             if isinstance(part, dict) and isinstance(value, list) and {"id", "type"} <= part.keys():
-                self._task(Child(part, (*path, key)))
+                self._task(Child(part, (*path, key)), Spot(step, UNKNOWN, 0))
             else:
-                self._look_for_tasks(part, (*path, key))
+                self._look_for_tasks(part, (*path, key), step)
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
         known: Set[str] = {*info.properties, *info.branches} if info else frozenset()

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Literal
 
 from service.flows.catalogue import Catalogue
+from service.flows.checks import check_syntax
 from service.flows.children import Child
 from service.flows.defaults import Defaults
 from service.flows.draft import Draft
@@ -28,5 +29,6 @@ def read_part(text: bytes, path: str, catalogue: Catalogue, part: Part) -> tuple
         read_trigger(source.value, (), draft, defaults, {})
     else:
         with suppress(TooManyTasks):  # which is noted
-            Lowering(draft, defaults).tasks([Child(source.value, ())])
+            Lowering(draft, defaults).tasks([Child(source.value, ())], "tasks")
+    check_syntax(draft)
     return capped(findings.problems)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from runners.fields import Duration, Dynamic, Model, Number, Older, Positive, Text, wrong
+from runners.fields import Dynamic, Interval, Model, Number, Older, Positive, Text, wrong
 from service.flows.names import InputId, Labels
-
-
-def _long(length: timedelta) -> timedelta:
-    if length <= timedelta():
-        raise wrong("duration", "must be longer than nothing", "for example PT30S")
-    return length
-
-
-Interval = Annotated[Duration, AfterValidator(_long)]
 
 #: Of each type of retry, the properties of its own, and those that must be there.
 _RETRIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -83,7 +83,11 @@ CODES: dict[str, Code] = {
     "HG-0202": Code("missing property", "A property that has no default is not there, or is null."),
     "HG-0203": Code("wrong kind of value", "The value is of another kind than the property takes."),
     "HG-0204": Code("value not allowed", "The value is of the right kind, but outside what the property takes."),
-    "HG-0205": Code("not a duration", "Durations are ISO-8601: `PT30S`, `PT5M`, `PT1H30M`, `P1D`. Months and years have no fixed length; use days."),
+    "HG-0205": Code(
+        "not a duration",
+        "Durations are ISO-8601: `PT30S`, `PT5M`, `PT1H30M`, `P1D`. Months and years have no fixed length; use days. "
+        "Where something is timed they are not negative, and a timeout is longer than nothing.",
+    ),
     "HG-0206": Code(
         "not run yet",
         "The flow language has this, but this version of Headgate does not run it. The flow is taken, and no execution of it is started: a part of a flow is "
@@ -113,6 +117,10 @@ CODES: dict[str, Code] = {
     "HG-0221": Code("not a type name", "A type is a name of letters, digits and `_`, joined by dots: `io.kestra.plugin.core.log.Log`."),
     "HG-0222": Code("old type name", "The type still works under its old name."),
     "HG-0223": Code("type of another kind", "A trigger can't stand among the tasks, nor a task among the triggers."),
+    "HG-0224": Code(
+        "default for no type", "A plugin default is for a type, or for all types whose names begin with its own up to a dot. This one is for nothing installed."
+    ),
+    "HG-0225": Code("default for no property", "No installed type that the plugin default is for has a property of this name, so it changes nothing."),
     "HG-0230": Code(
         "not an image name", "Image names are `[host[:port]/]path[:tag][@digest]`, lower-case, without spaces: `python:3.13-slim`, `ghcr.io/org/tool@sha256:…`."
     ),
@@ -120,15 +128,62 @@ CODES: dict[str, Code] = {
         "reserved environment variable",
         "The variable would change how Headgate reaches the work: PATH, LD_PRELOAD, BASH_ENV, DOCKER_HOST, HEADGATE_…. Set it inside the script.",
     ),
+    "HG-0232": Code(
+        "image without a digest",
+        "A tag can be moved to another image, a digest can't: `python:3.13-slim@sha256:…` is the same program in every run. "
+        "Looked at only where it is asked for.",
+    ),
     "HG-0240": Code(
         "dangerous option",
         "The option reaches past the container. It is refused when the task starts, unless the administrator of this instance has allowed it.",
     ),
+    "HG-0250": Code("dependency", "`dependsOn` names other tasks of the same Dag, each once."),
+    "HG-0251": Code("dependency circle", "Tasks of a Dag that wait for each other, or for themselves, would never begin."),
+    "HG-0252": Code("nothing can match", "A Switch goes one of the ways under `cases`, or that of `defaults`. Without any of them it can only fail."),
+    "HG-0253": Code(
+        "never reached",
+        "The flow can't get here: a condition without an expression is always the same, and nothing follows a task that always ends the execution.",
+    ),
+    "HG-0254": Code(
+        "group in a working directory",
+        "The tasks of a WorkingDirectory share one folder on one runner. Tasks that only arrange other tasks have no place in it.",
+    ),
+    "HG-0255": Code("flow calls itself", "A flow that starts itself as a subflow has no end. Loops are LoopUntil, ForEach and Loop."),
     "HG-0301": Code("expression syntax", "The text between `{{ }}` or `{% %}` is not an expression. To keep braces as text, use {% raw %} … {% endraw %}."),
     "HG-0302": Code("unknown input", "The flow declares no input of this name."),
     "HG-0303": Code("unknown task", "The flow has no task of this id, so it has no outputs."),
     "HG-0304": Code("unknown variable", "The flow's `variables` have no such name."),
     "HG-0305": Code("hyphen read as minus", "In an expression `a-b` is a subtraction. Names with a hyphen are read with brackets: `outputs['my-task']`."),
+    "HG-0306": Code(
+        "outputs of a later task",
+        "A task has outputs once it has ended. Tasks of a list run in their order, handlers (`errors`, `finally`) after what they handle. "
+        "Where the place may be left out, or is in a loop, this is a warning.",
+    ),
+    "HG-0307": Code(
+        "outputs that may be missing",
+        "The task may not have ended when its outputs are read, or not have run at all: it stands in another branch, runs side by side with this, or is "
+        "disabled. `outputs.x.value ?? 'other'` reads them where they are there.",
+    ),
+    "HG-0308": Code(
+        "not known here",
+        "`taskrun.value`, `item` and their parents exist inside loops. A trigger knows no outputs and no task run: none has begun when it fires.",
+    ),
+    "HG-0309": Code(
+        "unknown variable of the trigger", "`trigger` has what the trigger that started the execution gives; none of the flow's triggers gives this."
+    ),
+    "HG-0310": Code(
+        "event data in a script",
+        "What somebody else wrote (the body of a call, a commit message, the name of a branch) becomes a part of the program, and may end its text and begin "
+        "commands. In an environment variable it stays a value.",
+    ),
+    "HG-0311": Code(
+        "secret where people read", "Logs, labels and outputs are masked, but a secret that was cut, encoded or joined to other text may not be found in them."
+    ),
+    "HG-0312": Code(
+        "status never looked at",
+        "An HTTP request fails at 4xx and 5xx, and the tasks after it are not run: a condition on its status sees only good ones. "
+        "With `options: {allowFailed: true}` the request succeeds whatever the status, and the condition decides.",
+    ),
     "HG-0401": Code(
         "not a schedule",
         "Five fields: minute, hour, day of month, month, day of week (six with `withSeconds: true`), or @hourly, @daily, @weekly, @monthly, @yearly.",
@@ -138,6 +193,9 @@ CODES: dict[str, Code] = {
         "Time zones are IANA names such as Europe/Paris or UTC: they know when the clocks change, offsets such as +02:00 and EST5EDT do not or not reliably.",
     ),
     "HG-0403": Code("trigger without an input", "A trigger has nobody to ask: it must give every required input that has no default."),
+    "HG-0404": Code(
+        "trigger of its own flow", "Executions never fire triggers of the flow that they belong to: a Flow trigger that waits for its own flow never fires."
+    ),
     "HG-0410": Code("input definition", "An input's own properties contradict each other, or its default is not a value that it would take."),
     "HG-0411": Code("default makes it optional", "An input with a default always has a value; `required: false` changes nothing."),
     "HG-0412": Code("nested input ids clash", "`a` and `a.b` can't both be inputs: `inputs.a` would have to be a value and a map."),

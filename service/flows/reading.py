@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,15 @@ from pydantic import ValidationError
 
 from service.engine.program import Node, Program
 from service.flows.catalogue import Catalogue
-from service.flows.checks import Names, check_expressions
+from service.flows.checks import check_flow
 from service.flows.children import Child
-from service.flows.conditions import read_conditions
 from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Default, Defaults
 from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
 from service.flows.draft import Draft
 from service.flows.flow import Flow, Reading, TriggerDef
 from service.flows.inputs import Input
+from service.flows.listeners import read_listeners
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.mistakes import described, path_text
 from service.flows.policies import Output
@@ -36,17 +36,25 @@ _LISTS = ("tasks", "errors", "finally", "afterExecution")
 _WALKED = frozenset({"tasks", "errors", "finally"})
 
 
-def read_flow(text: bytes, path: str, catalogue: Catalogue, *, defaults: Sequence[Mapping[str, Any]] = (), allow_unknown_types: bool = False) -> Reading:
+def read_flow(
+    text: bytes,
+    path: str,
+    catalogue: Catalogue,
+    *,
+    defaults: Sequence[Mapping[str, Any]] = (),
+    allow_unknown_types: bool = False,
+    require_digests: Severity | None = None,
+) -> Reading:
     """Reads one flow file. Never raises for what is in it: mistakes are problems.
 
     `path` is what problems say; `defaults` are the instance's plugin defaults. With `allow_unknown_types` a type that is not installed is a warning;
-    such a flow is valid, but there is no `Flow` to run.
+    such a flow is valid, but there is no `Flow` to run. `require_digests` is what an image without a digest is; None: fine.
     """
     findings = Findings(path)
     decoded, source = read_source(text, findings)
     if source is None:
         return Reading(None, capped(findings.problems), _guessed_identity(decoded or ""))
-    flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types), defaults).flow()
+    flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types, require_digests), defaults).flow()
     return Reading(flow, capped(findings.problems), _identity(source.value))
 
 
@@ -92,7 +100,7 @@ class _Reader:
         self._check_trigger_inputs(triggers, inputs)
         outputs = read_outputs(self._list("outputs"), self.draft)
         self._check_sla_ids(top)
-        check_expressions([*self.draft.texts, *self._texts()], self._names(), self.source, self.findings)
+        check_flow(self.draft, self.raw)
         if self.findings.failed or self.draft.unknown_types or top is None:
             return None
         return self._flow(top, tree, inputs, triggers, outputs)
@@ -148,21 +156,16 @@ class _Reader:
         """All lists of tasks under one root; None when there are too many to go on."""
         lowering = Lowering(self.draft, self.defaults)
         try:
-            lists = {key: lowering.tasks(self._children((key,), self._list(key))) for key in _LISTS}
-            for number, listener in enumerate(self._list("listeners")):
-                if isinstance(listener, dict):
-                    below = self._children(("listeners", number, "tasks"), listener.get("tasks"))
-                    lists["listeners"] = (*lists.get("listeners", ()), *lowering.tasks(below))
-                    read_conditions(listener.get("conditions"), ("listeners", number, "conditions"), self.draft)
+            lists = {key: lowering.tasks(self._children(key), key) for key in _LISTS}
+            lists["listeners"] = read_listeners(self._list("listeners"), lowering, self.draft)
         except TooManyTasks:
             return None
         place = self.source.place(())
         branches = {key: nodes for key, nodes in lists.items() if nodes or key == "tasks"}
         return Node(id=top.id if top else "", type=FLOW, runs="flowable", model=None, branches=branches, place=(place.line, place.column))
 
-    @staticmethod
-    def _children(path: Path, entries: Any) -> list[Child]:
-        return [Child(entry, (*path, number)) for number, entry in enumerate(entries if isinstance(entries, list) else ())]
+    def _children(self, key: str) -> list[Child]:
+        return [Child(entry, (key, number)) for number, entry in enumerate(self._list(key))]
 
     def _defaults(self, instance: Iterable[Mapping[str, Any]]) -> Defaults:
         key = "taskDefaults" if "taskDefaults" in self.source.value else "pluginDefaults"
@@ -200,25 +203,3 @@ class _Reader:
         seen: dict[str, Path] = {}
         for number, sla in enumerate(top.sla or () if top else ()):
             self.draft.note_id(sla.id, ("sla", number), seen, "SLA")
-
-    def _texts(self) -> Iterator[tuple[Path, Any]]:
-        yield ("variables",), self.raw.get("variables")
-        for number, entry in enumerate(self._list("inputs")):
-            if isinstance(entry, dict):
-                yield from ((("inputs", number, key), entry[key]) for key in ("defaults", "prefill", "expression", "dependsOn", "inputs") if key in entry)
-        for key in ("outputs", "checks", "sla"):
-            yield (key,), self.raw.get(key)
-
-    def _names(self) -> Names:
-        variables = self.raw.get("variables")
-        return Names(
-            inputs=frozenset(_input_names(self._list("inputs"))),
-            tasks=frozenset(self.draft.ids),
-            variables=frozenset(variables) if isinstance(variables, dict) else frozenset(),
-            types=frozenset(self.draft.types),
-        )
-
-
-def _input_names(entries: Iterable[Any]) -> Iterator[str]:
-    """As they were written, wrong ones too: nobody is told twice."""
-    return (str(entry.get("id", entry.get("name"))) for entry in entries if isinstance(entry, dict))

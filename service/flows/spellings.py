@@ -17,6 +17,8 @@ from service.flows.source import Findings, Path, Source
 
 def note_older(subject: Subject, source: Source, findings: Findings) -> None:
     """One notice for each older name in a value that its class reads."""
+    if not any(_names(subject.model)):
+        return
     for path, new in _older(subject.model, subject.value, ()):
         old = path[-1]
         findings.add("HG-0208", source.key_place(subject.written(path)), f"`{old}` is the old spelling of `{new}`", f"write `{new}`", Severity.NOTICE)

@@ -11,9 +11,11 @@ from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, NOT_RUN_TRIGGER, TriggerProperties
 from service.flows.draft import Draft
 from service.flows.flow import TriggerDef
+from service.flows.outline import Rendered, Start
 from service.flows.source import Path
 
 _TRIGGER = property_names(TriggerProperties)
+_GATES = frozenset({"when", "conditions", "scheduleConditions"})
 
 
 def read_triggers(entries: list[Any], draft: Draft, defaults: Defaults) -> tuple[TriggerDef, ...]:
@@ -36,8 +38,10 @@ def read_trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: d
     own = {key: value for key, value in properties.items() if key not in shared}
     common = draft.validated(TriggerProperties, shared, path)
     draft.note_id(shared.get("id"), path, seen, "trigger")
-    draft.texts += [((*path, key), value) for key, value in properties.items() if key in own or key in ("when", "conditions", "scheduleConditions")]
-    gates = _gates(shared, path, draft)
+    start = Start(str(shared.get("id", "")), info, path, shared.get("disabled") is True, properties)
+    draft.outline.starts.append(start)
+    draft.texts += [Rendered((*path, key), value, start) for key, value in properties.items() if key in own or key in _GATES]
+    gates = _gates(shared, start, draft)
     model = draft.validated(info.cls, own, path, {}, _TRIGGER) if info else None
     if model is None or common is None or info is None:
         return None
@@ -47,10 +51,10 @@ def read_trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: d
     return TriggerDef(common.id, info.name, model, common.disabled, (place.line, place.column), gates, common)
 
 
-def _gates(shared: Mapping[str, Any], path: Path, draft: Draft) -> tuple[Any, ...]:
+def _gates(shared: Mapping[str, Any], start: Start, draft: Draft) -> tuple[Any, ...]:
     """What must hold for it to fire: `when`, and conditions of the older dialect."""
     key = "conditions" if "conditions" in shared else "scheduleConditions"
-    found = read_conditions(shared.get(key), (*path, key), draft)
+    found = read_conditions(shared.get(key), (*start.path, key), draft, start)
     return (shared["when"], *found) if isinstance(shared.get("when"), str) else found
 
 

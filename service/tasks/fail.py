@@ -17,6 +17,7 @@ class Fail(InlineTask):
 
     TYPE = "io.kestra.plugin.core.execution.Fail"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.executions.Fail",)
+    LOGGED = frozenset({"errorMessage"})
 
     condition: Text | None = Field(None, description="Fails only when this renders to something true; absent: always.")
     error_message: Text = Field("Task failure", description="What the log says.")

@@ -23,6 +23,7 @@ class Log(InlineTask):
     SPELLINGS: ClassVar[Mapping[str, Spelling]] = {
         name: Spelling(renamed={"format": "message"}) for name in ("io.kestra.plugin.core.debug.Echo", "io.kestra.core.tasks.debugs.Echo")
     }
+    LOGGED = frozenset({"message"})
 
     message: Text | list[Text] = Field(description="The text, or a list of texts, one entry each.")
     level: Dynamic[Level] = Field("INFO", description="How much it matters.")

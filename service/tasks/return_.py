@@ -15,6 +15,7 @@ class Return(InlineTask):
 
     TYPE = "io.kestra.plugin.core.debug.Return"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.debugs.Return",)
+    LOGGED = frozenset({"format"})
 
     format: Text | None = Field(None, description="The text to render.")
 

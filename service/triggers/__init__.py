@@ -34,6 +34,9 @@ class TriggerType(Typed):
     labels: LabelMap | None = Field(None, description="Labels of its executions.")
 
     KIND: ClassVar[str]
+    #: What `trigger.*` holds for its executions, None: it may be anything; and what of that somebody outside has written.
+    VARIABLES: ClassVar[frozenset[str] | None] = None
+    OUTSIDE: ClassVar[frozenset[str]] = frozenset()
 
 
 class Schedulable(TriggerType):

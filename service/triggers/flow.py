@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from runners.fields import Duration, Dynamic, LabelMap, Model, Positive, Text, wrong
+from runners.fields import Duration, Dynamic, Interval, LabelMap, Length, Model, Positive, Text, wrong
 from runners.times import TimeOfDay, TimeWindow
 from service.engine.state import State
 from service.triggers import TriggerType
@@ -76,9 +76,9 @@ class Window(Model):
     deadline: TimeOfDay | None = Field(None, description="Every day until this time.")
     from_: TimeOfDay | None = Field(None, alias="from", description="Every day from this time …")
     to: TimeOfDay | None = Field(None, description="… until this one.")
-    every: Duration | None = Field(None, description="Windows of this length, one after another …")
+    every: Interval | None = Field(None, description="Windows of this length, one after another …")
     offset: Duration | None = Field(None, description="… whose beginnings are moved by this.")
-    lookback: Duration | None = Field(None, description="The time before each execution.")
+    lookback: Length | None = Field(None, description="The time before each execution.")
     fire_once: bool = Field(False, description="At most once in a window.")
 
     @model_validator(mode="after")
@@ -107,6 +107,12 @@ class Flow(TriggerType):
     TYPE = "io.kestra.plugin.core.trigger.Flow"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Flow",)
     KIND = "flow"
+    VARIABLES = frozenset(
+        {
+            *("executionId", "executionLabels", "namespace", "flowId", "flowRevision", "state", "outputs"),
+            *("startDate", "endDate", "firstFailedTaskId", "lastTaskId"),
+        }
+    )
     RUN = False
 
     states: list[State] | None = Field(None, description="The states that count; all ends, and PAUSED, when absent.")

@@ -116,6 +116,8 @@ class Push(GitTrigger):
 
     TYPE = "headgate.git.Push"
     ALIASES: ClassVar[tuple[str, ...]] = ()
+    VARIABLES = frozenset({"repository", "ref", "branch", "tag", "commit", "before", "message", "author", "email"})
+    OUTSIDE = frozenset({"ref", "branch", "tag", "message", "author", "email"})
 
     branches: Globs | None = Field(None, description="Patterns of branch names.")
     tags: Globs | None = Field(None, description="Patterns of tag names.")

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import Field, ValidationInfo, field_validator
 
-from runners.fields import Duration, Model, Text
+from runners.fields import Length, Model, Text
 from runners.times import Instant, ZoneName, zone
 from service.cron import normalized, written, wrong_cron
 from service.triggers import Schedulable
@@ -44,12 +44,13 @@ class Schedule(Schedulable):
 
     TYPE = "io.kestra.plugin.core.trigger.Schedule"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Schedule",)
+    VARIABLES = frozenset({"date", "next", "previous"})
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {"backfill": "a backfill is asked for once, and is no part of the flow"}
 
     with_seconds: bool = Field(False, description="The first of six fields is the second.")
     cron: Text = Field(description="Five fields: minute, hour, day of month, month, day of week; six with `withSeconds`; or @daily and its kin.")
     timezone: ZoneName | None = Field(None, description="An IANA name; UTC when absent.")
-    late_maximum_delay: Duration | None = Field(None, description="An execution that would be later than this is left out.")
+    late_maximum_delay: Length | None = Field(None, description="An execution that would be later than this is left out.")
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")
     backfill: Backfill | None = Field(None, description="Old: instants of the past to be made up for.")
 
@@ -175,6 +176,12 @@ def _repeated(local: datetime) -> bool:
     """Whether this wall-clock time comes twice, and this is the first pass."""
     other = local.replace(fold=1)
     return local.utcoffset() != other.utcoffset() and other.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+@lru_cache(maxsize=1024)
+def _ever_fires(cron: str, with_seconds: bool) -> bool:
+    """Whether there is any such date. Kept, because it takes as long as reading a whole flow, and flows share their schedules."""
+    return _next(normalized(cron, with_seconds), _SOME_DAY) is not None
 
 
 def _next(expression: str, wall: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ class ScheduleOnDates(TriggerType):
 
     TYPE = "io.kestra.plugin.core.trigger.ScheduleOnDates"
     KIND = "schedule"
+    VARIABLES = frozenset({"date", "next", "previous"})
     RUN = False
 
     dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.")

@@ -16,6 +16,7 @@ class Webhook(TriggerType):
     TYPE = "io.kestra.plugin.core.trigger.Webhook"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Webhook",)
     KIND = "webhook"
+    VARIABLES = OUTSIDE = frozenset({"body", "headers", "parameters"})
     RUN = False
 
     key: Annotated[Text, Field(min_length=1, max_length=256)] = Field(description="The last part of the address: long and unguessable, or a secret.")

@@ -9,6 +9,7 @@ import pytest
 from service.actions.deliveries import API, Head, Reconciler
 from service.errors import Conflict
 from service.store import deliveries, repositories
+from service.triggers.push import Push
 from tests.support.commits import MAIN, Link
 from tests.support.station import Station, station_at
 
@@ -308,6 +309,7 @@ def test_a_push_starts_its_flows_pinned_to_commit_and_revision(station: Station)
         "author": "Ada",
         "email": "ada@example.com",
     }
+    assert variables.keys() | {"tag"} == Push.VARIABLES
     station.tick()
     assert station.statuses(sha) == {
         "headgate/flows": ("success", "flows: 1 created"),

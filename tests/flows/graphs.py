@@ -55,7 +55,7 @@ def _groups(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         "LoopUntil": {"condition": "{{ true }}"},
     }
     lists = {**dict.fromkeys(("Sequential", "Parallel", "AllowFailure"), {}), **loops}
-    cases = st.dictionaries(st.sampled_from(["a", "b.c", "{}", ""]), any_number, max_size=3)
+    cases = st.dictionaries(st.sampled_from(["a", "b.c", "{}", ""]), any_number, min_size=1, max_size=3)
     made = st.one_of(
         st.builds(lambda name, found: {"type": _FLOW + name, **lists[name], "tasks": found}, st.sampled_from(sorted(lists)), some),
         st.builds(lambda found: {"type": f"{_FLOW}WorkingDirectory", "tasks": found}, st.lists(_LEAF, min_size=1, max_size=3)),

@@ -86,6 +86,7 @@ def test_a_mistake_in_a_default_says_where_it_comes_from():
     assert lines(tasks(f"- {{id: a, type: {LOG}, message: x}}", rest)) == [
         ".flows/x.yaml:4:5: error HG-0201: unknown property `tasks[0].lebel` (it comes from plugin defaults)",
         ".flows/x.yaml:4:5: error HG-0204: `tasks[0].level`: the text `LOUD` is not allowed (one of `DEBUG`, `ERROR`, `INFO`, `TRACE`, `WARN`)",
+        ".flows/x.yaml:6:65: warning HG-0225: `io.kestra.plugin.core.log.Log` has no property `lebel` (did you mean `level`?)",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from time import thread_time
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.flows.reading import Reading
 from tests.flows.test_reading import WHOLE
-from tests.flows.world import LOG, read, tasks
+from tests.flows.world import LOG, SHELL, read, tasks
 
 _PYTHON = re.compile(r"\b(?:str|dict|int|NoneType|ValueError|TypeError|pydantic|traceback|service\.\w+|runners\.\w+)\b|object at|<class", re.IGNORECASE)
 
@@ -72,6 +73,41 @@ def test_any_value_anywhere_at_the_top_is_answered(key, value):
     checked(json.dumps({**{"id": "x", "namespace": "dev", "tasks": [{"id": "a", "type": LOG, "message": "x"}]}, key: value}).encode())
 
 
+GROUP = {"id": "g", "namespace": "dev", "flowId": "x", "condition": "{{ outputs.g }}", "value": "{{ outputs.b.code == 500 }}", "values": [1], "items": "x"}
+
+
+@given(
+    st.sampled_from(["If", "Switch", "Dag", "Loop", "LoopUntil", "Subflow", "ForEachItem", "Parallel", "WorkingDirectory", "Pause", "Unheard"]),
+    st.sampled_from(
+        ["id", "condition", "value", "values", "tasks", "cases", "defaults", "dependsOn", "outputs", "inputs", "onResume", "runIf", "flowId", "then"]
+    ),
+    VALUES | st.lists(st.fixed_dictionaries({"task": VALUES, "dependsOn": VALUES}), max_size=3),
+)
+@settings(max_examples=300)
+def test_any_value_anywhere_in_a_group_is_answered(kind, key, value):
+    group = {**GROUP, "type": f"io.kestra.plugin.core.flow.{kind}", "then": [], "tasks": [], key: value}
+    after = {"id": "b", "type": "io.kestra.plugin.core.http.Request", "options": value, "message": "{{ outputs.g.x }}"}
+    checked(json.dumps({"id": "x", "namespace": "dev", "tasks": [group, after], "inputs": value, "outputs": [{"value": "{{ outputs.b.x }}"}]}).encode())
+
+
+@given(
+    st.sampled_from(["Flow", "Schedule", "Webhook", "Unheard"]),
+    st.sampled_from(["id", "when", "conditions", "preconditions", "dependsOn", "inputs", "labels", "disabled"]),
+    VALUES | st.lists(st.fixed_dictionaries({"type": st.just("io.kestra.plugin.core.condition.Or"), "conditions": VALUES, "flows": VALUES}), max_size=3),
+)
+@settings(max_examples=200)
+def test_any_value_anywhere_in_a_trigger_is_answered(kind, key, value):
+    trigger = {"id": "t", "type": f"io.kestra.plugin.core.trigger.{kind}", "when": "{{ trigger.x ~ outputs.a }}", key: value}
+    task = {"id": "a", "type": LOG, "message": "{{ trigger.body }}"}
+    checked(json.dumps({"id": "x", "namespace": "dev", "tasks": [task], "triggers": [trigger], "listeners": [{key: value}], "variables": value}).encode())
+
+
+def dag(count: int, needs: Callable[[int], list[str]]) -> str:
+    """A Dag whose tasks read outputs of each other."""
+    entries = (f"{{task: {{id: t{n}, type: {LOG}, message: '{'{{ outputs.t0.x }}' * 20}'}}, dependsOn: [{', '.join(needs(n))}]}}" for n in range(count))
+    return tasks(f"- id: d\n  type: io.kestra.plugin.core.flow.Dag\n  tasks: [{', '.join(entries)}]")
+
+
 @given(st.data())
 @settings(max_examples=200)
 def test_a_damaged_flow_is_answered(data):
@@ -114,6 +150,18 @@ def test_a_damaged_flow_is_answered(data):
             f"- {{id: a, type: {LOG}, message: x}}",
             "triggers:\n"
             + "".join(f"  - {{id: t{n}, type: io.kestra.plugin.core.trigger.Schedule, cron: '* * * * *', timezone: Mars/Base{n}}}\n" for n in range(2_000)),
+        ),
+        dag(900, lambda number: [f"t{number - 1}"] if number else ["t899"]),
+        dag(280, lambda number: [f"t{other}" for other in range(number)]),
+        dag(200, lambda number: [f"other{other}" for other in range(200)]),
+        dag(2, lambda number: ["t0"] * 40_000),
+        tasks(
+            f"- {{id: a, type: {SHELL}, commands: ['" + "{{ trigger.body | length }}" * 4_000 + "']}",
+            "triggers:\n" + "".join(f"  - {{id: t{n}, type: some.Poll}}\n" for n in range(3_000)),
+        ),
+        tasks(f"- {{id: a, type: {LOG}, message: x}}", "pluginDefaults:\n" + "".join(f"  - {{type: a.b.Logs{n}, values: {{a: 1}}}}\n" for n in range(5_000))),
+        tasks(
+            f"- {{id: a, type: {LOG}, message: x}}", "pluginDefaults:\n  - type: headgate\n    values:\n" + "".join(f"      p{n}: 1\n" for n in range(20_000))
         ),
     ],
     ids=lambda text: re.sub(r"\W+", "_", text[:60]),

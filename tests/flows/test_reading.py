@@ -268,7 +268,7 @@ def test_an_unknown_type_suggests_one_of_its_kind():
         "{{ inputs.x ?? 'a' }}",
         "{{ outputs.x.y | default('a') }}",
         "{{ vars.x is defined }}",
-        "{{ flow.id }} {{ trigger.date }}",
+        "{{ flow.id }} {{ trigger.executionId }}",
         "{{ outputs[inputs.day] }}",
         "{% raw %}{{ inputs.x }}{% endraw %}",
         "{% for inputs in vars.bucket %}{{ inputs.x }}{% endfor %}",
