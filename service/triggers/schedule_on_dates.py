@@ -18,6 +18,6 @@ class ScheduleOnDates(TriggerType):
     KIND = "schedule"
     RUN = False
 
-    dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.")
+    dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.", examples=[["2026-01-31T06:00:00Z"]])
     timezone: ZoneName | None = Field(None, description="An IANA name, for dates without an offset; UTC when absent.")
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")
