@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -30,7 +30,7 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
-def _template_or(value: Any, validate: Any) -> Any:
+def template_or(value: Any, validate: Any) -> Any:
     """Text with an expression passes as it is; rendered text that holds JSON is read where a map or list is wanted."""
     if is_template(value):
         return value
@@ -51,7 +51,7 @@ def _json(text: str) -> Any:
 
 #: A property that takes a literal of T or an expression that renders to one (Kestra's dynamic property).
 #: Before rendering the value may be the expression's text; after it, it is a T.
-Dynamic = Annotated[T, WrapValidator(_template_or)]
+Dynamic = Annotated[T, WrapValidator(template_or)]
 
 
 def wrong(kind: str, what: str, hint: str | None = None, **context: Any) -> PydanticCustomError:
@@ -104,7 +104,7 @@ Length = Annotated[Duration, AfterValidator(_not_negative)]
 Interval = Annotated[Duration, AfterValidator(_not_nothing)]
 
 
-def _as_text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
     """Scalars where text is wanted: `true` and `1.5` in YAML, printed as they were meant."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -112,7 +112,7 @@ def _as_text(value: Any) -> Any:
 
 
 #: Text that also takes a YAML number or boolean.
-Text = Annotated[str, BeforeValidator(_as_text)]
+Text = Annotated[str, BeforeValidator(as_text)]
 
 
 def _no_boolean(value: Any) -> Any:
@@ -150,6 +150,17 @@ def read_labels(value: Any) -> Any:
 
 #: Labels in either form, as a map; their values may be expressions.
 LabelMap = Annotated[dict[str, Text], BeforeValidator(read_labels)]
+
+
+def given(*needs: str, lacks: Sequence[str] = ()) -> dict[str, Any]:
+    """For `json_schema_extra`: a map that has some properties, and has others not."""
+    parts: dict[str, Any] = {**dict.fromkeys(needs, {"not": {"type": "null"}}), **dict.fromkeys(lacks, {"type": "null"})}
+    return {"properties": parts, **({"required": list(needs)} if needs else {})}
+
+
+def by_kind(key: str, kind: str, needs: Sequence[str] = (), lacks: Sequence[str] = ()) -> dict[str, Any]:
+    """For `json_schema_extra`: what a map has, and has not, when its property `key` is `kind`."""
+    return {"if": {"properties": {key: {"const": kind}}, "required": [key]}, "then": given(*needs, lacks=lacks)}
 
 
 class Model(BaseModel):
@@ -203,3 +214,5 @@ class Typed(Model):
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
     #: Properties whose text is written to the log.
     LOGGED: ClassVar[frozenset[str]] = frozenset()
+    #: What it leaves for expressions, `outputs.<task>.<name>` and of a trigger `trigger.<name>`, and what that is.
+    OUTPUTS: ClassVar[Mapping[str, str]] = {}

@@ -46,6 +46,14 @@ class ScriptTask(RunnerTask):
 
     IMAGE: ClassVar[str] = "ubuntu"
     LANGUAGE_ENV: ClassVar[Mapping[str, str]] = {}
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "vars": 'What the script printed as `::{"outputs": {…}}::`.',
+        "outputFiles": "Stored files: path → URI.",
+        "exitCode": "The exit code of the commands.",
+        "stdOutLineCount": "How many lines came on stdout.",
+        "stdErrLineCount": "How many lines came on stderr.",
+        "taskRunner": "Where it ran: `taskRunner.type`.",
+    }
 
     before_commands: Dynamic[list[Text]] | None = Field(None, description="Commands to run first, in the same shell. What they print is logged at DEBUG.")
     interpreter: Dynamic[list[Text]] = Field(["/bin/sh", "-c"], description="What runs the commands, its last argument. A shell gets secrets in a file.")

@@ -13,14 +13,16 @@ from functools import lru_cache
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Length, Model, Text, wrong
+from runners.fields import Duration, Length, Model, Text, by_kind, wrong
 
 T = TypeVar("T")
 
 _LONGEST = 40
+#: What a JSON Schema calls the name of a time zone.
+ZONE = "time-zone"
 
 #: Names that the time-zone database keeps for old systems: they fix an offset or mean this machine.
 _OLD_ZONE = re.compile(r"[A-Z]{3}\d[A-Z]{3}|localtime|posixrules|Factory|(?:posix|right)/.*")
@@ -45,6 +47,11 @@ def _known_zones() -> tuple[Mapping[str, str], Mapping[str, str]]:
     return known, {place.rpartition("/")[2]: place for place in known}
 
 
+def zone_names() -> list[str]:
+    """All names of time zones that are worth to be offered."""
+    return sorted(_known_zones()[0].values())
+
+
 _AMERICAN = {"EST5EDT": "America/New_York", "CST6CDT": "America/Chicago", "MST7MDT": "America/Denver", "PST8PDT": "America/Los_Angeles"}
 
 
@@ -65,7 +72,7 @@ def _zone_name(name: str) -> str:
 
 
 #: The name of a time zone that is known.
-ZoneName = Annotated[Text, AfterValidator(_zone_name)]
+ZoneName = Annotated[Text, AfterValidator(_zone_name), WithJsonSchema({"type": "string", "format": ZONE})]
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
@@ -114,6 +121,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 
 class TimeWindow(Model):
     """Within which time several executions must all have come to an end."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [by_kind("type", kind, needed) for kind, needed in _NEEDED.items() if needed]})
 
     type: Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"] = Field("DURATION_WINDOW", description="Its kind.")
     window: Length | None = Field(None, description="Its length; one day when absent.")

@@ -13,12 +13,12 @@ from runners.fields import Duration, Dynamic, Model, Text, Typed
 class Credentials(Model):
     """How to log in to a registry."""
 
-    registry: Dynamic[Text] | None = None
-    username: Dynamic[Text] | None = None
-    password: Dynamic[Text] | None = None
-    registry_token: Dynamic[Text] | None = None
-    identity_token: Dynamic[Text] | None = None
-    auth: Dynamic[Text] | None = None
+    registry: Dynamic[Text] | None = Field(None, description="The registry's address.")
+    username: Dynamic[Text] | None = Field(None, description="The user's name.")
+    password: Dynamic[Text] | None = Field(None, description="The password; best a secret.")
+    registry_token: Dynamic[Text] | None = Field(None, description="A token of the registry, in the place of a password.")
+    identity_token: Dynamic[Text] | None = Field(None, description="A token that the registry gave for the user.")
+    auth: Dynamic[Text] | None = Field(None, description="User and password as Docker's configuration has them, in base64.")
 
 
 class Cpu(Model):
@@ -30,12 +30,12 @@ class Cpu(Model):
 class Memory(Model):
     """How much memory; sizes like 512MB or 2g."""
 
-    memory: Dynamic[Text] | None = None
-    memory_swap: Dynamic[Text] | None = None
-    memory_swappiness: Dynamic[int] | None = None
-    memory_reservation: Dynamic[Text] | None = None
-    kernel_memory: Dynamic[Text] | None = None
-    oom_kill_disable: Dynamic[bool] | None = None
+    memory: Dynamic[Text] | None = Field(None, description="The most that it may take.")
+    memory_swap: Dynamic[Text] | None = Field(None, description="Memory and swap together; -1 for no limit.")
+    memory_swappiness: Dynamic[int] | None = Field(None, description="How readily memory is swapped out, 0 to 100.")
+    memory_reservation: Dynamic[Text] | None = Field(None, description="What it is held to while the host is short of memory.")
+    kernel_memory: Dynamic[Text] | None = Field(None, description="The most that the kernel may take for it.")
+    oom_kill_disable: Dynamic[bool] | None = Field(None, description="It is not killed for want of memory.")
 
 
 class Docker(Typed):
@@ -44,15 +44,15 @@ class Docker(Typed):
     TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",)
 
-    version: str | None = None
+    version: str | None = Field(None, description="The version of the plugin.")
     image: Dynamic[Text] | None = Field(None, description="The image; the task's containerImage goes first.")
     pull_policy: Dynamic[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"]] = Field("IF_NOT_PRESENT", description="When the image is downloaded.")
     user: Dynamic[Text] | None = Field(None, description="User, or user:group; the image's own by default.")
     entry_point: Dynamic[list[Text]] | None = Field(None, description="Replaces the image's entry point; by default there is none.")
     extra_hosts: Dynamic[list[Text]] | None = Field(None, description="Further lines of /etc/hosts, each as name:address.")
     network_mode: Dynamic[Text] | None = Field(None, description="bridge (default), none, or a network's name.")
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    cpu: Cpu | None = Field(None, description="How much of the processors.")
+    memory: Memory | None = Field(None, description="How much memory.")
     shm_size: Dynamic[Text] | None = Field(None, description="Size of /dev/shm.")
     credentials: Credentials | None = Field(None, description="Login for the image's registry.")
     config: Dynamic[dict[str, Any]] | Text | None = Field(None, description="A Docker config.json, as text or map, with logins.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from runners.fields import Typed
 
 
@@ -13,4 +15,4 @@ class Process(Typed):
     TYPE = "io.kestra.plugin.core.runner.Process"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.tasks.runners.types.ProcessTaskRunner",)
 
-    version: str | None = None
+    version: str | None = Field(None, description="The version of the plugin.")

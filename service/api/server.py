@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, executions, flows, git, graphs, health, hooks, logs, pages, repositories, runner, validation
+from service.api import errors, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -22,7 +22,7 @@ def application(parts: Parts) -> FastAPI:
     for prefix, shown in (("/api/v1", False), ("/api/v1/{tenant}", True)):
         for noun in _NOUNS:
             app.include_router(noun, prefix=prefix, include_in_schema=shown)
-    for other in (health.router, hooks.router, git.router, runner.router, pages.router):
+    for other in (health.router, hooks.router, git.router, runner.router, plugins.router, pages.router):
         app.include_router(other)
     app.add_middleware(Leavers)
     app.add_middleware(LoopbackGuard, own=parts.kit.url, loopback=parts.kit.settings.loopback)

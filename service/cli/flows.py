@@ -11,6 +11,7 @@ import typer
 from service.cli.diff import diff
 from service.cli.graph import graph
 from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Server, Token, pairs
+from service.cli.schema import schema
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
 from service.cli.triggers import triggers
@@ -18,6 +19,7 @@ from service.cli.triggers import triggers
 commands = typer.Typer(help="Flows: check, create, list, start.", no_args_is_help=True, rich_markup_mode=None)
 commands.command()(graph)
 commands.command()(triggers)
+commands.command()(schema)
 
 
 class Report(StrEnum):

@@ -52,9 +52,16 @@ def _hello(namespace: str) -> str:
     return _HELLO.format(namespace=namespace)
 
 
+def _schema(_: str) -> str:
+    from service.cli.schema import whole_language
+
+    return whole_language()
+
+
 #: The files of a new folder, each with what makes its text from a namespace. Names that begin with `_` are no flows.
 FILES: Mapping[str, Callable[[str], str]] = {
     "hello.yml": _hello,
+    "_schema.json": _schema,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from runners.fields import Dynamic, Model, Older, Text, parse_duration
 from runners.times import read_instant
@@ -23,7 +23,7 @@ def _checked_due(text: str) -> str:
     return text
 
 
-Due = Annotated[Text, AfterValidator(_checked_due)]
+Due = Annotated[Text, AfterValidator(_checked_due), WithJsonSchema({"type": "string", "examples": ["P1D", "2026-01-31T06:00:00Z"]})]
 
 
 class Decisions(Model):

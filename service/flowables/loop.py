@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from runners.fields import Dynamic, Natural, Text, wrong
 from service.flowables import Declared, Drawn, FlowableTask
@@ -19,7 +19,7 @@ def _stored(text: str) -> str:
     return text
 
 
-StoredFile = Annotated[str, AfterValidator(_stored)]
+StoredFile = Annotated[str, AfterValidator(_stored), WithJsonSchema({"type": "string", "pattern": f"^(?:{'|'.join(_STORED)})"})]
 
 
 class Loop(FlowableTask):

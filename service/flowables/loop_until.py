@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ class LoopUntil(FlowableTask):
     TYPE = "io.kestra.plugin.core.flow.LoopUntil"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.core.flow.WaitFor", "io.kestra.core.tasks.flows.WaitFor")
     DRAWN = Drawn("chain", "dynamic", back="again")
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"iterationCount": "The number of the pass."}
     RUN = False
 
     condition: Text = Field(description="Rendered after each pass; `false`, `0` and nothing do not hold.")

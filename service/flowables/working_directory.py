@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -22,6 +23,7 @@ class WorkingDirectory(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.WorkingDirectory"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.WorkingDirectory", "io.kestra.core.tasks.flows.Worker")
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"outputFiles": "Stored files: path → URI."}
     NESTS = False
     RUN = False
 

@@ -78,7 +78,7 @@ class TaskProperties(Model):
     """What every task has, whatever its type."""
 
     id: TaskId = Field(description="Unique over the whole flow.")
-    type: Text = Field(description="What the task does.")
+    type: str = Field(description="What the task does.")
     version: Text | None = Field(None, description="The version of the plugin.")
     description: Description | None = Field(None, description="Markdown for people.")
     timeout: Dynamic[Interval] | None = Field(None, description="How long an attempt may take.")
@@ -101,7 +101,7 @@ class TriggerProperties(Model):
     """What every trigger has, whatever its type."""
 
     id: TaskId = Field(description="Unique among the flow's triggers.")
-    type: Text = Field(description="What starts the flow.")
+    type: str = Field(description="What starts the flow.")
     version: Text | None = Field(None, description="The version of the plugin.")
     description: Description | None = Field(None, description="Markdown for people.")
     disabled: bool = Field(False, description="Does not fire.")

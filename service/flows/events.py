@@ -26,10 +26,9 @@ def given_by(starts: Iterable[Start]) -> frozenset[str] | None:
     """The variables that some triggers give, all together; None when one of them may give anything."""
     found = _OF_ALL
     for start in starts:
-        variables = start.info.cls.VARIABLES if start.info else None
-        if variables is None:
+        if start.info is None or not start.info.cls.OUTPUTS:
             return None
-        found |= variables
+        found |= start.info.cls.OUTPUTS.keys()
     return found
 
 
@@ -40,7 +39,7 @@ def outside_of(starts: Iterable[Start]) -> frozenset[str]:
 
 def tame_of(starts: Iterable[Start]) -> frozenset[str]:
     """Those of them that are known to hold nothing of the kind."""
-    return _TAME.union(*((start.info.cls.VARIABLES or frozenset()) - start.info.cls.OUTSIDE for start in starts if start.info))
+    return _TAME.union(*(start.info.cls.OUTPUTS.keys() - start.info.cls.OUTSIDE for start in starts if start.info))
 
 
 def check_trigger(site: Site, reference: Reference) -> None:

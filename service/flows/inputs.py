@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration
@@ -124,6 +124,13 @@ class StringInput(Input):
         return text
 
 
+class Labelled(Model):
+    """A choice that the form shows under another name."""
+
+    label: Any = Field(None, description="What the form shows.")
+    value: Text = Field(description="The value.")
+
+
 def choice(value: Any) -> Any:
     """A choice is its value; the label is for the form."""
     if isinstance(value, dict) and set(value) <= {"label", "value"} and "value" in value:
@@ -131,11 +138,13 @@ def choice(value: Any) -> Any:
     return value
 
 
-Choice = Annotated[Text, BeforeValidator(choice)]
+Choice = Annotated[Text, BeforeValidator(choice, json_schema_input_type=Text | Labelled)]
 
 
 class Choosing(Input):
     """What SELECT and MULTISELECT share."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["values"]}, {"required": ["options"]}, {"required": ["expression"]}]})
 
     values: list[Choice] | None = Field(None, description="What can be chosen.")
     expression: Text | None = Field(None, description="An expression that renders to the list of choices.")
@@ -391,7 +400,7 @@ class FileInput(Input):
         None, validation_alias=Older("allowedFileExtensions", "accept", "extension"), description="Endings that its name may have, such as `.csv`."
     )
 
-    @field_validator("allowed_file_extensions", mode="before")
+    @field_validator("allowed_file_extensions", mode="before", json_schema_input_type=str | list[Text] | None)
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from runners.fields import LabelMap, Text
@@ -55,16 +55,27 @@ def _described(value: str) -> str:
     return value
 
 
-TaskId = Annotated[Text, _checked(_ID, 256, "id", "not an id: letters, digits, `-` and `_`, beginning with a letter or digit")]
+def _shown(pattern: re.Pattern[str], most: int) -> WithJsonSchema:
+    """As a JSON Schema says it; a number is taken as text."""
+    return WithJsonSchema({"type": ["string", "number", "boolean"], "pattern": f"^{pattern.pattern}$", "maxLength": most})
+
+
+TaskId = Annotated[Text, _checked(_ID, 256, "id", "not an id: letters, digits, `-` and `_`, beginning with a letter or digit"), _shown(_ID, 256)]
 FlowId = Annotated[
     Text,
     _checked(_DOTTED_ID, 100, "id", "not an id: letters, digits, `.`, `-` and `_`, beginning with a letter or digit"),
     AfterValidator(_not_reserved),
+    _shown(_DOTTED_ID, 100),
 ]
-InputId = Annotated[Text, _checked(_DOTTED_ID, 256, "id", "not an id: letters, digits, `.`, `-` and `_`, beginning with a letter or digit")]
+InputId = Annotated[
+    Text,
+    _checked(_DOTTED_ID, 256, "id", "not an id: letters, digits, `.`, `-` and `_`, beginning with a letter or digit"),
+    _shown(_DOTTED_ID, 256),
+]
 Namespace = Annotated[
     Text,
     _checked(_NAMESPACE, 150, "namespace", "not a namespace: lower-case letters, digits, `.`, `-` and `_`, beginning with a letter or digit"),
+    _shown(_NAMESPACE, 150),
 ]
 Description = Annotated[Text, AfterValidator(_described)]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from runners.fields import Dynamic, Interval, Model, Number, Older, Positive, Text, wrong
+from runners.fields import Dynamic, Interval, Model, Number, Older, Positive, Text, by_kind, wrong
 from service.flows.names import InputId, Labels
 
 #: Of each type of retry, the properties of its own, and those that must be there.
@@ -18,8 +18,17 @@ _RETRIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+_RETRY_NAMES = tuple(dict.fromkeys(name for own, _ in _RETRIES.values() for name in own))
+
+
 class Retry(Model):
     """How a failed task, or a failed flow, is tried again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [by_kind("type", kind, needed, [name for name in _RETRY_NAMES if name not in own]) for kind, (own, needed) in _RETRIES.items()]
+        }
+    )
 
     type: Literal["constant", "exponential", "random"] = Field(description="How the pauses follow each other.")
     interval: Interval | None = Field(None, description="The pause; of an exponential retry the first one.")
@@ -109,6 +118,12 @@ class Concurrency(Model):
 class Sla(Model):
     """What an execution has to keep."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [by_kind("type", "MAX_DURATION", ["duration"], ["assert"]), by_kind("type", "EXECUTION_ASSERTION", ["assert"], ["duration"])]
+        }
+    )
+
     id: Text = Field(description="Unique among the flow's.")
     type: Literal["MAX_DURATION", "EXECUTION_ASSERTION"] = Field(description="A time, or something that must hold.")
     duration: Interval | None = Field(None, description="How long an execution may take.")
@@ -140,7 +155,7 @@ class Output(Model):
     """What an execution gives back."""
 
     id: InputId = Field(description="How it is named.")
-    type: Text = Field(description="The type of its value, one of those of inputs.")
+    type: str = Field(description="The type of its value, one of those of inputs.")
     value: Any = Field(description="An expression.")
     display_name: Text | None = Field(None, description="What people see.")
     description: Text | None = Field(None, description="Markdown for people.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -16,6 +17,7 @@ class Return(InlineTask):
     TYPE = "io.kestra.plugin.core.debug.Return"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.debugs.Return",)
     LOGGED = frozenset({"format"})
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"value": "The rendered text."}
 
     format: Text | None = Field(None, description="The text to render.")
 

@@ -34,8 +34,7 @@ class TriggerType(Typed):
     labels: LabelMap | None = Field(None, description="Labels of its executions.")
 
     KIND: ClassVar[str]
-    #: What `trigger.*` holds for its executions, None: it may be anything; and what of that somebody outside has written.
-    VARIABLES: ClassVar[frozenset[str] | None] = None
+    #: What of its OUTPUTS somebody outside has written. Without OUTPUTS `trigger.*` may hold anything.
     OUTSIDE: ClassVar[frozenset[str]] = frozenset()
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from runners.fields import Duration, Dynamic, Interval, LabelMap, Length, Model, Positive, Text, wrong
+from runners.fields import Duration, Dynamic, Interval, LabelMap, Length, Model, Positive, Text, by_kind, given, wrong
 from runners.times import TimeOfDay, TimeWindow
 from service.engine.state import State
 from service.triggers import TriggerType
 
 Operator = Literal["EQUAL_TO", "NOT_EQUAL_TO", "IN", "NOT_IN", "IS_TRUE", "IS_FALSE", "IS_NULL", "IS_NOT_NULL", "STARTS_WITH", "ENDS_WITH", "REGEX", "CONTAINS"]
+_AMONG = ("IN", "NOT_IN")
+
+
+def _needed(operator: str) -> dict[str, Any]:
+    """What a JSON Schema says that a filter needs."""
+    if operator not in _AMONG:
+        return by_kind("type", operator, ["value"])
+    return {**by_kind("type", operator), "then": {"required": ["values"], "properties": {"values": {"type": "array", "minItems": 1}}}}
 
 
 #: Of a window, what does not stand without what.
@@ -37,6 +45,8 @@ class DependsOn(Upstream):
 class Filter(Model):
     """One test of an execution."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [_needed(kind) for kind in get_args(Operator) if not kind.startswith("IS_")]})
+
     field: Literal["FLOW_ID", "NAMESPACE", "STATE", "EXPRESSION"] = Field(description="What is looked at.")
     type: Operator = Field(description="How it is compared.")
     value: Text | None = Field(None, description="With what; for EXPRESSION the expression itself.")
@@ -44,7 +54,7 @@ class Filter(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Filter:  # noqa: N804  # "after" validates an instance
-        if self.type in ("IN", "NOT_IN"):
+        if self.type in _AMONG:
             if not self.values:
                 raise wrong("missing_here", f"a filter of the type {self.type} needs `values`", "add `values: […]`")
         elif self.value is None and (self.field == "EXPRESSION" or not self.type.startswith("IS_")):
@@ -72,6 +82,17 @@ class Preconditions(Model):
 
 class Window(Model):
     """Within which time all dependencies must have been met, in its newer form."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                given("deadline", lacks=("from", "to", "every", "offset", "lookback")),
+                given("from", "to", lacks=("deadline", "every", "offset", "lookback")),
+                given("every", lacks=("deadline", "from", "to", "lookback")),
+                given("lookback", lacks=("deadline", "from", "to", "every", "offset")),
+            ]
+        }
+    )
 
     deadline: TimeOfDay | None = Field(None, description="Every day until this time.")
     from_: TimeOfDay | None = Field(None, alias="from", description="Every day from this time …")
@@ -107,13 +128,28 @@ class Flow(TriggerType):
     TYPE = "io.kestra.plugin.core.trigger.Flow"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Flow",)
     KIND = "flow"
-    VARIABLES = frozenset(
-        {
-            *("executionId", "executionLabels", "namespace", "flowId", "flowRevision", "state", "outputs"),
-            *("startDate", "endDate", "firstFailedTaskId", "lastTaskId"),
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "executionId": "The other execution's id.",
+        "executionLabels": "Its labels.",
+        "namespace": "The namespace of its flow.",
+        "flowId": "The id of its flow.",
+        "flowRevision": "The revision of its flow.",
+        "state": "Its state.",
+        "outputs": "Its outputs.",
+        "startDate": "When it began.",
+        "endDate": "When it ended.",
+        "firstFailedTaskId": "The first of its tasks that failed.",
+        "lastTaskId": "The last of its tasks.",
+    }
+    RUN = False
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {**by_kind("mode", "AT_LEAST", ["minSatisfied"]), "else": given(lacks=("minSatisfied",))},
+            ]
         }
     )
-    RUN = False
 
     states: list[State] | None = Field(None, description="The states that count; all ends, and PAUSED, when absent.")
     preconditions: Preconditions | None = Field(None, description="Executions that must all have ended within a time.")

@@ -9,6 +9,8 @@ from pydantic import Field
 from runners.fields import Model, Text
 from service.triggers import TriggerType
 
+_NAME = r"^[a-zA-Z0-9_-]+$"
+
 
 class Annotations(Model):
     """What a client is told of the tool."""
@@ -27,7 +29,9 @@ class McpToolTrigger(TriggerType):
     KIND = "mcp"
     RUN = False
 
-    tool_name: Annotated[Text, Field(pattern=r"^[a-zA-Z0-9_-]+$", max_length=64)] = Field(description="The tool's name.")
+    tool_name: Annotated[Text, Field(pattern=_NAME, max_length=64)] = Field(
+        description="The tool's name.", examples=["say_hello"], json_schema_extra={"pattern": _NAME}
+    )
     title: Text | None = Field(None, description="What people see.")
     tool_description: Text | None = Field(None, description="What a model is told it does.")
     annotations: Annotations | None = Field(None, description="What a client is told of it.")

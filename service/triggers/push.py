@@ -9,7 +9,7 @@ them, the other kind does not. `paths` say nothing about tags.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
@@ -99,7 +99,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int | float) and not isinstance(value, bool) else value
 
 
-Globs = Annotated[tuple[Text, ...], BeforeValidator(_as_list), AfterValidator(_check)]
+Globs = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=str | int | float | list[Text]), AfterValidator(_check)]
 
 
 def matches(globs: Sequence[str], name: str) -> bool:
@@ -115,8 +115,18 @@ class Push(GitTrigger):
     """Fires when a branch or a tag moves."""
 
     TYPE = "headgate.git.Push"
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "repository": "The repository's name.",
+        "ref": "The full name of what moved, such as `refs/heads/main`.",
+        "branch": "The branch, where it is one.",
+        "tag": "The tag, where it is one.",
+        "commit": "The commit that it points to now.",
+        "before": "The commit that it pointed to before; nothing for a new one.",
+        "message": "The commit's message.",
+        "author": "The author's name.",
+        "email": "The author's e-mail address.",
+    }
     ALIASES: ClassVar[tuple[str, ...]] = ()
-    VARIABLES = frozenset({"repository", "ref", "branch", "tag", "commit", "before", "message", "author", "email"})
     OUTSIDE = frozenset({"ref", "branch", "tag", "message", "author", "email"})
 
     branches: Globs | None = Field(None, description="Patterns of branch names.")

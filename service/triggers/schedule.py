@@ -21,7 +21,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from runners.fields import Length, Model, Text
 from runners.times import Instant, ZoneName, zone
-from service.cron import normalized, written, wrong_cron
+from service.cron import NICKNAMES, normalized, written, wrong_cron
 from service.triggers import Schedulable
 
 _SECOND = timedelta(seconds=1)
@@ -44,11 +44,18 @@ class Schedule(Schedulable):
 
     TYPE = "io.kestra.plugin.core.trigger.Schedule"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Schedule",)
-    VARIABLES = frozenset({"date", "next", "previous"})
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "date": "The planned instant.",
+        "next": "The planned instant after it.",
+        "previous": "The planned instant before it.",
+    }
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {"backfill": "a backfill is asked for once, and is no part of the flow"}
 
     with_seconds: bool = Field(False, description="The first of six fields is the second.")
-    cron: Text = Field(description="Five fields: minute, hour, day of month, month, day of week; six with `withSeconds`; or @daily and its kin.")
+    cron: Text = Field(
+        description="Five fields: minute, hour, day of month, month, day of week; six with `withSeconds`; or @daily and its kin.",
+        examples=["0 6 * * *", *NICKNAMES],
+    )
     timezone: ZoneName | None = Field(None, description="An IANA name; UTC when absent.")
     late_maximum_delay: Length | None = Field(None, description="An execution that would be later than this is left out.")
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")

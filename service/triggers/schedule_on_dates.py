@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,9 +17,9 @@ class ScheduleOnDates(TriggerType):
 
     TYPE = "io.kestra.plugin.core.trigger.ScheduleOnDates"
     KIND = "schedule"
-    VARIABLES = frozenset({"date", "next", "previous"})
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"date": "The date.", "next": "The date after it.", "previous": "The date before it."}
     RUN = False
 
-    dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.")
+    dates: Dynamic[list[Dynamic[Instant]]] = Field(description="Dates with time, ISO-8601.", examples=[["2026-01-31T06:00:00Z"]])
     timezone: ZoneName | None = Field(None, description="An IANA name, for dates without an offset; UTC when absent.")
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field("ALL", description="What is made up for after the service was down.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -16,7 +17,12 @@ class Webhook(TriggerType):
     TYPE = "io.kestra.plugin.core.trigger.Webhook"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.models.triggers.types.Webhook",)
     KIND = "webhook"
-    VARIABLES = OUTSIDE = frozenset({"body", "headers", "parameters"})
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "body": "What was sent, read where it is JSON.",
+        "headers": "The headers, a list of values each.",
+        "parameters": "The parameters of the address, a list of values each.",
+    }
+    OUTSIDE = frozenset(OUTPUTS)
     RUN = False
 
     key: Annotated[Text, Field(min_length=1, max_length=256)] = Field(description="The last part of the address: long and unguessable, or a secret.")

@@ -309,7 +309,7 @@ def test_a_push_starts_its_flows_pinned_to_commit_and_revision(station: Station)
         "author": "Ada",
         "email": "ada@example.com",
     }
-    assert variables.keys() | {"tag"} == Push.VARIABLES
+    assert variables.keys() | {"tag"} == Push.OUTPUTS.keys()
     station.tick()
     assert station.statuses(sha) == {
         "headgate/flows": ("success", "flows: 1 created"),

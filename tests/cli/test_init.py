@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
 from service.cli.init import FILES, namespace_of
 from tests.cli.conftest import Command, spawn
@@ -33,6 +36,9 @@ def test_the_flow_is_valid_without_a_notice_and_laid_out_as_format_does_it(headg
 def test_editors_find_the_schema_beside_the_flow(headgate: Command, repo: Repo) -> None:
     headgate("init")
     assert (repo.path / ".flows/hello.yml").read_text().splitlines()[0] == "# yaml-language-server: $schema=./_schema.json"
+    schema = json.loads((repo.path / ".flows/_schema.json").read_text())
+    assert schema == headgate("flow", "schema").json
+    assert Draft7Validator(schema).is_valid(yaml.safe_load((repo.path / ".flows/hello.yml").read_text()))
 
 
 def test_the_flow_runs_without_a_server(headgate: Command, repo: Repo) -> None:

@@ -151,6 +151,17 @@ def test_when_is_another_name_of_run_if():
     assert codes(tasks(f"- {{id: a, type: {LOG}, message: x, when: a, runIf: b}}")) == ["HG-0104"]
 
 
+@pytest.mark.parametrize(("written", "shown"), [("7", "`7`"), ("true", "`true`"), ("[x]", "a list")])
+def test_a_type_that_is_no_text_is_not_passed_over(written, shown):
+    rest = f"triggers:\n  - {{id: t, type: {written}}}\noutputs:\n  - {{id: o, type: {written}, value: x}}\n"
+    found = [line.partition(" (")[0] for line in lines(tasks(f"- {{id: a, type: {written}}}", rest))]
+    assert [line for line in found if "HG-0206" not in line] == [
+        f".flows/x.yaml:4:19: error HG-0203: `tasks[0].type`: expected text, got {shown}",
+        f".flows/x.yaml:6:19: error HG-0203: `triggers[0].type`: expected text, got {shown}",
+        f".flows/x.yaml:8:19: error HG-0203: `outputs[0].type`: expected text, got {shown}",
+    ]
+
+
 def test_names_are_written_as_yaml_has_them_not_as_python_does():
     assert lines(tasks(f"- id: a\n  type: {SHELL}\n  commands: [x]\n  container_image: alpine\n  run_if: a")) == [
         ".flows/x.yaml:7:5: error HG-0201: unknown property `tasks[0].container_image` (did you mean `containerImage`?)",

@@ -286,7 +286,7 @@ def test_expressions_may_read_when_it_was_planned():
         "previous": "2026-03-28T02:30:00+01:00",
     }
     assert schedule("@daily").variables(datetime(2026, 1, 1, tzinfo=UTC))["date"] == "2026-01-01T00:00:00Z"
-    assert schedule("@daily").variables(datetime(2026, 1, 1, tzinfo=UTC)).keys() == Schedule.VARIABLES
+    assert schedule("@daily").variables(datetime(2026, 1, 1, tzinfo=UTC)).keys() == Schedule.OUTPUTS.keys()
 
 
 def test_a_moment_within_a_second_is_before_the_next_one():

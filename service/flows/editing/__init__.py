@@ -1,0 +1,1 @@
+"""Help while a flow is being written: completion and hover, on text that is seldom whole YAML at that moment."""

@@ -1,0 +1,106 @@
+"""What there is to say of a word of a flow: a property, a type, a value, a name in an expression. Works on text that is not whole YAML, and never raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from service.flows.catalogue import Catalogue
+from service.flows.completion import descriptions, documentation
+from service.flows.editing.expressions import choices, inside
+from service.flows.editing.names import Name, Names
+from service.flows.editing.outline import Entry, Outline, outline
+from service.flows.editing.parts import Described, Part
+from service.flows.editing.spot import Cursor, Span, cursor
+from service.flows.schema.words import kind_of
+
+_CALLED = frozenset({"function", "filter", "test"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hover:
+    """Markdown, and the piece of the line that it is about."""
+
+    markdown: str
+    span: Span
+
+
+def hover(text: str, line: int, column: int, catalogue: Catalogue) -> Hover | None:
+    """What there is to say of the word at a line and column, both from 1."""
+    place = cursor(text, line, column)
+    if place is None:
+        return None
+    whole = outline(place.lines)
+    if inside(place, whole) is not None:
+        return _in_expression(place, whole, catalogue)
+    return _of_yaml(place, whole, catalogue)
+
+
+def _in_expression(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | None:
+    rest = re.match(r"\w*", place.after)
+    end = place.column + (len(rest[0]) if rest else 0)
+    inner = inside(replace(place, column=end), whole)
+    if inner is None:
+        return None
+    found = choices(inner, Names(whole, (place.line, end), catalogue))
+    for one in found.choices:
+        if found.typed and one.name.name == found.typed:
+            return Hover(_named(one.name), Span(place.first + place.line + 1, end - len(found.typed) + 1, end + 1))
+    return None
+
+
+def _named(name: Name) -> str:
+    """A name of an expression; functions and filters with how they are called and what they give."""
+    if name.kind in _CALLED:
+        words, _, examples = name.words.partition("\n\n")
+        shown = f"\n\n```\n{examples.strip()}\n```" if examples.strip() else ""
+        return f"**{name.detail}** {name.kind}\n\n{' '.join(words.split())}{shown}"
+    detail = f" {name.detail}" if name.detail else ""
+    return f"**{name.name}** {name.kind}{detail}" + (f"\n\n{name.words}" if name.words else "")
+
+
+def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | None:
+    entry, is_key = _at(place, whole)
+    if entry is None:
+        return None
+    language = descriptions(catalogue)
+    line = place.first + place.line + 1
+    found = language.property(language.at(whole.root, entry.path[:-1]), str(entry.key)) if isinstance(entry.key, str) else None
+    if is_key:
+        return Hover(_described(found), Span(line, entry.place[1] + 1, entry.end[1] + 1)) if found is not None else None
+    value = entry.value
+    if value is None:
+        return None
+    words = _of_value(language.at(whole.root, entry.path), value.text)
+    if words is None and found is None:
+        return None
+    return Hover(words or _described(found), Span(line, value.place[1] + 1, value.end[1] + 1))
+
+
+def _at(place: Cursor, whole: Outline) -> tuple[Entry | None, bool]:
+    """The key or the value that the place lies on."""
+    for entry in whole.entries:
+        if isinstance(entry.key, str) and entry.place[0] == place.line and entry.place[1] <= place.column <= entry.end[1]:
+            return entry, True
+        value = entry.value
+        if value is None or value.kind != "scalar" or value.block is not None or value.place[0] != place.line:
+            continue
+        if value.place[1] <= place.column <= value.end[1]:
+            return entry, False
+    return None, False
+
+
+def _described(found: Described | None) -> str:
+    if found is None:
+        return ""
+    required = ", required" if found.required else ""
+    return f"**{found.name}** {kind_of(found.part)}{required}\n\n{documentation(found.part)}"
+
+
+def _of_value(parts: Sequence[Part], text: str) -> str | None:
+    """The words of a choice that has some, such as a type."""
+    for part in parts:
+        if text in part.get("enum", ()) and "markdownEnumDescriptions" in part:
+            return f"**{text}**\n\n{part['markdownEnumDescriptions'][part['enum'].index(text)]}"
+    return None
