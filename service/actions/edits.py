@@ -98,9 +98,9 @@ class Attempt:
     changed: bool = True
 
 
-def check(kit: Kit, text: bytes, path: str = PATH) -> Reading:
+def check(kit: Kit, text: bytes, path: str = PATH, *, allow_unknown_types: bool = False) -> Reading:
     """What a text would be as a flow file; nothing is stored and nothing remembered."""
-    return read_flow(text, path, kit.reader.catalogue, defaults=kit.settings.plugin_defaults)
+    return read_flow(text, path, kit.reader.catalogue, defaults=kit.settings.plugin_defaults, allow_unknown_types=allow_unknown_types)
 
 
 def right(reading: Reading) -> ReadFlow:

@@ -33,7 +33,7 @@ async def of_text(request: Request, parts: Use, _: Reader, __: Tenant) -> dict[s
     """The graph of a text, without storing it; 422 with every problem's place when it is wrong."""
     body.require_type(request, body.YAML)
     text = await body.read(request, body.FLOW_CAP)
-    return await run_in_threadpool(lambda: as_json(graph_of(edits.right(edits.check(parts.kit, text)))))
+    return await run_in_threadpool(lambda: as_json(graph_of(edits.right(edits.check(parts.kit, text, allow_unknown_types=True)))))
 
 
 @router.get("/flows/{namespace}/{id}/graph")

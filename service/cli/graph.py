@@ -34,7 +34,7 @@ def graph(
     from service.flows.problems import excerpt
 
     text = _only(file)
-    reading = read_text(text)
+    reading = read_text(text, allow_unknown_types=True)
     if reading.flow is None:
         for problem in reading.problems:
             # Beside the picture, which is what stdout is for.

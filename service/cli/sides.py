@@ -38,4 +38,4 @@ def _readings(name: str) -> Iterator[tuple[str, Reading]]:
         if text.refused is not None:
             yield path, Reading(None, (refusal(text.path, *text.refused),), None)
         else:
-            yield path, read_text(text)
+            yield path, read_text(text, allow_unknown_types=True)

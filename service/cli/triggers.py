@@ -21,7 +21,7 @@ def triggers(
     from service.cli.lint import read_text
     from service.cli.sources import texts_of
 
-    readings = [(text, read_text(text)) for text in texts_of(paths) if text.refused is None]
+    readings = [(text, read_text(text, allow_unknown_types=True)) for text in texts_of(paths) if text.refused is None]
     found = [row for _, reading in readings if reading.flow for row in _rows(reading.flow, datetime.now(UTC))]
     if output is Output.JSON:
         document(found)

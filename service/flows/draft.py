@@ -41,7 +41,6 @@ class Draft:
     texts: list[Rendered] = field(default_factory=list)
     gates: list[Rendered] = field(default_factory=list)
     unready: list[Unready] = field(default_factory=list)
-    unknown_types: bool = False
 
     # types
 
@@ -68,7 +67,6 @@ class Draft:
         return info
 
     def _note_unknown_type(self, name: str, kind: Kind, place: Place) -> None:
-        self.unknown_types = True
         word = _KINDS[kind].split(" ", 1)[1]
         if not _TYPE.fullmatch(name):
             message = f"`{escaped(name, 120)}` is not the name of a {word} type"
@@ -77,6 +75,7 @@ class Draft:
         near = self.catalogue.nearest(name, kind)
         severity = Severity.WARNING if self.allow_unknown_types else Severity.ERROR
         self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else _NO_TYPE, severity)
+        self.unready.append(Unready(f"the {word} type `{escaped(name, 120)}`", (place.line, place.column)))
 
     # properties
 

@@ -21,6 +21,18 @@ class Unready:
 
 
 @dataclass(frozen=True, slots=True)
+class NotInstalled:
+    """In place of the model of a type that is not installed, and was let through: its properties as they were written."""
+
+    properties: Mapping[str, Any]
+
+    @property
+    def inputs(self) -> Any:
+        """What a trigger gives its executions."""
+        return self.properties.get("inputs")
+
+
+@dataclass(frozen=True, slots=True)
 class TriggerDef:
     """One trigger. `model` is the validated instance of its class; `place` is (line, column) in the file, from 1.
 
@@ -74,7 +86,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a file. `flow` is None when an error was found, or a type that is not installed was let through.
+    """What came of reading a file. `flow` is None when an error was found.
 
     `identity` is (namespace, id), also of a wrong file as long as both can be read: it says whose last good text stays live.
     """
@@ -85,5 +97,5 @@ class Reading:
 
     @property
     def valid(self) -> bool:
-        """No errors: warnings and notices may be there, and `flow` may still be None for want of a type."""
+        """No errors: warnings and notices may be there."""
         return not any(problem.severity is Severity.ERROR for problem in self.problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from service.flows.catalogue import Catalogue
 from service.flows.completion import descriptions, documentation
@@ -12,6 +13,7 @@ from service.flows.editing.expressions import choices, inside
 from service.flows.editing.names import Name, Names
 from service.flows.editing.outline import Entry, Outline, outline
 from service.flows.editing.parts import Described, Part
+from service.flows.editing.schedules import schedule_words
 from service.flows.editing.spot import Cursor, Span, cursor
 from service.flows.schema.words import kind_of
 
@@ -26,15 +28,15 @@ class Hover:
     span: Span
 
 
-def hover(text: str, line: int, column: int, catalogue: Catalogue) -> Hover | None:
-    """What there is to say of the word at a line and column, both from 1."""
+def hover(text: str, line: int, column: int, catalogue: Catalogue, now: datetime | None = None) -> Hover | None:
+    """What there is to say of the word at a line and column, both from 1. With `now` (aware) a schedule says when it fires next."""
     place = cursor(text, line, column)
     if place is None:
         return None
     whole = outline(place.lines)
     if inside(place, whole) is not None:
         return _in_expression(place, whole, catalogue)
-    return _of_yaml(place, whole, catalogue)
+    return _of_yaml(place, whole, catalogue, now)
 
 
 def _in_expression(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | None:
@@ -60,7 +62,7 @@ def _named(name: Name) -> str:
     return f"**{name.name}** {name.kind}{detail}" + (f"\n\n{name.words}" if name.words else "")
 
 
-def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | None:
+def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue, now: datetime | None) -> Hover | None:
     entry, is_key = _at(place, whole)
     if entry is None:
         return None
@@ -72,10 +74,17 @@ def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | Non
     value = entry.value
     if value is None:
         return None
-    words = _of_value(language.at(whole.root, entry.path), value.text)
+    words = _of_value(language.at(whole.root, entry.path), value.text) or _of_cron(entry, value.text, whole, catalogue, now)
     if words is None and found is None:
         return None
     return Hover(words or _described(found), Span(line, value.place[1] + 1, value.end[1] + 1))
+
+
+def _of_cron(entry: Entry, text: str, whole: Outline, catalogue: Catalogue, now: datetime | None) -> str | None:
+    if entry.path[-1] != "cron" or "triggers" not in entry.path[:1]:
+        return None
+    beside = {other.path[-1]: other.value.text for other in whole.entries if other.path[:-1] == entry.path[:-1] and other.value is not None}
+    return schedule_words(text, beside.get("timezone") or None, catalogue, now)
 
 
 def _at(place: Cursor, whole: Outline) -> tuple[Entry | None, bool]:

@@ -5,7 +5,7 @@ Old names of a type's properties stand with its class (`Spelling`, `Older`); wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
 from service.flows.draft import Draft
+from service.flows.flow import NotInstalled
 from service.flows.mistakes import path_text
 from service.flows.old_runner import lower_old_runner
 from service.flows.outline import UNKNOWN, Rendered, Spot, Step
@@ -75,12 +76,14 @@ class Lowering:
         siblings = _TASK.union(info.branches) if info else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
         declared = self._declarations(info, written, path) if info else {}
+        if info is None and common is not None and draft.allow_unknown_types:
+            return self._node(step.type, "flowable" if branches else "runner", common, NotInstalled(written.own), written, branches, child)
         if model is None or common is None or info is None:
             return None
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
             draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")))
-        return self._node(info, common, model.model_copy(update=declared) if declared else model, written, branches, child)
+        return self._node(info.name, info.runs, common, model.model_copy(update=declared) if declared else model, written, branches, child)
 
     def _declarations(self, info: TypeInfo, written: _Written, path: Path) -> dict[str, Any]:
         """By field, the inputs and outputs that a task declares, read as those of flows are."""
@@ -106,13 +109,15 @@ class Lowering:
             self._draft.findings.add("HG-0215", self._draft.source.place(path), f"more than {MOST_TASKS:,} tasks", "split the flow")
             raise TooManyTasks
 
-    def _node(self, info: TypeInfo, common: TaskProperties, model: Any, written: _Written, branches: dict[str, tuple[Node, ...]], child: Child) -> Node:
+    def _node(  # noqa: PLR0913 - a task has as many parts
+        self, type: str, runs: str | None, common: TaskProperties, model: Any, written: _Written, branches: dict[str, tuple[Node, ...]], child: Child
+    ) -> Node:
         place = self._draft.source.place(child.path)
         timeout = written.common.get("timeout")
         return Node(
             id=common.id,
-            type=info.name,
-            runs=info.runs,  # type: ignore[arg-type]  # the index has it from the class's own RUNS
+            type=type,
+            runs=runs,  # type: ignore[arg-type]  # the index has it from the class's own RUNS
             model=model,
             spec=written.own,
             branches=branches,
@@ -134,22 +139,23 @@ class Lowering:
     def _branches(self, own: dict[str, Any], info: TypeInfo | None, step: Step) -> dict[str, tuple[Node, ...]]:
         """Takes the child lists out of a flowable's properties. Of a type that is not installed, whatever looks like a task is looked at."""
         if info is None:
-            self._look_for_tasks(own, step.path, step)
-            return {}
+            found = tuple(self._look_for_tasks(own, step.path, step))
+            return {"tasks": found} if found else {}
         if not info.branches:
             return {}
-        found = Children(self._draft, info, step.path).take(own)
-        step.branches = tuple(branch.name for branch in found)
-        return {branch.name: self.tasks(branch.children, branch.name, step) for branch in found}
+        lists = Children(self._draft, info, step.path).take(own)
+        step.branches = tuple(branch.name for branch in lists)
+        return {branch.name: self.tasks(branch.children, branch.name, step) for branch in lists}
 
-    def _look_for_tasks(self, value: Any, path: Path, step: Step) -> None:
+    def _look_for_tasks(self, value: Any, path: Path, step: Step) -> Iterator[Node]:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(part, dict | list):
                 continue
             if isinstance(part, dict) and isinstance(value, list) and {"id", "type"} <= part.keys():
-                self._task(Child(part, (*path, key)), Spot(step, UNKNOWN, 0))
+                node = self._task(Child(part, (*path, key)), Spot(step, UNKNOWN, 0))
+                yield from (node,) if node is not None else ()
             else:
-                self._look_for_tasks(part, (*path, key), step)
+                yield from self._look_for_tasks(part, (*path, key), step)
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
         known: Set[str] = {*info.properties, *info.branches} if info else frozenset()

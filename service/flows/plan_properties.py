@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runners.fields import is_template
+from service.flows.flow import NotInstalled
 from service.flows.plan_lines import line_change
 from service.flows.plan_values import Difference, LineChange
 from service.flows.problems import escaped
@@ -41,6 +42,8 @@ def plain(value: Any) -> Any:
         fields = type(value).model_fields
         given = {name: getattr(value, name) for name in fields}
         return {fields[name].serialization_alias or name: plain(part) for name, part in given.items() if not same(part, fields[name].get_default())}
+    if isinstance(value, NotInstalled):
+        return plain(value.properties)
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -48,7 +48,7 @@ def read_flow(
     """Reads one flow file. Never raises for what is in it: mistakes are problems.
 
     `path` is what problems say; `defaults` are the instance's plugin defaults. With `allow_unknown_types` a type that is not installed is a warning;
-    such a flow is valid, but there is no `Flow` to run. `require_digests` is what an image without a digest is; None: fine.
+    such a flow is valid, and no execution of it is started. `require_digests` is what an image without a digest is; None: fine.
     """
     findings = Findings(path)
     decoded, source = read_source(text, findings)
@@ -101,7 +101,7 @@ class _Reader:
         outputs = read_outputs(self._list("outputs"), self.draft)
         self._check_sla_ids(top)
         check_flow(self.draft, self.raw)
-        if self.findings.failed or self.draft.unknown_types or top is None:
+        if self.findings.failed or top is None:
             return None
         return self._flow(top, tree, inputs, triggers, outputs)
 

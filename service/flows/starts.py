@@ -10,7 +10,7 @@ from service.flows.conditions import read_conditions
 from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, NOT_RUN_TRIGGER, TriggerProperties
 from service.flows.draft import Draft
-from service.flows.flow import TriggerDef
+from service.flows.flow import NotInstalled, TriggerDef
 from service.flows.outline import Rendered, Start
 from service.flows.source import Path
 
@@ -43,11 +43,13 @@ def read_trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: d
     draft.texts += [Rendered((*path, key), value, start) for key, value in properties.items() if key in own or key in _GATES]
     gates = _gates(shared, start, draft)
     model = draft.validated(info.cls, own, path, {}, _TRIGGER) if info else None
+    place = draft.source.place(path)
+    if info is None and common is not None and draft.allow_unknown_types:
+        return TriggerDef(common.id, common.type, NotInstalled(own), common.disabled, (place.line, place.column), gates, common)
     if model is None or common is None or info is None:
         return None
     draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in own}, path)
     _note_not_run(info, common, path, draft)
-    place = draft.source.place(path)
     return TriggerDef(common.id, info.name, model, common.disabled, (place.line, place.column), gates, common)
 
 

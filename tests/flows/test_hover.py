@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,3 +62,22 @@ def test_there_is_nothing_to_say_of_what_is_nothing(text: str):
 def test_any_text_at_any_place_is_answered(text: str, line: int, column: int):
     found = hover_at(text, line, column, CATALOGUE)
     assert found is None or found.markdown
+
+
+SCHEDULED = "triggers:\n  - id: t\n    type: io.kestra.plugin.core.trigger.Schedule\n    cron: '0 6 * * *'\n    timezone: Europe/Paris\n"
+
+
+def test_a_schedule_says_in_words_when_it_fires_and_its_next_times():
+    found = hover_at(SCHEDULED, 4, 14, CATALOGUE, datetime(2026, 3, 27, 12, tzinfo=UTC))
+    assert found is not None
+    # The clocks change in the night before the 29th.
+    times = ["2026-03-28T05", "2026-03-29T04", "2026-03-30T04", "2026-03-31T04", "2026-04-01T04"]
+    assert found.markdown == "**at 06:00 every day** Europe/Paris\n\nnext:\n\n" + "\n".join(f"- {time}:00:00+00:00" for time in times)
+    assert hover_at(SCHEDULED, 4, 14, CATALOGUE) == Hover("**at 06:00 every day** Europe/Paris", found.span)
+
+
+@pytest.mark.parametrize("cron", ["0 6 * *", "x", "0 0 6 * * * *", "{{ vars.cron }}", "0 0 31 2 *", "*/7 * * * * *"])
+def test_what_is_no_schedule_yet_says_what_it_should_be(cron: str):
+    found = hover_at(SCHEDULED.replace("0 6 * * *", cron), 4, 12, CATALOGUE, datetime(2026, 1, 1, tzinfo=UTC))
+    assert found is not None
+    assert "cron" in found.markdown or "second" in found.markdown or "February" in found.markdown

@@ -354,3 +354,16 @@ def test_durations_arrive_as_durations():
 def test_what_we_read_is_what_a_yaml_reader_reads():
     assert flow(WHOLE).variables == yaml.safe_load(WHOLE)["variables"]
     assert {SCHEDULE, PUSH} <= set(CATALOGUE.names("trigger"))
+
+
+def test_a_flow_with_types_that_are_not_installed_is_read_whole_where_they_are_let_through_and_never_started():
+    text = tasks(
+        "- id: group\n  type: com.example.Group\n  speed: 3\n  steps:\n    - {id: inner, type: com.example.Step, name: x}\n",
+        f"triggers:\n  - {{id: t, type: com.example.Trigger, bucket: b, inputs: {{a: 1}}}}\n  - {{id: s, type: {SCHEDULE}, cron: '@daily'}}\n",
+    )
+    assert read(text).flow is None
+    found = flow(text, allow_unknown_types=True)
+    (group,) = found.tree.branches["tasks"]
+    assert (group.type, [node.id for node in group.walk()]) == ("com.example.Group", ["group", "inner"])
+    assert [(trigger.id, trigger.type) for trigger in found.triggers] == [("t", "com.example.Trigger"), ("s", SCHEDULE)]
+    assert "the task type `com.example.Group`" in (found.refusal() or "")
