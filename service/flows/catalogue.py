@@ -45,6 +45,11 @@ class TypeInfo:
         return dict(getattr(self.cls, "BRANCHES", {}))
 
     @cached_property
+    def keys(self) -> frozenset[str]:
+        """All that may stand in it beside what every task has: properties and branches."""
+        return self.properties.union(self.branches)
+
+    @cached_property
     def spelling(self) -> Spelling | None:
         """How the properties are called under an old name, where it is otherwise."""
         return self.cls.SPELLINGS.get(self.written) if self.alias else None

@@ -62,6 +62,7 @@ def check_flow(draft: Draft, raw: Mapping[str, Any]) -> None:
     """Notes what is wrong with a flow whose tasks and triggers have been read into the draft."""
     _check_structure(draft, raw)
     _check_expressions([*draft.texts, *_own_texts(raw)], _declared(draft, raw), draft)
+    draft.outline.part()
 
 
 def _check_structure(draft: Draft, raw: Mapping[str, Any]) -> None:
@@ -100,7 +101,7 @@ def _check_template(site: Site, draft: Draft) -> None:
         _note_unreadable(read, site, draft)
         return
     rules = _IN_TRIGGERS if isinstance(site.owner, Start) else _RULES
-    site.certain = {found.path[:2] for found in read if isinstance(found, Reference) and found.guarded}
+    site.certain = {found.path[:2] for found in read if type(found) is Reference and found.guarded}
     for found in read:
         if isinstance(found, Call):
             if found.name == "secret":

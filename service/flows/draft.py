@@ -90,7 +90,7 @@ class Draft:
         self, model: type[Any], value: dict[str, Any], path: Path, renamed: Mapping[str, Path] | None = None, siblings: Set[str] = frozenset()
     ) -> Any:
         """The instance of a class, None where the value is wrong, which is noted. Of what can't be run yet the instance has the default."""
-        subject = Subject(value, path, model, renamed or {}, frozenset(siblings))
+        subject = Subject(value, path, model, renamed or {}, siblings)
         note_older(subject, self.source, self.findings)
         try:
             return model.model_validate(value, by_alias=True, by_name=False)

@@ -31,14 +31,13 @@ def nested(names: Iterable[str]) -> dict[str, Any]:
 
 def check_input(site: Site, reference: Reference) -> None:
     """`inputs.x`, also of nested ids and of forms."""
-    if _is_elsewhere(site) or _asks(site):
-        return
     below = site.declared.inputs
     for number, name in enumerate(reference.path[1:], 2):
         if not below and number > 2:
             return
         if name not in below:
-            _note_unknown(site, reference, "HG-0302", "input", number, below)
+            if not _asks(site):
+                _note_unknown(site, reference, "HG-0302", "input", number, below)
             return
         below = below[str(name)]
 
@@ -46,13 +45,13 @@ def check_input(site: Site, reference: Reference) -> None:
 def check_variable(site: Site, reference: Reference) -> None:
     """`vars.x`."""
     known = site.declared.variables
-    if len(reference.path) > 1 and reference.path[1] not in known and not site.declared.settable and not _is_elsewhere(site):
+    if len(reference.path) > 1 and reference.path[1] not in known and not site.declared.settable:
         _note_unknown(site, reference, "HG-0304", "variable", 2, known)
 
 
 def check_task(site: Site, reference: Reference) -> None:
     """`outputs.x`, and `tasks.x`."""
-    if len(reference.path) < 2 or _is_elsewhere(site) or source_of(site, reference) is not None:
+    if len(reference.path) < 2 or source_of(site, reference) is not None:
         return
     known = [*site.declared.outline.by_id, *parts_of(site.declared.outline)]
     severity = Severity.ERROR if reference.path[0] == "outputs" else Severity.WARNING
@@ -89,7 +88,7 @@ def _asks(site: Site) -> bool:
 def _note_unknown(
     site: Site, reference: Reference, code: str, word: str, parts: int, known: Iterable[str] | Mapping[str, Any], severity: Severity = Severity.ERROR
 ) -> None:
-    if site.forgives(reference):
+    if site.forgives(reference) or _is_elsewhere(site):
         return
     hyphened = _hyphened(site, reference, frozenset(known)) if parts == 2 else None
     if hyphened is not None:

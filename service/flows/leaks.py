@@ -26,6 +26,7 @@ def _shown_in(site: Site) -> str | None:
         return "a label"
     if owner is None:
         return _SHOWN.get(str(site.path[0]))
-    if isinstance(owner, Step) and owner.info and key in owner.info.cls.LOGGED:
-        return "the log"
+    if isinstance(owner, Step) and owner.info:
+        renamed = owner.info.spelling.renamed if owner.info.spelling else {}
+        return "the log" if renamed.get(key, key) in owner.info.cls.LOGGED else None
     return None

@@ -7,7 +7,6 @@ from typing import Any
 from service.engine.program import Node
 from service.flows.children import Child
 from service.flows.conditions import read_conditions
-from service.flows.document import Listener
 from service.flows.draft import Draft
 from service.flows.lower import Lowering
 from service.flows.outline import Rendered
@@ -15,14 +14,13 @@ from service.flows.source import Path
 
 
 def read_listeners(entries: list[Any], lowering: Lowering, draft: Draft) -> tuple[Node, ...]:
-    """The tasks of all listeners, one after another. What is wrong is noted."""
+    """The tasks of all listeners, one after another. What is wrong below is noted."""
     return tuple(node for number, entry in enumerate(entries) for node in _listener(entry, ("listeners", number), lowering, draft))
 
 
 def _listener(entry: Any, path: Path, lowering: Lowering, draft: Draft) -> tuple[Node, ...]:
-    if not draft.is_map(entry, path):
-        return ()
-    draft.validated(Listener, entry, path)
+    if not isinstance(entry, dict):
+        return ()  # the flow's class says so
     read_conditions(entry.get("conditions"), (*path, "conditions"), draft, None)
     draft.texts.append(Rendered((*path, "conditions"), entry.get("conditions")))
     tasks = entry.get("tasks")

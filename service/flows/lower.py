@@ -73,7 +73,7 @@ class Lowering:
         elsewhere: Set[str] = getattr(info.cls, "ELSEWHERE", frozenset()) if info else frozenset()
         draft.texts += [Rendered((*path, key), value, step) for key, value in written.common.items() if key in _RENDERED]
         draft.texts += [Rendered(written.path(path, key), value, step) for key, value in written.own.items() if key not in elsewhere]
-        siblings = _TASK.union(info.branches) if info else _TASK
+        siblings = _TASK.union(info.branches) if info and info.branches else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
         declared = self._declarations(info, written, path) if info else {}
         if info is None and common is not None and draft.allow_unknown_types:
@@ -158,7 +158,7 @@ class Lowering:
                 yield from self._look_for_tasks(part, (*path, key), step)
 
     def _taken_apart(self, properties: Mapping[str, Any], info: TypeInfo | None, path: Path) -> _Written:
-        known: Set[str] = {*info.properties, *info.branches} if info else frozenset()
+        known = info.keys if info else frozenset[str]()
         self._check_fixed(properties, info, path)
         properties, renamed = _respelled(properties, info, known)
         self._draft.are_not_run(properties, NOT_RUN_TASK - known, path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -80,15 +80,14 @@ class _Mistake:
     through_union: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What was validated: the value, where it stands, its class, and which of its properties were written under another name."""
 
     value: Any
     path: Path
     model: type[BaseModel]
     renamed: Mapping[str, Path]
-    siblings: frozenset[str] = frozenset()  #: properties beside its own, which somebody else has validated
+    siblings: Set[str] = frozenset()  #: properties beside its own, which somebody else has validated
 
     def written(self, path: Path) -> Path:
         """The path in the file of a path in the value."""

@@ -95,6 +95,11 @@ class Outline:
         if step.id:
             self.by_id.setdefault(step.id, step)
 
+    def part(self) -> None:
+        """Lets go of the children of each task: nothing of a file then waits for the collector of cycles."""
+        for step in self.steps:
+            step.children.clear()
+
     def lists(self) -> Mapping[tuple[Step | None, str], list[Step]]:
         """The tasks by the list that they stand in."""
         found: dict[tuple[Step | None, str], list[Step]] = {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from yaml import YAMLError
@@ -160,10 +160,10 @@ class Source:
     def _events(self, path: Sequence[str | int]) -> tuple[Any, Any]:
         value, events = self.value, (None, self.root)
         for step in path:
-            table = self.tables.get(id(value))
-            if table is None or not _has(table, step):
+            try:  # quicker than asking: nearly every path is there
+                events = self.tables[id(value)][step]
+            except (KeyError, IndexError, TypeError):
                 break
-            events = table[step]
             value = value[step]
         return events
 
@@ -508,11 +508,23 @@ class _Composer:
 _HASH = re.compile(r"[ \t]+(?P<hash>#[^\s#!][^\s]*)")
 
 
+#: Keys up to this length are few, and come again and again.
+_SHORT_KEY = 32
+
+
 def _is_value(text: str) -> bool:
+    """Whether a key is no text: a number, true, false, null."""
+    return _is_short_value(text) if len(text) <= _SHORT_KEY else _is_read_as_value(text)
+
+
+def _is_read_as_value(text: str) -> bool:
     try:
         return not isinstance(plain(text), str)
     except OutOfRange:
         return True
+
+
+_is_short_value = lru_cache(maxsize=4096)(_is_read_as_value)
 
 
 def _height(value: Any) -> int:

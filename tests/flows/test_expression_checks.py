@@ -243,6 +243,7 @@ def test_scripts_that_are_not_installed_are_scripts():
     ("text", "where"),
     [
         (tasks(log("secret('A')")), "the log"),
+        (tasks("- {id: a, type: io.kestra.plugin.core.debug.Echo, format: \"{{ secret('A') }}\"}"), "the log"),
         (tasks(f"- {{id: a, type: {RETURN}, format: \"{{{{ 'x' ~ secret('A') }}}}\"}}"), "the log"),
         (tasks("- {id: a, type: io.kestra.plugin.core.execution.Fail, errorMessage: \"{{ secret('A') }}\"}"), "the log"),
         (tasks(log("flow.id"), "outputs: [{id: a, type: STRING, value: \"{{ secret('A') }}\"}]\n"), "an output of the flow"),
