@@ -129,7 +129,7 @@ class Service:
             settings=settings,
             database=self.database,
             git=Git(data / "git", self.helper),
-            reader=FlowReader(catalogue(), settings.plugin_defaults),
+            reader=FlowReader(catalogue(), settings.plugin_defaults, image_digests=settings.image_digests),
             expressions=Expressions(),
             secrets=found,
             storage=LocalStorage(data / "storage"),

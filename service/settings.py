@@ -27,7 +27,7 @@ class Settings:
 
     `url` is how people reach the service (links in statuses); empty: made from host and port. `backend` is auto, process or docker.
     `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
-    without a webhook.
+    without a webhook. `image_digests` is what becomes of an image without a digest: off (nothing), warning or error.
     """
 
     data: Path = Path(".headgate")
@@ -45,6 +45,7 @@ class Settings:
     environment_prefix: str = "ENV_"
     globals: Mapping[str, Any] = field(default_factory=dict)
     plugin_defaults: Sequence[Mapping[str, Any]] = ()
+    image_digests: str = "off"
     log_level: str = "INFO"
 
     @property
@@ -210,6 +211,7 @@ _READERS: Mapping[type, Any] = {
 _SECONDS = ("a number of seconds above 0", lambda value: 0 < value < inf)
 #: What a value must be besides its type, in words and as a test.
 _FITTING: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "image_digests": ("off, warning or error", lambda value: value in ("off", "warning", "error")),
     "backend": ("auto, process or docker", lambda value: value in ("auto", "process", "docker")),
     "port": ("a port (0 to 65535)", lambda value: 0 <= value <= 65_535),
     "slots": ("a number from 1 to 1000", lambda value: 1 <= value <= 1_000),

@@ -17,7 +17,6 @@ from service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailabl
 from service.flows.flow import Flow as ReadFlow
 from service.flows.flow import Reading
 from service.flows.problems import Problem, Severity
-from service.flows.reading import read_flow
 from service.git.repository import FLOWS
 from service.store import commits, flows, statuses
 from service.store import deliveries as inbox
@@ -100,7 +99,7 @@ class Attempt:
 
 def check(kit: Kit, text: bytes, path: str = PATH, *, allow_unknown_types: bool = False) -> Reading:
     """What a text would be as a flow file; nothing is stored and nothing remembered."""
-    return read_flow(text, path, kit.reader.catalogue, defaults=kit.settings.plugin_defaults, allow_unknown_types=allow_unknown_types)
+    return kit.reader.check(text, path, allow_unknown_types=allow_unknown_types)
 
 
 def right(reading: Reading) -> ReadFlow:

@@ -15,6 +15,7 @@ from typing import Any
 from service.errors import Bug
 from service.flows.catalogue import Catalogue
 from service.flows.flow import Flow, Reading
+from service.flows.problems import Severity
 from service.flows.reading import read_flow
 from service.store import flows
 from service.store.database import Session
@@ -33,20 +34,25 @@ def weight(reading: Reading, size: int) -> int:
 class FlowReader:
     """The flow language with a memory. Thread-safe."""
 
-    def __init__(self, catalogue: Catalogue, defaults: Sequence[Mapping[str, Any]] = (), kept: int = _KEPT) -> None:
+    def __init__(self, catalogue: Catalogue, defaults: Sequence[Mapping[str, Any]] = (), kept: int = _KEPT, *, image_digests: str = "off") -> None:
         self.catalogue = catalogue
         self.parsed = 0  #: texts really parsed: a test proves that unchanged blobs are not
         self._defaults, self._kept = defaults, kept
+        self._digests = None if image_digests == "off" else Severity(image_digests)
         self._readings: OrderedDict[str, tuple[str, Reading, int]] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
+
+    def check(self, text: bytes, path: str, *, allow_unknown_types: bool = False) -> Reading:
+        """The reading of a text that is of no blob yet; it is not kept."""
+        return read_flow(text, path, self.catalogue, defaults=self._defaults, allow_unknown_types=allow_unknown_types, require_digests=self._digests)
 
     def read(self, blob: str, path: str, text: bytes) -> Reading:
         """The reading of a blob, with `path` in its problems."""
         known = self.known(blob, path)
         if known is not None:
             return known
-        reading = read_flow(text, path, self.catalogue, defaults=self._defaults)
+        reading = self.check(text, path)
         self.parsed += 1
         heavy = weight(reading, len(text))
         with self._lock:

@@ -33,6 +33,14 @@ class Report(StrEnum):
     SARIF = "sarif"
 
 
+class Digests(StrEnum):
+    """What an image without a digest is."""
+
+    OFF = "off"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 @commands.command()
 def validate(
     paths: Annotated[
@@ -45,14 +53,16 @@ def validate(
     ] = Report.FULL,
     strict: Annotated[bool, typer.Option("--strict", help="A warning counts as an error.")] = False,
     allow_unknown_types: Annotated[bool, typer.Option("--allow-unknown-types", help="A type that is not installed is only a warning.")] = False,
+    image_digests: Annotated[Digests, typer.Option("--image-digests", help="What an image without a digest is.")] = Digests.OFF,
 ) -> None:
     """Checks flow files, offline. Exit code 0, or 2 when there is an error."""
     from service.cli.loading import loading
+    from service.flows.problems import Severity
 
     with loading():
         from service.cli.lint import check_all, render
 
-    checked = check_all(paths, allow_unknown_types, strict)
+    checked = check_all(paths, allow_unknown_types, strict, None if image_digests is Digests.OFF else Severity(image_digests))
     render(checked, output.value)
     if not all(found.valid for found in checked):
         raise typer.Exit(WRONG)

@@ -23,9 +23,10 @@ from service.flows.reading import read_flow
 _TWICE, _NO_FILE = "HG-0501", "HG-0503"
 
 
-def check_all(names: Sequence[str], allow_unknown_types: bool = False, strict: bool = False) -> list[Checked]:
-    """All that the names stand for; two files of one flow are a problem of both, as in a commit. With `strict`, a text with warnings is not valid."""
-    checked = [replace(check_text(text, allow_unknown_types), strict=strict) for text in texts_of(names)]
+def check_all(names: Sequence[str], allow_unknown_types: bool = False, strict: bool = False, digests: Severity | None = None) -> list[Checked]:
+    """All that the names stand for; two files of one flow are a problem of both, as in a commit. With `strict`, a text with warnings is not valid;
+    `digests` is what an image without a digest is."""
+    checked = [replace(check_text(text, allow_unknown_types, digests), strict=strict) for text in texts_of(names)]
     holders: dict[tuple[str, tuple[str, str]], list[str]] = {}
     for found in checked:
         if found.identity is not None:
@@ -49,17 +50,17 @@ def check(path: Path, allow_unknown_types: bool = False) -> Checked:
     return check_text(Text(shown(path.as_posix()), content(path)), allow_unknown_types)
 
 
-def check_text(text: Text, allow_unknown_types: bool = False) -> Checked:
+def check_text(text: Text, allow_unknown_types: bool = False, digests: Severity | None = None) -> Checked:
     """Reads one text; one that is refused is not looked into."""
     if text.refused is not None:
         return Checked(text.path, "", None, (refusal(text.path, *text.refused),), text.origin)
-    reading = read_text(text, allow_unknown_types)
+    reading = read_text(text, allow_unknown_types, digests)
     return Checked(text.path, text.content.decode("utf-8", "replace"), reading.identity, reading.problems, text.origin)
 
 
-def read_text(text: Text, allow_unknown_types: bool = False) -> Reading:
+def read_text(text: Text, allow_unknown_types: bool = False, digests: Severity | None = None) -> Reading:
     """The reading of a text that is not refused."""
-    return read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types)
+    return read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types, require_digests=digests)
 
 
 def refusal(path: str, reason: str, hint: str | None) -> Problem:

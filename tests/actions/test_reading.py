@@ -72,3 +72,11 @@ def test_the_same_text_under_two_names_has_problems_in_both(kept: int):
     wrong = text("f").replace(b"log.Log", b"log.Lag")
     read = reader.read_all([("a.yml", "x"), ("b.yml", "x")], lambda blobs: iter([{"x": wrong}] if blobs else []))
     assert [problem.path for _, _, reading, _ in read for problem in reading.problems] == ["a.yml", "b.yml"]
+
+
+def test_images_without_a_digest_are_what_the_operator_says():
+    box = b"id: f\nnamespace: t\ntasks: [{id: a, type: io.kestra.plugin.scripts.shell.Commands, containerImage: busybox, commands: [ls]}]\n"
+    found = {wanted: FlowReader(CATALOGUE, image_digests=wanted).read("b", "a.yml", box) for wanted in ("off", "warning", "error")}
+    told = {wanted: [(problem.code, problem.severity.value) for problem in reading.problems] for wanted, reading in found.items()}
+    assert told == {"off": [], "warning": [("HG-0232", "warning")], "error": [("HG-0232", "error")]}
+    assert FlowReader(CATALOGUE, image_digests="error").check(box, "a.yml").problems == found["error"].problems

@@ -258,3 +258,17 @@ def test_validating_one_flow_takes_less_than_400_ms(tmp_path: Path) -> None:
 
     measured()  # compiles what the next ones load
     assert min(measured() for _ in range(3)) < 0.4
+
+
+IMAGE = GOOD.replace(
+    "message: hi", "message: hi\n  - id: box\n    type: io.kestra.plugin.scripts.shell.Commands\n    containerImage: busybox:1\n    commands: [ls]"
+)
+
+
+def test_images_without_a_digest_are_told_where_that_is_asked_for(headgate: Command, tmp_path: Path) -> None:
+    write(tmp_path / "one.yml", IMAGE)
+    assert headgate("flow", "validate", tmp_path).err == "1 file checked: no problems\n"
+    warned, refused = (headgate("flow", "validate", tmp_path, "--image-digests", wanted, "-o", "concise") for wanted in ("warning", "error"))
+    assert (warned.code, refused.code) == (0, 2)
+    assert "one.yml:9:21: warning HG-0232: " in warned.out
+    assert "one.yml:9:21: error HG-0232: " in refused.out

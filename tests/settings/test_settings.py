@@ -43,6 +43,7 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path):
         ("BEAT", "0.5", 0.5),
         ("DATA", "/srv/x", Path("/srv/x")),
         ("TIMEZONE", "Europe/Paris", "Europe/Paris"),
+        ("IMAGE_DIGESTS", "error", "error"),
     ],
 )
 def test_the_environment_is_read_by_type(name: str, text: str, value: object):
@@ -59,6 +60,7 @@ def test_the_environment_is_read_by_type(name: str, text: str, value: object):
         ("PORT", "65536", "0 to 65535"),
         ("BACKEND", "foo", "auto, process or docker"),
         ("SLOTS", "0", "1 to 1000"),
+        ("IMAGE_DIGESTS", "yes", "off, warning or error"),
         ("BEAT", "0", "above 0"),
         ("LEASE", "inf", "above 0"),
         ("LEASE", "nan", "above 0"),
