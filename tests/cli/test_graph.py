@@ -62,9 +62,16 @@ def test_of_a_wrong_flow_there_are_its_problems_and_no_picture(headgate: Command
     good.write_text(GOOD.replace("log.Log, message: hi}\n      - {id: two", "log.Lag, message: hi}\n      - {id: one"))
     done = headgate("flow", "graph", good, "-o", "json")
     assert (done.code, done.out) == (2, "")
-    assert "error[HG-0220]: unknown task type `io.kestra.plugin.core.log.Lag`" in done.err
+    assert "warning[HG-0220]: unknown task type `io.kestra.plugin.core.log.Lag`" in done.err
     assert "error[HG-0213]" in done.err
     assert done.err.endswith(f"{good} has errors, so there is nothing to draw\n")
+
+
+def test_a_flow_with_types_that_are_not_installed_is_drawn_too(headgate: Command, good: Path) -> None:
+    good.write_text(GOOD.replace("log.Log, message: hi}", "log.Lag, message: hi}"))
+    done = headgate("flow", "graph", good, "-o", "json")
+    assert done.code == 0
+    assert "io.kestra.plugin.core.log.Lag" in [node["task"]["type"] for node in done.json["nodes"] if node.get("task")]
 
 
 def test_what_is_not_run_yet_is_drawn_all_the_same(headgate: Command, good: Path) -> None:
