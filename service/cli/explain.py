@@ -7,7 +7,8 @@ from textwrap import fill
 from service.cli.options import Output
 from service.cli.screen import document, show
 from service.cli.stop import WRONG, Stop
-from service.flows.problems import CODES, did_you_mean
+from service.flows.codes import CODES
+from service.flows.nearest import did_you_mean
 
 
 def explain_all(output: Output) -> None:

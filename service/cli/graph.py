@@ -28,10 +28,10 @@ def graph(
     """Draws a flow: its tasks, what follows what, its triggers. Exit code 0, or 2 with the problems when the flow is wrong."""
     from service.cli.lint import read_text
     from service.flows.dot import dot
+    from service.flows.excerpt import excerpt
     from service.flows.graph import graph_of
     from service.flows.graph_json import as_json
     from service.flows.mermaid import mermaid
-    from service.flows.problems import excerpt
 
     text = _only(file)
     reading = read_text(text, allow_unknown_types=True)

@@ -20,8 +20,8 @@ from service.cli.sources import texts_of
 from service.cli.stop import WRONG, Stop
 from service.cli.texts import Text
 from service.errors import Bug
+from service.flows.excerpt import excerpt
 from service.flows.format import Formatted, format_flow
-from service.flows.problems import excerpt
 
 _COLOURS = {"+": "32", "-": "31", "@": "36"}
 

@@ -45,7 +45,7 @@ def whole_language() -> str:
 def _hint(name: str, types: tuple[str, ...]) -> str:
     from service.flows.conditions import condition_names
     from service.flows.inputs import INPUT_TYPES
-    from service.flows.problems import did_you_mean, nearest_type
+    from service.flows.nearest import did_you_mean, nearest_type
 
     near = nearest_type(name, [*types, *condition_names()])
     return (f"did you mean `{near}`?" if near else did_you_mean(name, INPUT_TYPES)) or "the schema of the whole language names them all"

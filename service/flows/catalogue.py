@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from runners.fields import Spelling
-from service.flows.problems import nearest_type
+from service.flows.nearest import nearest_type
 
 Kind = Literal["task", "trigger", "task_runner"]
 

@@ -9,7 +9,8 @@ from typing import Any
 from service.flows.catalogue import TypeInfo
 from service.flows.draft import Draft
 from service.flows.mistakes import described, path_text
-from service.flows.problems import did_you_mean, escaped
+from service.flows.nearest import did_you_mean
+from service.flows.problems import escaped
 from service.flows.source import Broken, Path
 
 _ENTRY = frozenset({"task", "dependsOn"})

@@ -12,8 +12,9 @@ from service.flows.condition_types import CLASSES, Condition, Multiple, Not, Or
 from service.flows.draft import Draft
 from service.flows.gates import AnyOf, Gate, HasAttempt, NoneOf, Within
 from service.flows.mistakes import described, path_text
+from service.flows.nearest import nearest_type
 from service.flows.outline import Owner, Rendered
-from service.flows.problems import Severity, escaped, nearest_type
+from service.flows.problems import Severity, escaped
 from service.flows.source import Broken, Path
 
 __all__ = ["AnyOf", "Gate", "HasAttempt", "NoneOf", "Within", "condition_names", "condition_types", "read_conditions"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from service.flows.circles import circle
 from service.flows.draft import Draft
+from service.flows.nearest import did_you_mean
 from service.flows.outline import Step
-from service.flows.problems import Severity, did_you_mean, escaped
+from service.flows.problems import Severity, escaped
 
 
 def check_dag(step: Step, draft: Draft) -> None:

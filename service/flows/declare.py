@@ -13,8 +13,9 @@ from service.flows.circles import circle
 from service.flows.draft import Draft
 from service.flows.inputs import INPUT_TYPES, Dependency, FormInput, Input
 from service.flows.mistakes import described, path_text
+from service.flows.nearest import did_you_mean
 from service.flows.policies import Output
-from service.flows.problems import Severity, did_you_mean, escaped
+from service.flows.problems import Severity, escaped
 from service.flows.source import Broken, Path
 from service.flows.values import BadValue, has_template
 

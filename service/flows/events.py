@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from service.expressions import Reference
+from service.flows.nearest import did_you_mean
 from service.flows.outline import Start, Step
-from service.flows.problems import Severity, did_you_mean, escaped
+from service.flows.problems import Severity, escaped
 from service.flows.site import Site
 
 #: What every trigger gives, and what a task that starts the flow as a subflow does.

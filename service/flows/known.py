@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.expressions import Reference
+from service.flows.nearest import did_you_mean
 from service.flows.outline import FLOW, Outline, Start, Step
-from service.flows.problems import Severity, did_you_mean, escaped
+from service.flows.problems import Severity, escaped
 from service.flows.site import Site
 
 _HYPHENED = re.compile(r"\b(inputs|outputs|vars|tasks)\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)")

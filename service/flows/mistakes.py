@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.flows.catalogue import models_in, property_names, property_spellings
-from service.flows.problems import ECHO, did_you_mean, escaped
+from service.flows.nearest import did_you_mean
+from service.flows.problems import ECHO, escaped
 from service.flows.source import Broken, Findings, Path, Source
 
 #: pydantic's error types that mean "another kind of value", and what was wanted.

@@ -6,7 +6,8 @@ from typing import Any
 
 from service.flows.draft import Draft
 from service.flows.mistakes import described, path_text
-from service.flows.problems import Severity, did_you_mean
+from service.flows.nearest import did_you_mean
+from service.flows.problems import Severity
 from service.flows.source import Broken, Path
 from service.flows.values import has_template
 

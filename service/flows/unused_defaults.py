@@ -10,7 +10,8 @@ from service.flows.catalogue import Catalogue, TypeInfo, property_names
 from service.flows.defaults import Default
 from service.flows.document import TaskProperties, TriggerProperties
 from service.flows.draft import Draft
-from service.flows.problems import MOST, Severity, did_you_mean, escaped, nearest_type
+from service.flows.nearest import did_you_mean, nearest_type
+from service.flows.problems import MOST, Severity, escaped
 from service.flows.source import Path
 
 _COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.flows.problems import CODES
+from service.flows.codes import CODES
 from tests.cli.conftest import ROOT, Command, environment
 
 GOOD = """\

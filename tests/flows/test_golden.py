@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from service.flows.problems import CODES, Severity, excerpt
+from service.flows.codes import CODES
+from service.flows.excerpt import excerpt
+from service.flows.problems import Severity
 from tests.flows.world import LOG, read
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from service.flows.problems import CODES, MOST, Problem, Severity, capped, escaped, excerpt, nearest, nearest_type
+from service.flows.codes import CODES
+from service.flows.excerpt import excerpt
+from service.flows.nearest import nearest, nearest_type
+from service.flows.problems import MOST, Problem, Severity, capped, escaped
 
 
 def problem(line: int = 9, column: int = 11, severity: Severity = Severity.ERROR, **more: Any) -> Problem:

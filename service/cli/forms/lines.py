@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from service.cli.checked import Checked
 from service.cli.screen import coloured
-from service.flows.problems import excerpt
+from service.flows.excerpt import excerpt
 
 
 def full(checked: Sequence[Checked]) -> str:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from service.cli.checked import Checked
 from service.cli.forms.places import fingerprinted, relative
-from service.flows.problems import CODES, Problem, Severity
+from service.flows.codes import CODES
+from service.flows.problems import Problem, Severity
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
