@@ -17,8 +17,9 @@ from ruamel.yaml import YAML
 
 from bench.figure import Figure, best, seconds
 from service.app import catalogue
+from service.flows.findings import Findings
+from service.flows.loading import read_source
 from service.flows.reading import read_flow
-from service.flows.source import Findings, read_source
 
 ROUNDS, EACH = 7, 40
 MANY, MEASURED, PROCESSES = 100_000, 10_000, 2

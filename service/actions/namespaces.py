@@ -11,9 +11,10 @@ from service.actions.edits import PATH, Change, check, place_of
 from service.actions.kit import Kit
 from service.errors import Invalid
 from service.flows.documents import Document, documents
+from service.flows.findings import Findings
 from service.flows.flow import Reading
+from service.flows.loading import read_source
 from service.flows.problems import Severity
-from service.flows.source import Findings, read_source
 from service.store import flows
 from service.store import repositories as rows
 from service.store.database import Session

@@ -10,8 +10,9 @@ from runners.fields import format_duration
 from service.actions.kit import Kit
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import History
+from service.flows.findings import Findings
 from service.flows.flow import Flow
-from service.flows.source import Findings, read_source
+from service.flows.loading import read_source
 from service.store import flows
 from service.store.codec import from_epoch, iso
 from service.store.executions import Row

@@ -14,11 +14,13 @@ from service.api import body
 from service.api.access import Reader
 from service.api.parts import Parts, Tenant, Use
 from service.flows.documents import Document, documents
+from service.flows.findings import Findings
 from service.flows.flow import Reading
+from service.flows.loading import read_source
 from service.flows.mistakes import path_text
 from service.flows.part import Part, read_part
 from service.flows.problems import Problem, Severity
-from service.flows.source import Findings, Source, read_source
+from service.flows.source import Source
 from service.store import flows
 
 router = APIRouter(prefix="/flows/validate", tags=["flows"])

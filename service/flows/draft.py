@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service.flows.catalogue import Catalogue, Kind, TypeInfo
+from service.flows.findings import Findings
 from service.flows.flow import Unready
 from service.flows.mistakes import Subject, described, not_run, note_errors, path_text
 from service.flows.outline import Outline, Rendered
 from service.flows.problems import Severity, escaped
-from service.flows.source import Broken, Findings, Path, Place, Source
+from service.flows.source import Broken, Path, Place, Source
 from service.flows.spellings import note_older
 
 NOT_RUN = "is part of the flow language, but this version of Headgate does not run it yet"

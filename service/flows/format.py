@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.errors import Bug
+from service.flows.findings import Findings
 from service.flows.layout import comments, laid_out
+from service.flows.loading import read_source
 from service.flows.problems import Problem, capped
-from service.flows.source import Findings, read_source
 
 
 @dataclass(frozen=True, slots=True)

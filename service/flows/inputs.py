@@ -16,10 +16,10 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Private
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration
+from service.flows.loading import read_value
 from service.flows.names import InputId
 from service.flows.patterns import BadPattern, check_pattern, matches_whole
 from service.flows.problems import escaped
-from service.flows.source import read_value
 from service.flows.values import BadValue, as_list, as_text, in_range, read_date, read_instant, read_time, structured
 
 _INT = re.compile(r"[+-]?[0-9]{1,19}")

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.flows.catalogue import models_in, property_names, property_spellings
+from service.flows.findings import Findings
 from service.flows.nearest import did_you_mean
 from service.flows.problems import ECHO, escaped
-from service.flows.source import Broken, Findings, Path, Source
+from service.flows.source import Broken, Path, Source
+from service.flows.syntax import UNSPACED
 
 #: pydantic's error types that mean "another kind of value", and what was wanted.
 _WANTED = {
@@ -233,8 +235,8 @@ def _with_value(message: str, value: Any) -> str:
 
 def _kind_hint(value: Any, wanted: Iterable[str]) -> str | None:
     if isinstance(value, str) and "a map" in wanted:
-        found = re.match(r"([A-Za-z_][\w.-]*):(?=[^\s:/])", value)
-        return f"a space is missing after `{found[1]}:`" if found else None
+        found = UNSPACED.match(value)
+        return f"a space is missing after `{found['key']}:`" if found else None
     if isinstance(value, dict) and tuple(wanted) == ("a list",):
         if any(key.startswith("-") for key in value):
             return "a space is missing after `-`"

@@ -10,9 +10,10 @@ from service.flows.checks import check_syntax
 from service.flows.children import Child
 from service.flows.defaults import Defaults
 from service.flows.draft import Draft
+from service.flows.findings import Findings
+from service.flows.loading import read_source
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.problems import Problem, capped
-from service.flows.source import Findings, read_source
 from service.flows.starts import read_trigger
 
 Part = Literal["task", "trigger"]

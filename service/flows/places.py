@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from service.flows.problems import lines_of
-from service.flows.source import Place, Source, at
+from service.flows.source import Place, Source, at, behind
 
 #: Longer texts that are folded or escaped are not walked through; their problems stand where they begin.
 _LONGEST = 6_000
@@ -59,8 +59,7 @@ def _aligned(source: str, event: Any, value: str, offset: int) -> Place:
         at_source = _step(source, at_source, end, character, event.style)
     if not value[offset : offset + 1].isspace():
         at_source = _settled(source, at_source, end, event.style)
-    before = lines_of(source[:at_source])
-    return at(len(before), len(before[-1]) + 1)
+    return behind(source[:at_source])
 
 
 _CONTINUED = re.compile(r"\\\r?\n[ \t]*")

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from service.flows.findings import Findings
 from service.flows.flow import Flow
+from service.flows.loading import read_source
 from service.flows.plan_calls import Dependents
 from service.flows.plan_notices import NOT_LIVE, REPAIRED, STAYS, notices
 from service.flows.plan_parts import compare_inputs, compare_outputs, compare_settings
@@ -21,7 +23,6 @@ from service.flows.plan_tasks import compare_tasks
 from service.flows.plan_triggers import compare_triggers
 from service.flows.plan_uses import compare_uses
 from service.flows.plan_values import FlowChange, Identity, Kind, Notice, Plan, Side
-from service.flows.source import Findings, read_source
 
 __all__ = ["Plan", "Side", "plan"]
 

@@ -17,14 +17,16 @@ from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Default, Defaults
 from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
 from service.flows.draft import Draft
+from service.flows.findings import Findings
 from service.flows.flow import Flow, Reading, TriggerDef
 from service.flows.inputs import Input
 from service.flows.listeners import read_listeners
+from service.flows.loading import read_source
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.mistakes import described, path_text
 from service.flows.policies import Output
 from service.flows.problems import Severity, capped
-from service.flows.source import Broken, Findings, Path, Source, at, read_source
+from service.flows.source import Broken, Path, Source, at
 from service.flows.starts import read_triggers
 
 __all__ = ["FLOW", "Reading", "read_flow"]

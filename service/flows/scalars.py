@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 #: Only text that begins with one of these can be anything but text, in 1.2 or in 1.1.
@@ -30,6 +31,8 @@ _OLD_NUMBER = re.compile(
 #: A number in 1.2 that is text in 1.1: its exponent needs a dot before it and a sign in it there, and `0o` is unknown.
 _OLD_TEXT = re.compile(r"0o[0-7]+|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)[eE][0-9]+")
 _LONGEST = 2**63
+#: Keys up to this length are few, and come again and again.
+_SHORT_KEY = 32
 
 
 class OutOfRange(ValueError):
@@ -83,3 +86,18 @@ def _same_in_both(text: str) -> bool:
     """`0`, `00` and the like: octal or not, the number is the same."""
     digits = text.lstrip("+-")
     return digits.isdigit() and int(digits[:20]) < 8
+
+
+def reads_as_value(text: str) -> bool:
+    """Whether a plain key is no text: a number, true, false, null."""
+    return _is_short_value(text) if len(text) <= _SHORT_KEY else _is_read_as_value(text)
+
+
+def _is_read_as_value(text: str) -> bool:
+    try:
+        return not isinstance(plain(text), str)
+    except OutOfRange:
+        return True
+
+
+_is_short_value = lru_cache(maxsize=4096)(_is_read_as_value)

@@ -10,10 +10,11 @@ from typing import Any
 
 from runners.fields import is_template
 from service.expressions import Call, ExpressionError, Reference, references
+from service.flows.findings import Findings
 from service.flows.outline import Outline, Owner, Step
 from service.flows.places import inside
 from service.flows.problems import Severity, lines_of
-from service.flows.source import Findings, Path, Place, Source
+from service.flows.source import Path, Place, Source
 from service.flows.waiting import Waiting
 
 #: Templates longer than this are read anew each time, so that a few large scripts don't fill the memory.

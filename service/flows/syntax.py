@@ -11,7 +11,8 @@ from yaml import YAMLError
 from service.flows.problems import escaped
 
 #: `key:value` where `key: value` was meant; `http://…` and `a::b` are left alone.
-_NO_SPACE = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?=[^\s:/])")
+UNSPACED = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?=[^\s:/])")
+_NO_SPACE = re.compile(rf"\s*(?:- +)?{UNSPACED.pattern}")
 _EXPRESSION = re.compile(r"(?:^\s*|[:,\[]\s+|-\s+)(?P<braces>\{\{)")
 _VALUE = re.compile(r"\s*(?:- +)*(?:[\w.'\"-]+:\s+)?")
 _NO_SPACE_AFTER_DASH = re.compile(r"(?P<margin>\s*)-(?P<key>[A-Za-z_][\w.-]*):(?:\s|$)")

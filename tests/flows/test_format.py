@@ -19,9 +19,10 @@ from yaml.tokens import (
     FlowSequenceStartToken,
 )
 
+from service.flows.findings import Findings
 from service.flows.format import format_flow, same
 from service.flows.layout import comments, tokens
-from service.flows.source import Findings, read_source
+from service.flows.loading import read_source
 from tests.flows.crooked import Crooked
 
 ROOT = Path(__file__).parents[2]

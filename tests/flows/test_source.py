@@ -6,9 +6,11 @@ from time import perf_counter
 
 import pytest
 
+from service.flows.findings import Findings
+from service.flows.loading import read_source, read_value
 from service.flows.places import inside
 from service.flows.scalars import plain, reads_differently
-from service.flows.source import Findings, Source, read_source, read_value
+from service.flows.source import Source
 
 
 def source(text: str) -> Source:
