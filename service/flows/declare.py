@@ -11,7 +11,9 @@ from typing import Any
 
 from service.flows.circles import circle
 from service.flows.draft import Draft
-from service.flows.inputs import INPUT_TYPES, Dependency, FormInput, Input
+from service.flows.inputs import INPUT_TYPES, Input
+from service.flows.inputs.definition import Dependency
+from service.flows.inputs.forms import FormInput
 from service.flows.mistakes import described, path_text
 from service.flows.nearest import did_you_mean
 from service.flows.policies import Output

@@ -8,7 +8,9 @@ from typing import Any
 
 from service.engine.program import RenderFailed
 from service.expressions import ExpressionError, truthy
-from service.flows.inputs import Choosing, Dependency, Input, choice
+from service.flows.inputs import Input
+from service.flows.inputs.choices import Choosing, choice
+from service.flows.inputs.definition import Dependency
 from service.flows.problems import escaped
 from service.flows.values import BadValue, as_text, has_template, structured
 
