@@ -19,10 +19,13 @@ from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 
+#: ISO-8601 durations of fixed length; a JSON Schema says the same with `duration_pattern`.
 _DURATION = re.compile(
-    r"(?P<sign>[+-])?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,9})?)S)?)?",
+    r"(?P<sign>[+-])?P(?=[0-9]|T[0-9])(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
+    r"(?:T(?=[0-9])(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>[0-9]+(?:[.][0-9]{1,9})?)S)?)?",
 )
+#: How the URIs of stored files begin.
+STORED_FILES = ("kestra://", "nsfile://", "file://")
 
 
 def is_template(value: object) -> bool:
@@ -65,7 +68,7 @@ def parse_duration(value: object) -> timedelta:
         return value
     text = str(value)
     match = _DURATION.fullmatch(text)
-    if not match or text[-1] in "PT":
+    if not match:
         hint = "months and years have no fixed length, use days" if re.match(r"P.*\d[YM]", text.split("T")[0]) else "for example PT5M, PT30S, P1D"
         raise PydanticCustomError("duration", "not an ISO-8601 duration: {hint}", {"hint": hint})
     parts = {name: float(number) for name, number in match.groupdict().items() if number and name != "sign"}
@@ -74,6 +77,11 @@ def parse_duration(value: object) -> timedelta:
     except OverflowError:
         raise PydanticCustomError("duration", "a duration this long can't be counted: {hint}", {"hint": "use fewer days"}) from None
     return -length if match["sign"] == "-" else length
+
+
+def duration_pattern() -> str:
+    """What the text of a duration matches, for JSON Schema, which knows no names of groups."""
+    return f"^{re.sub(r'[?]P<[a-z]+>', '', _DURATION.pattern)}$"
 
 
 def format_duration(value: timedelta) -> str:

@@ -7,19 +7,17 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from runners.fields import Dynamic, Natural, Text, wrong
+from runners.fields import STORED_FILES, Dynamic, Natural, Text, wrong
 from service.flowables import Declared, Drawn, FlowableTask
-
-_STORED = ("kestra://", "nsfile://", "file://")
 
 
 def _stored(text: str) -> str:
-    if not text.startswith(_STORED):
+    if not text.startswith(STORED_FILES):
         raise wrong("stored_file", "not the URI of a stored file")
     return text
 
 
-StoredFile = Annotated[str, AfterValidator(_stored), WithJsonSchema({"type": "string", "pattern": f"^(?:{'|'.join(_STORED)})"})]
+StoredFile = Annotated[str, AfterValidator(_stored), WithJsonSchema({"type": "string", "pattern": f"^(?:{'|'.join(STORED_FILES)})"})]
 
 
 class Loop(FlowableTask):

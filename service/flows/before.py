@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.expressions import Reference
+from service.flows.document import TASK_LISTS
 from service.flows.known import source_of
-from service.flows.outline import FLOW, UNKNOWN, Step
+from service.flows.outline import FLOW, HANDLERS, UNKNOWN, Step
 from service.flows.problems import Severity, escaped
 from service.flows.site import Declared, Site
 
@@ -23,8 +24,6 @@ _DAG, _LOOP, _ALLOW_FAILURE = f"{FLOW}Dag", f"{FLOW}Loop", f"{FLOW}AllowFailure"
 #: Those that look at their children's outputs when these have run.
 _LOOKING_BACK = frozenset({f"{FLOW}LoopUntil", _LOOP})
 _CHOICES = frozenset({"then", "else", "cases", "defaults", "onApprove", "onDeny"})
-_HANDLERS = frozenset({"errors", "finally", "afterExecution", "listeners"})
-_STAGES = ("tasks", "errors", "finally", "afterExecution")
 _BELOW = "put it below that task"
 
 
@@ -119,13 +118,13 @@ def _is_one_by_one(parallel: Step) -> bool:
 
 
 def _of_branches(one: Step, other: Step, around: Sequence[Step]) -> _Doubt | None:
-    here, there = _branch(one), _branch(other)
+    here, there = one.spot.list, other.spot.list
     if here in _CHOICES and there in _CHOICES:
         parent = escaped(one.spot.parent.id) if one.spot.parent else ""
         return _Doubt(f"stands in another branch of `{parent}`: when this runs, it has not run")
-    if here in _HANDLERS and there not in _HANDLERS:
+    if here in HANDLERS and there not in HANDLERS:
         return None
-    stages = list(one.spot.parent.info.branches) if one.spot.parent is not None and one.spot.parent.info else _STAGES
+    stages = list(one.spot.parent.info.branches) if one.spot.parent is not None and one.spot.parent.info else TASK_LISTS
     if here in stages and there in stages and stages.index(there) > stages.index(here):
         return _later(around)
     return None
@@ -151,7 +150,7 @@ def _later(around: Sequence[Step]) -> _Doubt:
 def _optional(line: Sequence[Step]) -> _Doubt | None:
     """The first of these has run; whether the last has, which stands somewhere inside of it."""
     for step in line[1:]:
-        parent, branch = step.spot.parent, _branch(step)
+        parent, branch = step.spot.parent, step.spot.list
         name = escaped(parent.id) if parent is not None else ""
         if branch in _CHOICES or branch == "errors":
             return _Doubt(f"stands in `{escaped(step.spot.branch)}` of `{name}`, so it may not have run", choice=True)
@@ -170,20 +169,15 @@ def _may_be_left_out(line: Sequence[Step], site: Site) -> bool:
     return (
         any(_gates(line, site))
         or any(step.common.get("allowFailure") not in (None, False) or step.type == _ALLOW_FAILURE for step in line)
-        or any(_branch(step) in _CHOICES | _HANDLERS for step in line)
+        or any(step.spot.list in _CHOICES | HANDLERS for step in line)
     )
 
 
 def _is_chosen(line: Sequence[Step], site: Site) -> bool:
     """Whether the reading place may be one that is reached only when the other has run."""
-    return any(_gates(line, site)) or any(_branch(step) in _CHOICES for step in line)
+    return any(_gates(line, site)) or any(step.spot.list in _CHOICES for step in line)
 
 
 def _gates(line: Sequence[Step], site: Site) -> Iterator[bool]:
     """Which of these may be skipped; the last one not when it is its condition that reads."""
     return (step.gate is not None and not (step is line[-1] and site.key in ("runIf", "when")) for step in line)
-
-
-def _branch(step: Step) -> str:
-    """The name of its list, without the value of a case."""
-    return step.spot.branch.partition(".")[0]

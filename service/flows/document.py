@@ -16,6 +16,8 @@ from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace
 from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
 
 MOST_TASKS = 1_000
+#: The lists of tasks that a flow has, in the order in which they are run; each listener has one more.
+TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
 _ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
 NOT_RUN_FLOW = frozenset({"retry", "concurrency", "sla", "checks", "outputs", "afterExecution", "listeners", "templates", *_ROUTING})

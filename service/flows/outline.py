@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from service.flows.catalogue import TypeInfo
+from service.flows.document import TASK_LISTS
 from service.flows.source import Path
 
 #: How the types of flowables begin.
 FLOW = "io.kestra.plugin.core.flow."
 #: The branch of tasks that were found inside a type that is not installed: nothing is known of their order.
 UNKNOWN = "?"
+#: Lists that are run when something else has ended, whatever becomes of it.
+HANDLERS = frozenset({*TASK_LISTS[1:], "listeners"})
 
 
 class Spot(NamedTuple):
@@ -21,6 +24,11 @@ class Spot(NamedTuple):
     parent: Step | None
     branch: str
     number: int
+
+    @property
+    def list(self) -> str:
+        """The name of the list, without the value of a case or the number of a listener."""
+        return self.branch.partition(".")[0]
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,7 @@ from service.flows.checks import check_flow
 from service.flows.children import Child
 from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Default, Defaults
-from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, FlowProperties, PluginDefault
+from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, TASK_LISTS, FlowProperties, PluginDefault
 from service.flows.draft import Draft
 from service.flows.findings import Findings
 from service.flows.flow import Flow, Reading, TriggerDef
@@ -33,8 +33,7 @@ __all__ = ["FLOW", "Reading", "read_flow"]
 
 #: The root node's type: not one that a flow can name.
 FLOW = "headgate.flow"
-#: The lists of tasks that a flow has, and those of them that the engine walks.
-_LISTS = ("tasks", "errors", "finally", "afterExecution")
+#: The lists of tasks that the engine walks.
 _WALKED = frozenset({"tasks", "errors", "finally"})
 
 
@@ -158,7 +157,7 @@ class _Reader:
         """All lists of tasks under one root; None when there are too many to go on."""
         lowering = Lowering(self.draft, self.defaults)
         try:
-            lists = {key: lowering.tasks(self._children(key), key) for key in _LISTS}
+            lists = {key: lowering.tasks(self._children(key), key) for key in TASK_LISTS}
             lists["listeners"] = read_listeners(self._list("listeners"), lowering, self.draft)
         except TooManyTasks:
             return None

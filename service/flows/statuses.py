@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from service.expressions import Reference
-from service.flows.outline import FLOW, Step
+from service.flows.outline import FLOW, HANDLERS, Step
 from service.flows.problems import Severity, escaped
 from service.flows.site import Site
 
@@ -70,5 +70,4 @@ def _goes_on(request: Step, reader: Step) -> bool:
     inside = [step for step in around if not any(step is other for other in line)]
     if any(step.type == _FORGIVING or step.common.get("allowFailure") not in (None, False) for step in inside):
         return True
-    handlers = {"errors", "finally", "afterExecution"}
-    return any(step.spot.branch in handlers or step.spot.branch.startswith("listeners") for step in line)
+    return any(step.spot.list in HANDLERS for step in line)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from runners.fields import is_template
+from runners.times import microseconds
 
 #: The longest text that one value may be, in characters.
 LONGEST = 1_048_576
@@ -74,14 +75,9 @@ def read_instant(value: Any) -> datetime:
     if not _INSTANT.fullmatch(text):
         raise BadValue("must be a date and time with an offset, such as 2026-01-31T06:00:00Z")
     try:
-        return datetime.fromisoformat(_microseconds(text).upper()).astimezone(UTC)
+        return datetime.fromisoformat(microseconds(text).upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadValue("is a date that does not exist") from None
-
-
-def _microseconds(text: str) -> str:
-    """Java writes nanoseconds; datetime reads six digits."""
-    return re.sub(r"(\.\d{6})\d+", r"\1", text)
 
 
 def read_date(value: Any) -> date:
@@ -100,7 +96,7 @@ def read_time(value: Any) -> time:
     text = as_text(value).strip()
     try:
         if _TIME.fullmatch(text):
-            return time.fromisoformat(_microseconds(text))
+            return time.fromisoformat(microseconds(text))
     except ValueError:
         raise BadValue("is a time that does not exist") from None
     raise BadValue("must be a time such as 06:30:00")

@@ -185,12 +185,6 @@ def _repeated(local: datetime) -> bool:
     return local.utcoffset() != other.utcoffset() and other.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
 
 
-@lru_cache(maxsize=1024)
-def _ever_fires(cron: str, with_seconds: bool) -> bool:
-    """Whether there is any such date. Kept, because it takes as long as reading a whole flow, and flows share their schedules."""
-    return _next(normalized(cron, with_seconds), _SOME_DAY) is not None
-
-
 def _next(expression: str, wall: datetime) -> datetime | None:
     """The first wall-clock time after this one."""
     return _stepped(expression, wall, forward=True)

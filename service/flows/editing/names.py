@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.flows.catalogue import Catalogue
+from service.flows.document import TASK_LISTS
 from service.flows.editing.outline import Entry, Node, Outline, Place
 
-_LISTS = frozenset({"tasks", "errors", "finally", "afterExecution", "listeners"})
+_LISTS = frozenset({*TASK_LISTS, "listeners"})
 
 
 @dataclass(frozen=True, slots=True)

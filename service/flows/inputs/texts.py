@@ -9,15 +9,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Older, Text
+from runners.fields import STORED_FILES, Older, Text
 from service.flows.inputs.definition import Input
 from service.flows.patterns import BadPattern, check_pattern, matches_whole
 from service.flows.problems import escaped
 from service.flows.values import BadValue, as_text
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s.]{1,63}(?:\.[^@\s.]{1,63})+")
-#: How the URIs of files begin.
-_FILES = ("kestra://", "nsfile://", "file://")
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -95,8 +93,8 @@ class FileInput(Input):
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
         text = as_text(value).strip()
-        if not text.startswith(_FILES):
-            raise BadValue("must be a file, or the URI of one (kestra:///…, nsfile:///…, file:///…)")
+        if not text.startswith(STORED_FILES):
+            raise BadValue(f"must be a file, or the URI of one ({', '.join(f'{start}/…' for start in STORED_FILES)})")
         allowed = self.allowed_file_extensions
         if allowed and not text.lower().endswith(tuple(f".{ending.lower().lstrip('.')}" for ending in allowed)):
             raise BadValue(f"must be a file whose name ends with {' or '.join(escaped(ending, 20) for ending in allowed[:10])}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from runners.fields import Spelling
 from service.flows.catalogue import Catalogue
-from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, FlowProperties
+from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, TASK_LISTS, FlowProperties
 from service.flows.schema.families import NOT_RUN, Member, parted
 from service.flows.schema.language import (
     CONDITION,
@@ -33,7 +33,6 @@ from service.flows.schema.models import REF, exclude_each_other, renamed
 __all__ = ["flow_schema", "kind_schema", "language_of", "named_schema", "plugin_default_schema", "task_schema", "trigger_schema"]
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
 
 @lru_cache(maxsize=4)
@@ -100,7 +99,7 @@ def _flow(language: Language) -> dict[str, Any]:
     described = language.models[FlowProperties]
     properties = dict(described["properties"])
     items: dict[str, Any] = {
-        **{name: listed(ref(TASK), int(name == "tasks")) for name in _LISTS},
+        **{name: listed(ref(TASK), int(name == "tasks")) for name in TASK_LISTS},
         "outputs": listed(ref(OUTPUT)),
         "triggers": listed(ref(TRIGGER)),
         "inputs": listed(ref(INPUT)),
@@ -122,7 +121,7 @@ def _flow(language: Language) -> dict[str, Any]:
 def _without_defaults() -> dict[str, Any]:
     """Properties that a type must have may come from plugin defaults, so they are asked for only where there are none."""
     needed = {
-        **{name: {"items": ref(NEEDED_TASK)} for name in _LISTS},
+        **{name: {"items": ref(NEEDED_TASK)} for name in TASK_LISTS},
         "listeners": {"items": {"properties": {"tasks": {"items": ref(NEEDED_TASK)}}}},
         "triggers": {"items": ref(NEEDED_TRIGGER)},
     }

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from runners.fields import Older, as_text, parse_duration, read_labels, template_or
+from runners.fields import Older, as_text, duration_pattern, parse_duration, read_labels, template_or
 from service.engine.state import State
 from service.flows.catalogue import property_spellings
 
@@ -38,7 +38,7 @@ COMMON: Mapping[str, Any] = {
     "duration": {
         "description": "A length of time in ISO-8601: PT30S, PT5M, PT1H30M, P1D.",
         "type": "string",
-        "pattern": r"^[+-]?P(?=[0-9]|T[0-9])([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]{1,9})?S)?)?$",
+        "pattern": duration_pattern(),
         "patternErrorMessage": "not an ISO-8601 duration; for example PT5M, PT30S, P1D",
     },
 }
