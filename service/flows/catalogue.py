@@ -50,6 +50,11 @@ class TypeInfo:
         return self.properties.union(self.branches)
 
     @cached_property
+    def calls(self) -> bool:
+        """Whether a task of it starts another flow, which it names."""
+        return self.runs == "flowable" and "flowId" in self.properties
+
+    @cached_property
     def spelling(self) -> Spelling | None:
         """How the properties are called under an old name, where it is otherwise."""
         return self.cls.SPELLINGS.get(self.written) if self.alias else None

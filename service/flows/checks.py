@@ -17,7 +17,7 @@ from service.flows.draft import Draft
 from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
-from service.flows.nesting import CALLS, check_call, check_place, check_watch
+from service.flows.nesting import check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
 from service.flows.problems import MOST, escaped
 from service.flows.scopes import check_loop_value, check_trigger_scope
@@ -72,8 +72,7 @@ def _check_structure(draft: Draft, raw: Mapping[str, Any]) -> None:
             check_place(step, draft)
         for rule in _STRUCTURES.get(step.type, ()):
             rule(step, draft)
-        if step.type in CALLS:
-            check_call(step, draft, identity)
+        check_call(step, draft, identity)
     if any(step.type in ENDS for step in draft.outline.steps):
         for steps in draft.outline.lists().values():
             check_ends(steps, draft)

@@ -45,6 +45,11 @@ def condition_types() -> dict[str, type[Condition]]:
     return {_newest(name): cls for name, cls in _CLASSES.items()}
 
 
+def condition_class(name: object) -> type[Condition] | None:
+    """The class of a condition by any of its names; None where there is none of this name."""
+    return _CLASSES[_FOUND[name]] if isinstance(name, str) and name in _FOUND else None
+
+
 def condition_names() -> dict[str, tuple[str, ...]]:
     """Every condition's newest name, and its older ones."""
     return {_newest(name): _spellings(name)[1:] for name in _CLASSES}

@@ -15,8 +15,8 @@ from itertools import chain
 from service.engine.program import Node
 from service.flowables import HANDLERS, Drawn
 from service.flows.flow import Flow, TriggerDef
-from service.flows.hierarchy import Branch, Cluster, Edge, Graph, GraphNode, Kind, Link, Relation
-from service.flows.upstream import upstream
+from service.flows.hierarchy import Branch, Cluster, Edge, Graph, GraphNode, Kind, Relation
+from service.flows.links import started, watched
 
 _FLOW = "cluster"  #: the uid of the cluster that is the whole flow
 #: What follows the main tasks and their errors, in this order.
@@ -71,7 +71,7 @@ class _Weaver:
     def trigger(self, trigger: TriggerDef, root: str) -> None:
         """A trigger, and its edge to the beginning."""
         uid = f"trigger.{trigger.id}"
-        node = GraphNode(uid, Kind.TRIGGER, _FLOW, trigger.id, trigger.type, disabled=trigger.disabled, place=trigger.place, links=upstream(trigger))
+        node = GraphNode(uid, Kind.TRIGGER, _FLOW, trigger.id, trigger.type, disabled=trigger.disabled, place=trigger.place, links=watched(trigger))
         self.nodes.append(replace(node, description=getattr(trigger.common, "description", None)))
         self.edges.append(Edge(uid, root, Relation.TRIGGER))
 
@@ -122,12 +122,12 @@ class _Weaver:
         self.point(end, Kind.CLUSTER_END, scope)
 
     def _task(self, node: Node, uid: str, scope: _Scope) -> None:
-        links = _links(node)
+        link = started(node)
         chooses = _drawn(node).step == "choice" and any(node.branches.values())
         self.nodes.append(
             GraphNode(
                 uid=uid,
-                kind=Kind.SUBFLOW if links else Kind.CHOICE if chooses else Kind.TASK,
+                kind=Kind.SUBFLOW if link else Kind.CHOICE if chooses else Kind.TASK,
                 cluster=scope.cluster,
                 id=node.id,
                 type=node.type,
@@ -136,7 +136,7 @@ class _Weaver:
                 disabled=scope.disabled,
                 branch=scope.branch,
                 place=node.place,
-                links=links,
+                links=(link,) if link else (),
             )
         )
 
@@ -199,11 +199,3 @@ def _ends_of(node: Node) -> tuple[str, str]:
 def _drawn(node: Node) -> Drawn:
     drawn: Drawn = getattr(type(node.model), "DRAWN", Drawn())
     return drawn
-
-
-def _links(node: Node) -> tuple[Link, ...]:
-    """The flow that a flowable starts."""
-    if node.runs != "flowable" or getattr(node.model, "flow_id", None) is None:
-        return ()
-    revision = node.model.revision
-    return (Link(node.model.namespace, node.model.flow_id, None if revision is None else str(revision)),)

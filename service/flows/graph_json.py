@@ -15,7 +15,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from service.flows.hierarchy import Cluster, Edge, Graph, GraphNode, Kind, Link, Relation
+from service.flows.hierarchy import Cluster, Edge, Graph, GraphNode, Kind, Relation
+from service.flows.links import Link
 
 _PACKAGE = "io.kestra.core.models.hierarchies."
 _TYPES = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from runners.fields import is_template
+from service.flows.links import Link
 
 #: The list of the file that a node stands in, when it is none of the main tasks.
 Branch = Literal["errors", "finally", "afterExecution", "listeners"]
@@ -41,24 +41,6 @@ class Relation(StrEnum):
     FINALLY = "finally"  #: whatever the result
     AFTER = "after"  #: when the execution has ended
     TRIGGER = "trigger"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Another flow. Namespace and id may be templates; without an id all flows of the namespace are meant. `revision` is None for the newest."""
-
-    namespace: str | None
-    flow_id: str | None
-    revision: str | None = None
-
-    @property
-    def literal(self) -> bool:
-        """Whether it is known without an execution which flow this is."""
-        return not (is_template(self.namespace) or is_template(self.flow_id))
-
-    def __str__(self) -> str:
-        name = f"{self.namespace or '*'}.{self.flow_id or '*'}"
-        return name if self.revision is None else f"{name} revision {self.revision}"
 
 
 @dataclass(frozen=True, slots=True)

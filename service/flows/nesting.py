@@ -12,8 +12,6 @@ from service.flows.problems import Severity, escaped
 from service.flows.source import Path
 
 _SUBFLOW = f"{FLOW}Subflow"
-#: Tasks that call a flow by its name.
-CALLS = frozenset({_SUBFLOW, f"{FLOW}ForEachItem"})
 _OWN_NAME = re.compile(r"\s*\{\{\s*flow\.(id|namespace)\s*\}\}\s*")
 
 
@@ -28,8 +26,8 @@ def check_place(step: Step, draft: Draft) -> None:
 
 
 def check_call(step: Step, draft: Draft, identity: tuple[Any, Any]) -> None:
-    """A task of one of the types in `CALLS` that calls the flow that it stands in."""
-    if step.disabled:
+    """A task that calls the flow that it stands in."""
+    if step.disabled or step.info is None or not step.info.calls:
         return
     names = (step.own.get("namespace"), step.own.get("flowId"))
     if tuple(_resolved(name, identity) for name in names) != identity:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from runners.fields import is_template
 from service.flows.flow import Flow, TriggerDef
-from service.flows.plan_properties import plain
+from service.flows.links import Link, started, watched
 from service.flows.plan_values import Dependent, Identity
 from service.flows.problems import escaped
 
 #: Over what an id or a namespace may have: only what is computed is cut.
 _LONGEST_NAME = 200
-_CALLING = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
-_WATCHING = "io.kestra.plugin.core.trigger.Flow"
-_EXECUTION = re.compile(r"(?:^|\.)ExecutionFlow(?:Condition)?")
 _OWN_NAMESPACE = re.compile(r"\{\{-?\s*flow\.namespace\s*-?\}\}")
 
 
@@ -32,15 +28,15 @@ class Call:
 def calls(flow: Flow) -> Iterator[Call]:
     """The flows that its tasks start. A name that is computed is shown as it is written."""
     for node in flow.tree.walk():
-        name = node.spec.get("flowId")
-        if node.type in _CALLING and name:
+        link = started(node)
+        if link is not None:
             inputs = node.spec.get("inputs")
             gives = None if isinstance(inputs, str) else frozenset(inputs or ())
-            yield Call((_namespace(node.spec, flow), escaped(name, _LONGEST_NAME)), gives)
+            yield Call((_namespace(link, flow), escaped(link.flow_id, _LONGEST_NAME)), gives)
 
 
-def _namespace(of: Mapping[str, Any], flow: Flow) -> str:
-    written = str(of.get("namespace", ""))
+def _namespace(link: Link, flow: Flow) -> str:
+    written = link.namespace or ""
     return flow.namespace if _OWN_NAMESPACE.fullmatch(written.strip()) else escaped(written, _LONGEST_NAME)
 
 
@@ -83,16 +79,6 @@ def _by_target(flows: Mapping[Identity, Flow]) -> dict[Identity, list[Dependent]
 
 
 def _watched(trigger: TriggerDef, flow: Flow) -> Iterator[Identity]:
-    if trigger.type != _WATCHING:
-        return
-    model, common = plain(trigger.model), plain(trigger.common) or {}
-    upstreams = [*_maps(model.get("dependsOn")), *_maps((model.get("preconditions") or {}).get("flows"))]
-    upstreams += [condition for condition in _maps(common.get("conditions")) if _EXECUTION.search(str(condition.get("type")))]
-    for upstream in upstreams:
-        name = upstream.get("flowId") or ""
-        if upstream.get("namespace") and not is_template(name):
-            yield _namespace(upstream, flow), str(name)
-
-
-def _maps(value: Any) -> Iterable[dict[str, Any]]:
-    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    for link in watched(trigger):
+        if link.namespace and not is_template(link.flow_id):
+            yield _namespace(link, flow), link.flow_id or ""

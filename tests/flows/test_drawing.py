@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from service.flows.dot import dot
 from service.flows.graph_json import as_json
-from service.flows.hierarchy import Cluster, Edge, Graph, GraphNode, Kind, Link, Relation
+from service.flows.hierarchy import Cluster, Edge, Graph, GraphNode, Kind, Relation
+from service.flows.links import Link
 from service.flows.mermaid import mermaid
 from tests.flows.graphs import graph, log
 from tests.flows.pictures import check_dot, check_mermaid

@@ -6,7 +6,8 @@ import pytest
 
 from service import discovery
 from service.flowables import HANDLERS, FlowableTask
-from service.flows.hierarchy import Graph, GraphNode, Kind, Link
+from service.flows.hierarchy import Graph, GraphNode, Kind
+from service.flows.links import Link
 from tests.flows.graphs import arrows, graph, log
 
 FLOW = "io.kestra.plugin.core.flow"

@@ -1,22 +1,46 @@
-"""The flows that a Flow trigger waits for, in each of the ways in which they can be named."""
+"""Which other flows a flow names: those that its tasks start, and those that its triggers wait for, in each of the ways in which they can be named."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from service.flows.conditions import condition_names
+from runners.fields import is_template
+from service.engine.program import Node
+from service.flows.condition_types import ExecutionFlow, Not
+from service.flows.conditions import condition_class
 from service.flows.flow import TriggerDef
-from service.flows.hierarchy import Link
-
-_PACKAGE = "io.kestra.plugin.core.condition."
-_NAMES = condition_names()
-_EXECUTION_FLOW = frozenset((f"{_PACKAGE}ExecutionFlow", *_NAMES[f"{_PACKAGE}ExecutionFlow"]))
-_NOT = frozenset((f"{_PACKAGE}Not", *_NAMES[f"{_PACKAGE}Not"]))
 
 
-def upstream(trigger: TriggerDef) -> tuple[Link, ...]:
-    """Those that it names, each once; a condition that says which they are not is passed over."""
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another flow. Namespace and id may be templates; without an id all flows of the namespace are meant. `revision` is None for the newest."""
+
+    namespace: str | None
+    flow_id: str | None
+    revision: str | None = None
+
+    @property
+    def literal(self) -> bool:
+        """Whether it is known without an execution which flow this is."""
+        return not (is_template(self.namespace) or is_template(self.flow_id))
+
+    def __str__(self) -> str:
+        name = f"{self.namespace or '*'}.{self.flow_id or '*'}"
+        return name if self.revision is None else f"{name} revision {self.revision}"
+
+
+def started(node: Node) -> Link | None:
+    """The flow that a task starts; None for a task that starts none."""
+    if node.runs != "flowable" or getattr(node.model, "flow_id", None) is None:
+        return None
+    revision = node.model.revision
+    return Link(node.model.namespace, node.model.flow_id, None if revision is None else str(revision))
+
+
+def watched(trigger: TriggerDef) -> tuple[Link, ...]:
+    """The flows whose executions a trigger waits for, each once; a condition that says which they are not is passed over."""
     if getattr(trigger.model, "KIND", None) != "flow":
         return ()
     preconditions = trigger.model.preconditions
@@ -48,8 +72,9 @@ def _conditions(conditions: Any) -> Iterator[Link]:
     """Of the older dialect's conditions, as they were written; those within others too."""
     entries = conditions.values() if isinstance(conditions, Mapping) else conditions if isinstance(conditions, list) else ()
     for entry in entries:
-        if not isinstance(entry, Mapping) or entry.get("type") in _NOT:
+        cls = condition_class(entry.get("type")) if isinstance(entry, Mapping) else None
+        if cls is None or cls is Not:
             continue
-        if entry.get("type") in _EXECUTION_FLOW:
-            yield Link(str(entry.get("namespace")), str(entry.get("flowId")))
+        if cls is ExecutionFlow:
+            yield Link(str(entry["namespace"]), str(entry["flowId"]))
         yield from _conditions(entry.get("conditions"))
