@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal, get_args
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any, Literal
 
 from runners.fields import Spelling
 from service.flows.nearest import nearest_type
+from service.flows.properties import property_names
 
 Kind = Literal["task", "trigger", "task_runner"]
 
-_MODELS_DEEP = 8
 _NEAR_KEPT = 500
 
 
@@ -103,33 +100,3 @@ class Catalogue:
         if ref not in self._classes:
             self._classes[ref] = self._load(ref)
         return self._classes[ref]
-
-
-def property_names(model: type[BaseModel]) -> frozenset[str]:
-    """What a model's properties are called in YAML, old names included."""
-    return frozenset(name for field, info in model.model_fields.items() for name in property_spellings(field, info))
-
-
-def property_spellings(field: str, info: FieldInfo) -> tuple[str, ...]:
-    """All names of one property in YAML, the one that the documentation shows first."""
-    alias = info.validation_alias or info.alias
-    if isinstance(alias, str) or alias is None:
-        return (alias or field,)
-    return tuple(choice for choice in getattr(alias, "choices", ()) if isinstance(choice, str)) or (field,)
-
-
-def field_named(model: type[BaseModel], name: str) -> str:
-    """The field that YAML calls so. Raises LookupError."""
-    for field, info in model.model_fields.items():
-        if name in property_spellings(field, info):
-            return field
-    raise LookupError(name)
-
-
-def models_in(annotation: Any, depth: int = _MODELS_DEEP) -> Iterator[type[BaseModel]]:
-    """The models that a property's type is made of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif depth:
-        for argument in get_args(annotation):
-            yield from models_in(argument, depth - 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.engine.program import Node
-from service.flows.catalogue import TypeInfo, field_named, property_names
+from service.flows.catalogue import TypeInfo
 from service.flows.children import Child, Children
 from service.flows.containers import check_container
 from service.flows.declare import read_inputs, read_outputs
@@ -21,6 +21,7 @@ from service.flows.flow import NotInstalled
 from service.flows.mistakes import path_text
 from service.flows.old_runner import lower_old_runner
 from service.flows.outline import UNKNOWN, Rendered, Spot, Step
+from service.flows.properties import field_named, property_names
 from service.flows.source import Path
 
 _TASK = property_names(TaskProperties)

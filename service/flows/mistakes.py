@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.flows.catalogue import models_in, property_names, property_spellings
 from service.flows.findings import Findings
 from service.flows.nearest import did_you_mean
 from service.flows.problems import ECHO, escaped
+from service.flows.properties import models_at, names_at, newer_name
 from service.flows.source import Broken, Path, Source
 from service.flows.syntax import UNSPACED
 
@@ -181,11 +181,11 @@ class _Teller:
 
     def _unknown(self, path: Path, written: Path) -> None:
         name = str(path[-1])
-        twin = _twin(_models_at(self.subject.model, path[:-1]), name)
+        twin = newer_name(models_at(self.subject.model, path[:-1]), name)
         if twin is not None:
             self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{twin}` are the same property", f"keep `{twin}`")
             return
-        known = _names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
+        known = names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
         if not self.source.holds(written):
             self.findings.add("HG-0201", self.source.place(written), f"unknown property `{escaped(path_text(written))}`", "it comes from plugin defaults")
             return
@@ -266,35 +266,3 @@ def path_text(path: Path) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{escaped(name, 40)}`" for name in sorted(names)[:20])
-
-
-def _names_at(model: type[BaseModel], path: Path) -> frozenset[str]:
-    """The properties that are known where an unknown one was found."""
-    return frozenset(name for found in _models_at(model, path) for name in property_names(found))
-
-
-def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
-    """Down the models of a path."""
-    models = [model]
-    for step in path:
-        if isinstance(step, str):
-            below = [found for parent in models for found in _models_below(parent, step)]
-            models = below or models
-    return models
-
-
-def _twin(models: Iterable[type[BaseModel]], name: str) -> str | None:
-    """The newer name of a property that was given under two."""
-    for model in models:
-        for field, info in model.model_fields.items():
-            names = property_spellings(field, info)
-            if name in names[1:]:
-                return names[0]
-    return None
-
-
-def _models_below(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
-    for field, info in model.model_fields.items():
-        if name in (field, *property_spellings(field, info)):
-            return list(models_in(info.annotation))
-    return []

@@ -12,11 +12,12 @@ from pydantic.fields import FieldInfo
 
 from runners.fields import Older
 from service import discovery
-from service.flows.catalogue import Catalogue, models_in, property_spellings
+from service.flows.catalogue import Catalogue
 from service.flows.conditions import condition_names, condition_types
 from service.flows.dialects import DIALECTS
 from service.flows.document import NOT_RUN_FLOW, NOT_RUN_TASK, NOT_RUN_TRIGGER, FlowProperties, PluginDefault, TaskProperties, TriggerProperties
 from service.flows.inputs import INPUT_TYPES, Input
+from service.flows.properties import models_in, property_spellings
 
 _KINDS = {"task": "task", "trigger": "trigger", "task_runner": "task runner"}
 _DEEPEST = 6

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from runners.fields import Older
-from service.flows.catalogue import models_in, property_spellings
 from service.flows.findings import Findings
 from service.flows.mistakes import Subject
 from service.flows.problems import Severity
+from service.flows.properties import models_in, property_spellings
 from service.flows.source import Path, Source
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.flows.catalogue import TypeInfo, property_names
+from service.flows.catalogue import TypeInfo
 from service.flows.conditions import read_conditions
 from service.flows.defaults import Defaults
 from service.flows.document import IGNORED_TASK, NOT_RUN_TRIGGER, TriggerProperties
 from service.flows.draft import Draft
 from service.flows.flow import NotInstalled, TriggerDef
 from service.flows.outline import Rendered, Start
+from service.flows.properties import property_names
 from service.flows.source import Path
 
 _TRIGGER = property_names(TriggerProperties)

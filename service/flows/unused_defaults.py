@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from service.flows.catalogue import Catalogue, TypeInfo, property_names
+from service.flows.catalogue import Catalogue, TypeInfo
 from service.flows.defaults import Default
 from service.flows.document import TaskProperties, TriggerProperties
 from service.flows.draft import Draft
 from service.flows.nearest import did_you_mean, nearest_type
 from service.flows.problems import MOST, Severity, escaped
+from service.flows.properties import property_names
 from service.flows.source import Path
 
 _COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}

@@ -11,12 +11,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from runners.fields import Typed
-from service.flows.catalogue import Catalogue, models_in, property_spellings
+from service.flows.catalogue import Catalogue
 from service.flows.conditions import _CLASSES, _FOUND
 from service.flows.document import FlowProperties, PluginDefault, TaskProperties, TriggerProperties
 from service.flows.findings import Findings
 from service.flows.inputs import INPUT_TYPES
 from service.flows.loading import read_source
+from service.flows.properties import models_in, property_spellings
 from service.flows.source import Path, Place, Source
 
 Models = tuple[type[BaseModel], ...]

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from service import discovery
-from service.flows.catalogue import Catalogue, property_names
+from service.flows.catalogue import Catalogue
 from service.flows.conditions import condition_names
 from service.flows.document import FlowProperties, TaskProperties, TriggerProperties
 from service.flows.findings import Findings
 from service.flows.inputs import INPUT_TYPES
 from service.flows.loading import read_source
 from service.flows.problems import Severity
+from service.flows.properties import property_names
 from service.flows.schema import flow_schema, kind_schema, named_schema, plugin_default_schema, task_schema, trigger_schema
 from tests.flows.world import LOG, RETURN, SHELL, read, tasks
 

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 
 from runners.fields import Older, as_text, duration_pattern, parse_duration, read_labels, template_or
 from service.engine.state import State
-from service.flows.catalogue import property_spellings
+from service.flows.properties import property_spellings
 
 REF = "#/definitions/"
 EXPRESSION = {"$ref": f"{REF}expression"}
