@@ -10,9 +10,8 @@ from runners.fields import format_duration
 from service.actions.kit import Kit
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import History
-from service.flows.findings import Findings
 from service.flows.flow import Flow
-from service.flows.loading import read_source
+from service.flows.loading import written
 from service.store import flows
 from service.store.codec import from_epoch, iso
 from service.store.executions import Row
@@ -125,8 +124,7 @@ _AS_WRITTEN = (
 
 
 def _written(read: Flow) -> dict[str, Any]:
-    _, source = read_source(read.source.encode(), Findings(""))
-    value = {"triggers": [], **(source.value if source else {})}
+    value = {"triggers": [], **written(read.source)}
     if "taskDefaults" in value:
         value["pluginDefaults"] = value["taskDefaults"]
     value["triggers"] = [{"disabled": False, **trigger} for trigger in value["triggers"] or ()]

@@ -74,11 +74,9 @@ def parts_of(outline: Outline) -> list[str]:
 
 
 def _is_elsewhere(site: Site) -> bool:
-    """Whether the names may be those of another flow: of the one that a trigger follows, or that a subflow runs."""
+    """Whether the names may be those of another flow: of the one that a trigger follows."""
     owner = site.owner
-    if isinstance(owner, Start):
-        return owner.info is None or owner.info.cls.KIND == "flow"
-    return isinstance(owner, Step) and owner.type.endswith(".Subflow") and site.key == "outputs"
+    return isinstance(owner, Start) and (owner.info is None or owner.info.cls.KIND == "flow")
 
 
 def _asks(site: Site) -> bool:

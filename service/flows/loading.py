@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from yaml import YAMLError
@@ -37,6 +38,12 @@ def read_source(data: bytes, findings: Findings, what: str = "flow") -> tuple[st
     if source is not None:
         _warn_of_comments(source, findings)
     return text, source
+
+
+def written(text: str) -> Mapping[str, Any]:
+    """What a file holds that has been read before, as it was written; nothing where it can't be read any more."""
+    _, source = read_source(text.encode("utf-8", "surrogatepass"), Findings(""))
+    return source.value if source is not None else {}
 
 
 def read_value(text: str) -> tuple[Any, Problem | None]:

@@ -7,13 +7,12 @@ differs, the rest is walked once, for those who depend on it. The parts are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from service.flows.findings import Findings
 from service.flows.flow import Flow
-from service.flows.loading import read_source
+from service.flows.loading import written
 from service.flows.plan_calls import Dependents
 from service.flows.plan_notices import NOT_LIVE, REPAIRED, STAYS, notices
 from service.flows.plan_parts import compare_inputs, compare_outputs, compare_settings
@@ -115,7 +114,7 @@ class _Comparison:
 
     @staticmethod
     def _without_effect(change: FlowChange, before: Flow, after: Flow) -> FlowChange:
-        found = differences(_values(before), _values(after))
+        found = differences(written(before.source), written(after.source))
         paths = tuple(difference.path for difference, _ in zip(found, range(_MOST_NAMED), strict=False))
         return replace(change, kind=Kind.TEXT, without_effect=paths, dependents=())
 
@@ -123,9 +122,3 @@ class _Comparison:
 def _differs(change: FlowChange) -> bool:
     """Whether anything but the text does."""
     return any((change.tasks, change.order, change.triggers, change.inputs, change.outputs, change.settings, change.uses, change.notices))
-
-
-def _values(flow: Flow) -> Mapping[str, object]:
-    """What its file holds, as it was written."""
-    _, source = read_source(flow.source.encode("utf-8", "surrogatepass"), Findings(""))
-    return source.value if source is not None else {}

@@ -26,14 +26,9 @@ def compare_inputs(before: Flow | None, after: Flow | None) -> tuple[PartChange,
 def _broken(before: Input | None, after: Input | None) -> str | None:
     if after is None:
         return None
-    if demanded(after) and (before is None or not demanded(before)):
+    if after.demanded and (before is None or not before.demanded):
         return "it is required and has no default"
     return "it takes another type of value" if before is not None and type(before) is not type(after) else None
-
-
-def demanded(found: Input) -> bool:
-    """Whether every execution must be given it."""
-    return found.required and found.default() is None and found.depends_on is None
 
 
 def compare_outputs(before: Flow | None, after: Flow | None) -> tuple[PartChange, ...]:

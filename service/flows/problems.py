@@ -48,10 +48,14 @@ class Problem:
             "hint": self.hint,
         }
 
+    @property
+    def words(self) -> str:
+        """`message (hint)`."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
     def line_text(self) -> str:
         """One line: `.flows/x.yaml:9:11: error HG-0220: message (hint)`."""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{escaped(self.path, 300)}:{self.line}:{self.column}: {self.severity} {self.code}: {self.message}{hint}"
+        return f"{escaped(self.path, 300)}:{self.line}:{self.column}: {self.severity} {self.code}: {self.words}"
 
 
 def capped(problems: Iterable[Problem], most: int = MOST) -> tuple[Problem, ...]:

@@ -23,7 +23,7 @@ def _issue(problem: Problem, fingerprint: str) -> dict[str, Any]:
         "type": "issue",
         "categories": ["Bug Risk"],
         "check_name": problem.code,
-        "description": f"{problem.message} ({problem.hint})" if problem.hint else problem.message,
+        "description": problem.words,
         "severity": _SEVERITIES[problem.severity],
         "fingerprint": fingerprint,
         "location": {"path": relative(problem.path), **_lines(problem)},

@@ -45,7 +45,7 @@ def _result(problem: Problem, fingerprint: str, rule: int) -> dict[str, Any]:
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": _LEVELS[problem.severity],
-        "message": {"text": f"{problem.message} ({problem.hint})" if problem.hint else problem.message},
+        "message": {"text": problem.words},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"headgateProblem/v1": fingerprint},
     }

@@ -45,6 +45,11 @@ class Input(Model):
         """What decides whether it is asked for: that of the form that it is in, and its own."""
         return tuple(found for found in (self._of_form, self.depends_on) if found is not None)
 
+    @property
+    def demanded(self) -> bool:
+        """Whether every execution must be given a value for it."""
+        return self.required and self.default() is None and not self.dependencies
+
     def within(self, form: Input) -> Input:
         """The same as a part of a form."""
         inner = self.model_copy(update={"id": f"{form.id}.{self.id}"})
