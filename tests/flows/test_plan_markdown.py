@@ -58,9 +58,10 @@ def check(markdown: str) -> None:
 @settings(max_examples=120)
 @given(sets(hostile))
 def test_no_text_of_a_flow_breaks_out(pair):
-    markdown = as_markdown(plan(*sides(pair), NOW))
+    before, after = sides(pair)
+    markdown = as_markdown(plan(before, after, NOW))
     check(markdown)
-    assert markdown == as_markdown(plan(*sides(pair), NOW))
+    assert markdown == as_markdown(plan(before, after, NOW))
     assert len(markdown) <= LONGEST
 
 

@@ -58,6 +58,12 @@ def value_of(text: bytes) -> Any:
     return source.value
 
 
+@cache
+def language_values() -> list[dict[str, Any]]:
+    """The flows that use the whole language; read once, so whoever changes one copies it."""
+    return [value_of(path.read_bytes()) for path in LANGUAGE]
+
+
 def errors(text: bytes | str) -> set[str]:
     return {problem.code for problem in read(text, catalogue=CATALOGUE).problems if problem.severity is Severity.ERROR}
 
@@ -85,7 +91,7 @@ def test_what_the_reader_takes_the_schema_takes(path: Path):
 
 
 def test_the_flows_of_these_tests_use_the_whole_language():
-    values = [value_of(path.read_bytes()) for path in LANGUAGE]
+    values = language_values()
     used = {str(node["type"]) for value in values for node in nodes(value) if "type" in node}
     keys = {key for value in values for node in nodes(value) for key in node}
     language = {name for name in CATALOGUE.names() if name.startswith(("io.kestra.plugin.core.", "headgate."))}
@@ -193,7 +199,7 @@ def test_what_plugin_defaults_may_give_is_not_asked_of_the_task():
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
     """A valid flow with one thing changed: a key renamed or dropped, or a value of another kind in the place of one."""
-    value = copy.deepcopy(draw(st.sampled_from([value_of(path.read_bytes()) for path in LANGUAGE])))
+    value = copy.deepcopy(draw(st.sampled_from(language_values())))
     path = draw(st.sampled_from([path for path in parts(value) if LOOSE.isdisjoint(path)]))
     holder = value
     for step in path[:-1]:
@@ -226,8 +232,7 @@ def test_every_task_type_has_a_schema_of_its_own(name: str):
     Draft7Validator.check_schema(found)
     assert name in found["properties"]["type"]["enum"]
     assert found["description"]
-    flows = [value_of(path.read_bytes()) for path in LANGUAGE]
-    own = [node for value in flows for node in nodes(value) if node.get("type") == name and "id" in node]
+    own = [node for value in language_values() for node in nodes(value) if node.get("type") == name and "id" in node]
     assert [refusals(node, Draft7Validator(found)) for node in own] == [[] for _ in own]
 
 
