@@ -88,10 +88,7 @@ class Children:
     def _graph(self, value: Any, path: Path, required: bool) -> Iterator[Child]:
         for number, entry in enumerate(self._entries(value, path, required)):
             where = (*path, number)
-            if isinstance(entry, Broken):
-                continue
-            if not isinstance(entry, dict):
-                self._add("HG-0203", where, f"`{path_text(where)}`: expected a map, got {described(entry)}", "write `- task:` and below it the task")
+            if not self._draft.is_map(entry, where, "write `- task:` and below it the task"):
                 continue
             if "task" not in entry:
                 hint = "put the task itself under `task:`" if "id" in entry or "type" in entry else "add `task: …`"

@@ -11,7 +11,7 @@ from typing import Any
 from service.flows.condition_types import CLASSES, Condition, Multiple, Not, Or
 from service.flows.draft import Draft
 from service.flows.gates import AnyOf, Gate, HasAttempt, NoneOf, Within
-from service.flows.mistakes import described, path_text
+from service.flows.mistakes import path_text
 from service.flows.nearest import nearest_type
 from service.flows.outline import Owner, Rendered
 from service.flows.problems import Severity, escaped
@@ -64,10 +64,7 @@ def read_conditions(entries: Any, path: Path, draft: Draft, owner: Owner) -> tup
 
 
 def _read(raw: Any, path: Path, draft: Draft, owner: Owner) -> Gate | None:
-    if not isinstance(raw, dict):
-        if not isinstance(raw, Broken):
-            message = f"`{path_text(path)}`: expected a map, got {described(raw)}"
-            draft.findings.add("HG-0203", draft.source.place(path), message, f"write `- type: {_PACKAGE}…`")
+    if not draft.is_map(raw, path, f"write `- type: {_PACKAGE}…`"):
         return None
     cls = _class(raw, path, draft)
     if cls is None:

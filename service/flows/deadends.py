@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runners.fields import is_template
 from service.expressions import truthy
 from service.flows.draft import Draft
 from service.flows.outline import FLOW, UNKNOWN, Step
 from service.flows.problems import Severity, escaped
+from service.flows.site import is_read
 
 _SIDE_BY_SIDE = frozenset({f"{FLOW}Parallel", f"{FLOW}EachParallel", f"{FLOW}Dag"})
 _EXIT, _FAIL = "io.kestra.plugin.core.execution.Exit", "io.kestra.plugin.core.execution.Fail"
@@ -37,7 +37,7 @@ def check_if(step: Step, draft: Draft) -> None:
         return
     text = str(literal).lower() if isinstance(literal, bool) else str(literal)
     match = _LITERAL.fullmatch(text)
-    if match is None and (is_template(text) or "{#" in text):
+    if match is None and is_read(text):
         return
     holds = truthy(match["value"] if match else text)
     dead = "else" if holds else "then"

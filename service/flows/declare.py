@@ -5,7 +5,7 @@ A FORM becomes the inputs that it holds, with its own id before theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.flows.draft import Draft
 from service.flows.inputs import INPUT_TYPES, Input
 from service.flows.inputs.definition import Dependency
 from service.flows.inputs.forms import FormInput
-from service.flows.mistakes import described, path_text
+from service.flows.mistakes import described
 from service.flows.nearest import did_you_mean
 from service.flows.policies import Output
 from service.flows.problems import Severity, escaped
@@ -64,9 +64,13 @@ def _output(entry: Any, path: Path, draft: Draft, seen: dict[str, Path]) -> Outp
     draft.note_id(entry.get("id"), path, seen, "output")
     name = entry.get("type")
     if isinstance(name, str) and name not in OUTPUT_TYPES:
-        hint = did_you_mean(name, OUTPUT_TYPES) or f"one of {', '.join(sorted(OUTPUT_TYPES))}"
-        draft.findings.add("HG-0220", draft.source.place((*path, "type")), f"unknown output type `{escaped(name)}`", hint)
+        _note_unknown(name, OUTPUT_TYPES, "output", path, draft)
     return output
+
+
+def _note_unknown(name: str, known: Collection[str], what: str, path: Path, draft: Draft) -> None:
+    hint = did_you_mean(name, known) or f"one of {', '.join(sorted(known))}"
+    draft.findings.add("HG-0220", draft.source.place((*path, "type")), f"unknown {what} type `{escaped(name)}`", hint)
 
 
 def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None = None) -> Iterator[_Declared]:
@@ -74,11 +78,7 @@ def _inputs(entries: list[Any], draft: Draft, at: Path, form: FormInput | None =
         path = (*at, number)
         if draft.findings.enough:
             return
-        if isinstance(entry, Broken):
-            continue
-        if not isinstance(entry, dict):
-            message = f"`{path_text(path)}`: expected a map, got {described(entry)}"
-            draft.findings.add("HG-0203", draft.source.place(path), message, "write `- id: …` and `type: …`")
+        if not draft.is_map(entry, path, "write `- id: …` and `type: …`"):
             continue
         found = _input(entry, path, draft, form)
         if isinstance(found, FormInput):
@@ -111,8 +111,7 @@ def _class(name: Any, path: Path, draft: Draft) -> type[Input] | None:
     if not isinstance(name, str):
         return Input
     if name not in INPUT_TYPES:
-        hint = did_you_mean(name, INPUT_TYPES) or f"one of {', '.join(sorted(INPUT_TYPES))}"
-        draft.findings.add("HG-0220", draft.source.place((*path, "type")), f"unknown input type `{escaped(name)}`", hint)
+        _note_unknown(name, INPUT_TYPES, "input", path, draft)
         return None
     return INPUT_TYPES[name]
 

@@ -80,10 +80,9 @@ class Draft:
 
     # properties
 
-    def is_map(self, raw: Any, path: Path) -> bool:
-        """Whether an entry of a list is the map that it must be."""
+    def is_map(self, raw: Any, path: Path, hint: str = "write `- id: …` and, below it, `type: …`") -> bool:
+        """Whether an entry of a list is the map that it must be; notes it where it is not."""
         if not isinstance(raw, dict | Broken):
-            hint = "write `- id: …` and, below it, `type: …`"
             self.findings.add("HG-0203", self.source.place(path), f"`{path_text(path)}`: expected a map, got {described(raw)}", hint)
         return isinstance(raw, dict)
 

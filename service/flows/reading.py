@@ -23,10 +23,9 @@ from service.flows.inputs import Input
 from service.flows.listeners import read_listeners
 from service.flows.loading import read_source
 from service.flows.lower import Lowering, TooManyTasks
-from service.flows.mistakes import described, path_text
 from service.flows.policies import Output
 from service.flows.problems import Severity, capped
-from service.flows.source import Broken, Path, Source, at
+from service.flows.source import Path, Source, at
 from service.flows.starts import read_triggers
 
 __all__ = ["FLOW", "Reading", "read_flow"]
@@ -176,10 +175,7 @@ class _Reader:
         return Defaults((self._canonical(entry) for entry in configured), (self._canonical(entry) for entry in written), catalogue)
 
     def _default(self, entry: Any, path: Path) -> Default | None:
-        if not isinstance(entry, dict):
-            if not isinstance(entry, Broken):
-                message = f"`{path_text(path)}`: expected a map, got {described(entry)}"
-                self.findings.add("HG-0203", self.source.place(path), message, "write `- type: …` and `values:`")
+        if not self.draft.is_map(entry, path, "write `- type: …` and `values:`"):
             return None
         self.draft.are_not_run(entry, {"ref"}, path)
         found = self.draft.validated(PluginDefault, entry, path)
