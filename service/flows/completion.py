@@ -12,8 +12,8 @@ from runners.times import ZONE, zone_names
 from service.flows.catalogue import Catalogue
 from service.flows.editing.expressions import Choices, choices, inside
 from service.flows.editing.names import Names
-from service.flows.editing.outline import outline
 from service.flows.editing.parts import Described, Descriptions, Part
+from service.flows.editing.sketch import sketch
 from service.flows.editing.spot import Cursor, Span, Spot, below, cursor, is_mark, spot
 from service.flows.reference import example
 from service.flows.schema import flow_schema, named_schema
@@ -42,7 +42,7 @@ def complete(text: str, line: int, column: int, catalogue: Catalogue) -> list[It
     place = cursor(text, line, column)
     if place is None:
         return []
-    whole = outline(place.lines)
+    whole = sketch(place.lines)
     inner = inside(place, whole)
     if inner is not None:
         return _expression(choices(inner, Names(whole, (place.line, place.column), catalogue)), place)

@@ -46,7 +46,7 @@ class DateTimeBetween(_Dated):
     def gate(self) -> Gate:
         bounds = ((">", self.after), ("<", self.before))
         tests = [f"(({self._date} | timestampMilli) {sign} ({expression(bound)} | timestampMilli))" for sign, bound in bounds if bound is not None]
-        return f"{{{{ {' and '.join(tests) or 'true'} }}}}"
+        return _all_of(tests)
 
 
 class TimeBetween(_Dated):
@@ -59,7 +59,7 @@ class TimeBetween(_Dated):
 
     def gate(self) -> Gate:
         tests = [self._test(sign, bound) for sign, bound in ((">", self.after), ("<", self.before)) if bound is not None]
-        return f"{{{{ {' and '.join(tests) or 'true'} }}}}"
+        return _all_of(tests)
 
     def _test(self, sign: str, bound: str) -> str:
         if is_template(bound):
@@ -159,17 +159,21 @@ class ExecutionNamespace(Condition):
         return f"{{{{ trigger.namespace | {'startsWith' if how == 'PREFIX' else 'endsWith'}({name}) }}}}"
 
 
-class ExecutionStatus(Condition):
-    """An execution in one of some states."""
-
-    NAME = "ExecutionStatus"
+class _InStates(Condition):
+    """What is about states has these."""
 
     in_: list[State] | None = Field(None, alias="in", description="One of these.")
     not_in: list[State] | None = Field(None, description="None of these.")
 
+
+class ExecutionStatus(_InStates):
+    """An execution in one of some states."""
+
+    NAME = "ExecutionStatus"
+
     def gate(self) -> Gate:
         tests = [f"{prefix}(trigger.state isIn {_list(states)})" for prefix, states in (("", self.in_), ("not ", self.not_in)) if states]
-        return f"{{{{ {' and '.join(tests) or 'true'} }}}}"
+        return _all_of(tests)
 
 
 class ExecutionLabels(Condition):
@@ -180,28 +184,19 @@ class ExecutionLabels(Condition):
     labels: LabelMap = Field(description="They must all be there.")
 
     def gate(self) -> Gate:
-        tests = [f"(trigger.executionLabels[{quoted(key)}] ?? '') == {expression(value)}" for key, value in self.labels.items()]
-        return f"{{{{ {' and '.join(f'({test})' for test in tests) or 'true'} }}}}"
+        return _all_of([f"((trigger.executionLabels[{quoted(key)}] ?? '') == {expression(value)})" for key, value in self.labels.items()])
 
 
-class ExecutionOutputs(Condition):
+class ExecutionOutputs(Expression):
     """An expression over the outputs of an execution."""
 
     NAME = "ExecutionOutputs"
 
-    expression: Text = Field(description="What must render to something true.")
 
-    def gate(self) -> Gate:
-        return self.expression
-
-
-class HasRetryAttempt(Condition):
+class HasRetryAttempt(_InStates):
     """An execution with an attempt in one of some states."""
 
     NAME = "HasRetryAttempt"
-
-    in_: list[State] | None = Field(None, alias="in", description="One of these.")
-    not_in: list[State] | None = Field(None, description="None of these.")
 
     def gate(self) -> Gate:
         return HasAttempt(tuple(self.in_ or ()), tuple(self.not_in or ()))
@@ -263,6 +258,11 @@ class Multiple(Condition):
     def within(self) -> TimeWindow:
         """The window, however it was written."""
         return self.time_window or TimeWindow(window=self.window, window_advance=self.window_advance)
+
+
+def _all_of(tests: Sequence[str]) -> str:
+    """The expression that holds when all of these do."""
+    return f"{{{{ {' and '.join(tests) or 'true'} }}}}"
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -11,9 +11,9 @@ from service.flows.catalogue import Catalogue
 from service.flows.completion import descriptions, documentation
 from service.flows.editing.expressions import choices, inside
 from service.flows.editing.names import Name, Names
-from service.flows.editing.outline import Entry, Outline, outline
 from service.flows.editing.parts import Described, Part
 from service.flows.editing.schedules import schedule_words
+from service.flows.editing.sketch import Entry, Sketch, sketch
 from service.flows.editing.spot import Cursor, Span, cursor
 from service.flows.schema.words import kind_of
 
@@ -33,13 +33,13 @@ def hover(text: str, line: int, column: int, catalogue: Catalogue, now: datetime
     place = cursor(text, line, column)
     if place is None:
         return None
-    whole = outline(place.lines)
+    whole = sketch(place.lines)
     if inside(place, whole) is not None:
         return _in_expression(place, whole, catalogue)
     return _of_yaml(place, whole, catalogue, now)
 
 
-def _in_expression(place: Cursor, whole: Outline, catalogue: Catalogue) -> Hover | None:
+def _in_expression(place: Cursor, whole: Sketch, catalogue: Catalogue) -> Hover | None:
     rest = re.match(r"\w*", place.after)
     end = place.column + (len(rest[0]) if rest else 0)
     inner = inside(replace(place, column=end), whole)
@@ -62,7 +62,7 @@ def _named(name: Name) -> str:
     return f"**{name.name}** {name.kind}{detail}" + (f"\n\n{name.words}" if name.words else "")
 
 
-def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue, now: datetime | None) -> Hover | None:
+def _of_yaml(place: Cursor, whole: Sketch, catalogue: Catalogue, now: datetime | None) -> Hover | None:
     entry, is_key = _at(place, whole)
     if entry is None:
         return None
@@ -80,14 +80,14 @@ def _of_yaml(place: Cursor, whole: Outline, catalogue: Catalogue, now: datetime 
     return Hover(words or _described(found), Span(line, value.place[1] + 1, value.end[1] + 1))
 
 
-def _of_cron(entry: Entry, text: str, whole: Outline, catalogue: Catalogue, now: datetime | None) -> str | None:
+def _of_cron(entry: Entry, text: str, whole: Sketch, catalogue: Catalogue, now: datetime | None) -> str | None:
     if entry.path[-1] != "cron" or "triggers" not in entry.path[:1]:
         return None
     beside = {other.path[-1]: other.value.text for other in whole.entries if other.path[:-1] == entry.path[:-1] and other.value is not None}
     return schedule_words(text, beside.get("timezone") or None, catalogue, now)
 
 
-def _at(place: Cursor, whole: Outline) -> tuple[Entry | None, bool]:
+def _at(place: Cursor, whole: Sketch) -> tuple[Entry | None, bool]:
     """The key or the value that the place lies on."""
     for entry in whole.entries:
         if isinstance(entry.key, str) and entry.place[0] == place.line and entry.place[1] <= place.column <= entry.end[1]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.flows.completion import complete, descriptions
-from service.flows.editing.outline import Entry, outline
+from service.flows.editing.sketch import Entry, sketch
 from tests.flows.editing import CURSOR, items, labels, written
 from tests.flows.world import CATALOGUE, LOG, RETURN, flow, read
 
@@ -221,7 +221,7 @@ def known(entry: Entry, whole) -> bool:
 def test_every_key_of_a_flow_is_offered_where_it_stands(path: Path):
     text = path.read_text()
     lines = text.split("\n")
-    whole = outline(lines)
+    whole = sketch(lines)
     count = 0
     for entry in whole.entries:
         if not known(entry, whole):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service.expressions.registry import entries
 from service.flows.editing.names import Name, Names
-from service.flows.editing.outline import Outline
+from service.flows.editing.sketch import Sketch
 from service.flows.editing.spot import Cursor
 
 _LONGEST = 4_000
@@ -39,7 +39,7 @@ class Choices:
     choices: tuple[Choice, ...]
 
 
-def inside(place: Cursor, whole: Outline) -> str | None:
+def inside(place: Cursor, whole: Sketch) -> str | None:
     """The text from the beginning of the expression that a place is in; None outside of expressions."""
     start = place.line
     for entry in whole.entries:

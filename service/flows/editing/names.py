@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service.flows.catalogue import Catalogue
 from service.flows.document import TASK_LISTS
-from service.flows.editing.outline import Entry, Node, Outline, Place
+from service.flows.editing.sketch import Entry, Node, Place, Sketch
 
 _LISTS = frozenset({*TASK_LISTS, "listeners"})
 
@@ -63,7 +63,7 @@ _MEMBERS: Mapping[str, Mapping[str, str]] = {
 class Names:
     """The names of one flow, as far as it is written, seen from a place of it."""
 
-    def __init__(self, whole: Outline, at: Place, catalogue: Catalogue) -> None:
+    def __init__(self, whole: Sketch, at: Place, catalogue: Catalogue) -> None:
         self._whole, self._at, self._catalogue = whole, at, catalogue
 
     def roots(self) -> list[Name]:

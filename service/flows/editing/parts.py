@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.flows.editing.outline import Node
+from service.flows.editing.sketch import Node
 from service.flows.editing.spot import is_mark
 from service.flows.schema.models import REF
 

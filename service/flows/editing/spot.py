@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.flows.editing.outline import Entry, Node, Outline, outline
+from service.flows.editing.sketch import Entry, Node, Sketch, sketch
 
 #: A private character of Unicode, which nobody types.
 _MARK = "\ue000"
@@ -88,7 +88,7 @@ def spot(place: Cursor) -> Spot | None:
         return None
     if "#" in place.before and re.search(r"(?:^|\s)#", _QUOTES.sub("", place.before)):
         return None
-    whole = outline(place.lines)
+    whole = sketch(place.lines)
     if _in_block(whole, place):
         return None
     if _in_brackets(whole, place):
@@ -96,7 +96,7 @@ def spot(place: Cursor) -> Spot | None:
     return _block_spot(place)
 
 
-def _in_block(whole: Outline, place: Cursor) -> bool:
+def _in_block(whole: Sketch, place: Cursor) -> bool:
     """Whether the place is in the lines of a block scalar; blank lines below it may begin something else."""
     for entry in whole.entries:
         value = entry.value
@@ -105,7 +105,7 @@ def _in_block(whole: Outline, place: Cursor) -> bool:
     return False
 
 
-def _in_brackets(whole: Outline, place: Cursor) -> bool:
+def _in_brackets(whole: Sketch, place: Cursor) -> bool:
     at = (place.line, place.column)
     flows = (entry.value for entry in whole.entries if entry.value is not None and entry.value.flow)
     return any(value.place < at and (at < value.end or (at == value.end and not value.closed)) for value in flows)
@@ -152,7 +152,7 @@ def _found(place: Cursor, start: int, end: int, typed: str, filled: str, keyed: 
     """Puts the mark into the text, and looks where it is."""
     line = place.lines[place.line]
     marked = [*place.lines[: place.line], line[:start] + filled + line[end:], *place.lines[place.line + 1 :]]
-    whole = outline(marked)
+    whole = sketch(marked)
     entry = _marked(whole, place.line)
     if entry is None:
         return None
@@ -161,7 +161,7 @@ def _found(place: Cursor, start: int, end: int, typed: str, filled: str, keyed: 
     return Spot("key" if is_key else "value", entry.path, entry.holder, whole.root, typed.lstrip("\"'"), span, start, keyed)
 
 
-def _marked(whole: Outline, line: int) -> Entry | None:
+def _marked(whole: Sketch, line: int) -> Entry | None:
     for entry in whole.entries:
         if entry.key == _MARK or (entry.value is not None and entry.value.place[0] == line and entry.value.text.startswith(_MARK)):
             return entry

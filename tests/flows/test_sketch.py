@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.flows.editing.outline import Node, outline
+from service.flows.editing.sketch import Node, sketch
 
 HERE = Path(__file__).parent
 FILES = sorted([*(HERE / "language").glob("*.yaml"), *(HERE / "seeds").glob("*.yaml"), *(HERE.parents[1] / ".flows").rglob("*.yml")])
@@ -35,11 +35,11 @@ def filled(value: Any) -> Any:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_whole_text_has_the_shape_that_yaml_gives_it(path: Path):
     text = path.read_text("utf-8")
-    assert filled(shape(outline(text.split("\n")).root)) == shape(yaml.load(text, yaml.BaseLoader))
+    assert filled(shape(sketch(text.split("\n")).root)) == shape(yaml.load(text, yaml.BaseLoader))
 
 
 def keys(text: str) -> Any:
-    return shape(outline(text.split("\n")).root)
+    return shape(sketch(text.split("\n")).root)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_half_written_text_has_the_shape_that_is_meant(text, found):
 
 @given(st.text(alphabet="ab:-{}[],'\"|># \n\t&*!", max_size=200))
 def test_any_text_has_some_shape(text):
-    found = outline(text.split("\n"))
+    found = sketch(text.split("\n"))
     for entry in found.entries:
         assert len(entry.path) >= 1
 
 
 def test_brackets_that_never_close_cost_no_more_than_others():
     text = "\n".join(f"{' ' * (number % 40)}x: [{{" for number in range(20_000))
-    assert len(outline(text.split("\n")).entries) < 100_000
+    assert len(sketch(text.split("\n")).entries) < 100_000

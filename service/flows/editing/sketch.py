@@ -74,15 +74,15 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Outline:
+class Sketch:
     """A text's root and, in the order of the text, everything in it."""
 
     root: Node
     entries: list[Entry] = field(default_factory=list)
 
 
-def outline(lines: Sequence[str]) -> Outline:
-    """The shape of a text."""
+def sketch(lines: Sequence[str]) -> Sketch:
+    """The shape of a text, of which these are the lines."""
     builder = _Builder(lines)
     number = 0
     while number < len(lines):
@@ -100,7 +100,7 @@ class _Builder:
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
         root = Node("map", (0, 0), (0, 0))
-        self.found = Outline(root)
+        self.found = Sketch(root)
         self._stack = [_Open(0, root)]
 
     def put(self, number: int) -> int:
@@ -266,6 +266,6 @@ def _unquoted(text: str) -> str:
     return text[1:].removesuffix('"') if text[:1] == '"' else text
 
 
-def scalars(found: Outline) -> Iterator[Entry]:
+def scalars(found: Sketch) -> Iterator[Entry]:
     """The entries whose value is a scalar."""
     return (entry for entry in found.entries if entry.value is not None and entry.value.kind == "scalar")
