@@ -31,11 +31,12 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """How a flowable's own tasks are joined in a graph of the flow; its `errors` and `finally` are joined as everywhere.
+class Joined:
+    """How a flowable's own tasks are joined; its `errors` and `finally` are joined as everywhere.
 
-    `chain` one after another, `fork` side by side, `graph` by their dependencies, `ways` each branch by itself, with a `Way` for each. `step` and `label` are
-    those of the first edge, `back` is the label of an edge from the last task to the beginning.
+    `chain` one after another, `fork` side by side, `graph` by their dependencies, `ways` each branch by itself, with a `Way` for each. `step` is how the first
+    follows; `dynamic`: they run once for each value, or again. In a graph `label` is that of the first edge, `back` that of an edge from the last task to the
+    beginning.
     """
 
     form: Literal["chain", "fork", "graph", "ways"] = "chain"
@@ -58,7 +59,8 @@ class FlowableTask(Typed):
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
     #: Whether groups of tasks may stand in `tasks`, too.
     NESTS: ClassVar[bool] = True
-    DRAWN: ClassVar[Drawn] = Drawn()
+    #: How its own tasks are joined: for the graph of a flow, and for what runs before what.
+    JOINED: ClassVar[Joined] = Joined()
 
     def begin(self, node: Node, ask: Ask) -> Turn:
         """What should start first?"""

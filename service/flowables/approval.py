@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from runners.fields import Dynamic, Model, Older, Text, parse_duration
 from runners.times import read_instant
-from service.flowables import HANDLERS, Declared, Drawn, FlowableTask, Shape, Way
+from service.flowables import HANDLERS, Declared, FlowableTask, Joined, Shape, Way
 
 Behavior = Literal["CONTINUE", "WARN", "FAIL", "SUCCEED", "CANCEL", "KILL"]
 
@@ -40,7 +40,7 @@ class Approval(FlowableTask):
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"onWait": "list", "onApprove": "list", "onDeny": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     DECLARES: ClassVar[Mapping[str, Declared]] = {"inputs": "inputs"}
-    DRAWN = Drawn("ways", "choice", ways={"onWait": Way("waiting", "parallel"), "onApprove": Way("approved", passes=True), "onDeny": Way("denied")})
+    JOINED = Joined("ways", "choice", ways={"onWait": Way("waiting", "parallel"), "onApprove": Way("approved", passes=True), "onDeny": Way("denied")})
     RUN = False
 
     inputs: list[Any] | None = Field(None, description="Inputs that whoever decides gives.")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural
-from service.flowables import HANDLERS, Drawn, FlowableTask, Shape
+from service.flowables import HANDLERS, FlowableTask, Joined, Shape
 
 
 class Dag(FlowableTask):
@@ -17,7 +17,7 @@ class Dag(FlowableTask):
     TYPE = "io.kestra.plugin.core.flow.Dag"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Dag",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"tasks": "graph", **HANDLERS}
-    DRAWN = Drawn("graph", "parallel")
+    JOINED = Joined("graph", "parallel")
     RUN = False
 
     concurrent: Dynamic[Natural] = Field(0, description="How many run at once; 0: all that can.")

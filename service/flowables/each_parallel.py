@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural
-from service.flowables import Drawn, FlowableTask
+from service.flowables import FlowableTask, Joined
 
 
 class EachParallel(FlowableTask):
@@ -15,7 +15,7 @@ class EachParallel(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.EachParallel"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.EachParallel",)
-    DRAWN = Drawn("fork", "dynamic", "each value")
+    JOINED = Joined("fork", "dynamic", "each value")
     RUN = False
 
     value: Dynamic[list[Any]] = Field(description="A list, JSON text that holds one, or an expression that renders to one.")

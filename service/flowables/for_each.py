@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural, Spelling
-from service.flowables import Drawn, FlowableTask
+from service.flowables import FlowableTask, Joined
 
 
 class ForEach(FlowableTask):
@@ -19,7 +19,7 @@ class ForEach(FlowableTask):
         name: Spelling(renamed={"value": "values"}, fixed={"concurrencyLimit": 1})
         for name in ("io.kestra.plugin.core.flow.EachSequential", "io.kestra.core.tasks.flows.EachSequential")
     }
-    DRAWN = Drawn("chain", "dynamic", "each value")
+    JOINED = Joined("chain", "dynamic", "each value")
     RUN = False
 
     values: Dynamic[list[Any]] = Field(description="A list, JSON text that holds one, or an expression that renders to one.")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from runners.fields import Dynamic, LabelMap, Model, Positive, Text
 from runners.times import Instant
-from service.flowables import HANDLERS, FlowableTask, Shape
+from service.flowables import HANDLERS, FlowableTask, Joined, Shape
 
 
 class Batch(Model):
@@ -29,6 +29,7 @@ class ForEachItem(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.ForEachItem",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = HANDLERS
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    JOINED = Joined(step="dynamic")
     RUN = False
 
     items: Text = Field(description="The file's URI.")

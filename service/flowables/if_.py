@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.flowables import HANDLERS, Drawn, FlowableTask, Shape, Way
+from service.flowables import HANDLERS, FlowableTask, Joined, Shape, Way
 
 
 class If(FlowableTask):
@@ -18,7 +18,7 @@ class If(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.If",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"then": "list", "else": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ("then",)
-    DRAWN = Drawn("ways", "choice", ways={"then": Way("then"), "else": Way("else", passes=True)})
+    JOINED = Joined("ways", "choice", ways={"then": Way("then"), "else": Way("else", passes=True)})
     RUN = False
 
     condition: Text = Field(description="Rendered once; `false`, `0` and nothing do not hold, anything else does.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from runners.fields import STORED_FILES, Dynamic, Natural, Text, wrong
-from service.flowables import Declared, Drawn, FlowableTask
+from service.flowables import Declared, FlowableTask, Joined
 
 
 def _stored(text: str) -> str:
@@ -25,7 +25,7 @@ class Loop(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.Loop"
     DECLARES: ClassVar[Mapping[str, Declared]] = {"outputs": "outputs"}
-    DRAWN = Drawn("chain", "dynamic", "each value")
+    JOINED = Joined("chain", "dynamic", "each value")
     RUN = False
 
     values: Dynamic[list[Any] | dict[str, Any] | StoredFile] = Field(

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Interval, Length, Model, Positive, Text
-from service.flowables import Drawn, FlowableTask
+from service.flowables import FlowableTask, Joined
 
 
 class CheckFrequency(Model):
@@ -25,7 +25,7 @@ class LoopUntil(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.LoopUntil"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.core.flow.WaitFor", "io.kestra.core.tasks.flows.WaitFor")
-    DRAWN = Drawn("chain", "dynamic", back="again")
+    JOINED = Joined("chain", "dynamic", back="again")
     OUTPUTS: ClassVar[Mapping[str, str]] = {"iterationCount": "The number of the pass."}
     RUN = False
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural
-from service.flowables import Drawn, FlowableTask
+from service.flowables import FlowableTask, Joined
 
 
 class Parallel(FlowableTask):
@@ -15,7 +15,7 @@ class Parallel(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.Parallel"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Parallel",)
-    DRAWN = Drawn("fork", "parallel")
+    JOINED = Joined("fork", "parallel")
     RUN = False
 
     concurrent: Dynamic[Natural] = Field(0, description="How many run at once; 0: all.")

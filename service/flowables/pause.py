@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Dynamic, Length, Older
-from service.flowables import HANDLERS, Declared, Drawn, FlowableTask, Shape, Way
+from service.flowables import HANDLERS, Declared, FlowableTask, Joined, Shape, Way
 
 
 class Pause(FlowableTask):
@@ -19,7 +19,7 @@ class Pause(FlowableTask):
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"onPause": "one", "tasks": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     DECLARES: ClassVar[Mapping[str, Declared]] = {"onResume": "inputs"}
-    DRAWN = Drawn("ways", ways={"onPause": Way("paused", "parallel"), "tasks": Way("resumed", "sequential", passes=True)})
+    JOINED = Joined("ways", ways={"onPause": Way("paused", "parallel"), "tasks": Way("resumed", "sequential", passes=True)})
     RUN = False
 
     pause_duration: Dynamic[Length] | None = Field(None, validation_alias=Older("pauseDuration", "delay"), description="Goes on by itself after this time.")

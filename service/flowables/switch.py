@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.flowables import HANDLERS, Drawn, FlowableTask, Shape, Way
+from service.flowables import HANDLERS, FlowableTask, Joined, Shape, Way
 
 
 class Switch(FlowableTask):
@@ -18,7 +18,7 @@ class Switch(FlowableTask):
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Switch",)
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"cases": "cases", "defaults": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
-    DRAWN = Drawn("ways", "choice", ways={"cases": Way('case "{}"'), "defaults": Way("default")})
+    JOINED = Joined("ways", "choice", ways={"cases": Way('case "{}"'), "defaults": Way("default")})
     RUN = False
 
     value: Text = Field(description="Rendered; compared with the cases as text.")

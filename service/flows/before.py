@@ -17,10 +17,7 @@ from service.flows.outline import FLOW, HANDLERS, UNKNOWN, Step
 from service.flows.problems import Severity, escaped
 from service.flows.site import Declared, Site
 
-LOOPS = frozenset({f"{FLOW}ForEach", f"{FLOW}EachParallel", f"{FLOW}Loop", f"{FLOW}LoopUntil", f"{FLOW}ForEachItem"})
-_PARALLEL = f"{FLOW}Parallel"
-_UNORDERED = frozenset({_PARALLEL, f"{FLOW}EachParallel"})
-_DAG, _LOOP, _ALLOW_FAILURE = f"{FLOW}Dag", f"{FLOW}Loop", f"{FLOW}AllowFailure"
+_PARALLEL, _LOOP, _ALLOW_FAILURE = f"{FLOW}Parallel", f"{FLOW}Loop", f"{FLOW}AllowFailure"
 #: Those that look at their children's outputs when these have run.
 _LOOKING_BACK = frozenset({f"{FLOW}LoopUntil", _LOOP})
 _CHOICES = frozenset({"then", "else", "cases", "defaults", "onApprove", "onDeny"})
@@ -62,7 +59,7 @@ def _is_above(source: Step, reader: Step) -> bool:
     (parent, branch, number), (other, other_branch, other_number) = reader.spot, source.spot
     if parent is not other or branch != other_branch or other_number >= number or source.disabled:
         return False
-    return parent is None or (parent.info is not None and parent.type not in _UNORDERED and parent.type != _DAG)
+    return parent is None or (parent.info is not None and parent.form not in ("fork", "graph"))
 
 
 def _doubt(mine: Sequence[Step], theirs: Sequence[Step], site: Site) -> _Doubt | None:
@@ -102,10 +99,10 @@ def _of_neighbours(mine: Sequence[Step], theirs: Sequence[Step], shared: int, de
         return None
     if one.spot.branch != other.spot.branch:
         return _of_branches(one, other, mine[:shared])
-    kind = parent.type if parent is not None and one.spot.branch == "tasks" else ""
-    if parent is not None and kind in _UNORDERED and not _is_one_by_one(parent):
+    form = parent.form if parent is not None and one.spot.branch == "tasks" else ""
+    if parent is not None and form == "fork" and not _is_one_by_one(parent):
         return _Doubt("runs side by side with this: it may not have ended", "put both into a Sequential, one after the other")
-    if kind == _DAG:
+    if form == "graph":
         return _of_dag(one, other, mine[:shared], declared) or _optional(theirs[shared:])
     if other.spot.number > one.spot.number:
         return _later(mine[:shared])
@@ -161,7 +158,7 @@ def _optional(line: Sequence[Step]) -> _Doubt | None:
 
 def _repeats(around: Sequence[Step]) -> bool:
     """Whether what stands in all of these may run again."""
-    return any(step.type in LOOPS or step.info is None for step in around)
+    return any(step.loops or step.info is None for step in around)
 
 
 def _may_be_left_out(line: Sequence[Step], site: Site) -> bool:

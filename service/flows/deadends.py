@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from service.expressions import truthy
 from service.flows.draft import Draft
-from service.flows.outline import FLOW, UNKNOWN, Step
+from service.flows.outline import UNKNOWN, Step
 from service.flows.problems import Severity, escaped
 from service.flows.site import is_read
 
-_SIDE_BY_SIDE = frozenset({f"{FLOW}Parallel", f"{FLOW}EachParallel", f"{FLOW}Dag"})
 _EXIT, _FAIL = "io.kestra.plugin.core.execution.Exit", "io.kestra.plugin.core.execution.Fail"
 #: Tasks after which nothing may come.
 ENDS = frozenset({_EXIT, _FAIL})
@@ -52,7 +51,7 @@ def check_if(step: Step, draft: Draft) -> None:
 def check_ends(steps: Sequence[Step], draft: Draft) -> None:
     """The tasks of one list: those after one that always ends the execution."""
     parent, branch, _ = steps[0].spot
-    if branch == UNKNOWN or (parent is not None and parent.type in _SIDE_BY_SIDE and branch == "tasks"):
+    if branch == UNKNOWN or (parent is not None and parent.form in ("fork", "graph") and branch == "tasks"):
         return
     active = [step for step in steps if not step.disabled]
     for step, following in zip(active, active[1:], strict=False):

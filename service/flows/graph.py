@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from service.engine.program import Node
-from service.flowables import HANDLERS, Drawn
+from service.flowables import HANDLERS, Joined
 from service.flows.flow import Flow, TriggerDef
 from service.flows.hierarchy import Branch, Cluster, Edge, Graph, GraphNode, Kind, Relation
 from service.flows.links import started, watched
@@ -111,19 +111,19 @@ class _Weaver:
         if not any(node.branches.values()):
             self._task(node, uid, scope)
             return
-        drawn, (start, end) = _drawn(node), _ends_of(node)
+        joined, (start, end) = _joined(node), _ends_of(node)
         inner, parents = f"cluster.{node.id}", (*scope.parents, scope.cluster)
-        self.clusters.append(Cluster(inner, start, end, uid, parents, Relation(drawn.step)))
+        self.clusters.append(Cluster(inner, start, end, uid, parents, Relation(joined.step)))
         scope = replace(scope, cluster=inner, parents=parents)
         self.point(start, Kind.CLUSTER_ROOT, scope)
         self._task(node, uid, scope)
         self.join([_End(start)], uid)
-        self.join(self.endings(node, uid, self._main(node, drawn, uid, scope), scope), end)
+        self.join(self.endings(node, uid, self._main(node, joined, uid, scope), scope), end)
         self.point(end, Kind.CLUSTER_END, scope)
 
     def _task(self, node: Node, uid: str, scope: _Scope) -> None:
         link = started(node)
-        chooses = _drawn(node).step == "choice" and any(node.branches.values())
+        chooses = _joined(node).step == "choice" and any(node.branches.values())
         self.nodes.append(
             GraphNode(
                 uid=uid,
@@ -140,18 +140,18 @@ class _Weaver:
             )
         )
 
-    def _main(self, node: Node, drawn: Drawn, uid: str, scope: _Scope) -> list[_End]:
+    def _main(self, node: Node, joined: Joined, uid: str, scope: _Scope) -> list[_End]:
         """The flowable's own tasks, from its own node on."""
-        begin = _End(uid, Relation(drawn.step), drawn.label)
+        begin = _End(uid, Relation(joined.step), joined.label)
         children = tuple(chain.from_iterable(tasks for name, tasks in node.branches.items() if name not in HANDLERS))
-        if drawn.form == "ways":
-            return self._ways(node, drawn, uid, scope)
-        if drawn.form == "chain":
+        if joined.form == "ways":
+            return self._ways(node, joined, uid, scope)
+        if joined.form == "chain":
             ends = self.chain(children, [begin], scope)
         else:
-            ends = (self._fork if drawn.form == "fork" else self._graph)(children, begin, scope)
-        if drawn.back is not None:
-            self.edges += [Edge(end.source, uid, Relation.DYNAMIC, drawn.back, back=True) for end in ends if end.source != uid]
+            ends = (self._fork if joined.form == "fork" else self._graph)(children, begin, scope)
+        if joined.back is not None:
+            self.edges += [Edge(end.source, uid, Relation.DYNAMIC, joined.back, back=True) for end in ends if end.source != uid]
         # A flowable in which nothing runs is passed through.
         return [replace(end, relation=Relation.SEQUENTIAL, label=None) if end == begin else end for end in ends]
 
@@ -180,13 +180,13 @@ class _Weaver:
         ends = [_End(_ends_of(child)[1]) for child in children if child.id not in awaited]
         return ends if enabled else [begin, *ends]
 
-    def _ways(self, node: Node, drawn: Drawn, uid: str, scope: _Scope) -> list[_End]:
+    def _ways(self, node: Node, joined: Joined, uid: str, scope: _Scope) -> list[_End]:
         """Each branch by itself; one that is not there leads on where its way passes."""
-        ends = [_End(uid, Relation(way.step), way.label) for name, way in drawn.ways.items() if way.passes and name not in node.branches]
+        ends = [_End(uid, Relation(way.step), way.label) for name, way in joined.ways.items() if way.passes and name not in node.branches]
         for branch, children in node.branches.items():
             name, _, case = branch.partition(".")
-            if name in drawn.ways:
-                way = drawn.ways[name]
+            if name in joined.ways:
+                way = joined.ways[name]
                 ends += self.chain(children, [_End(uid, Relation(way.step), way.label.format(case))], scope)
         return ends or [_End(uid)]
 
@@ -196,6 +196,6 @@ def _ends_of(node: Node) -> tuple[str, str]:
     return (f"start.{node.id}", f"end.{node.id}") if any(node.branches.values()) else (f"task.{node.id}", f"task.{node.id}")
 
 
-def _drawn(node: Node) -> Drawn:
-    drawn: Drawn = getattr(type(node.model), "DRAWN", Drawn())
-    return drawn
+def _joined(node: Node) -> Joined:
+    joined: Joined = getattr(type(node.model), "JOINED", Joined())
+    return joined

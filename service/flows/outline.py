@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from service.flowables import Joined
 from service.flows.catalogue import TypeInfo
 from service.flows.document import TASK_LISTS
 from service.flows.source import Path
@@ -56,6 +57,20 @@ class Step:
     def gate(self) -> Any:
         """What decides whether it is skipped; None when nothing does."""
         return self.common.get("runIf", self.common.get("when"))
+
+    @property
+    def form(self) -> str:
+        """How its own tasks are joined, as `flowables.Joined` says it; empty where that is not known."""
+        return self._joined.form if self._joined else ""
+
+    @property
+    def loops(self) -> bool:
+        """Whether what is in it runs once for each value, or again."""
+        return self._joined is not None and self._joined.step == "dynamic"
+
+    @property
+    def _joined(self) -> Joined | None:
+        return getattr(self.info.cls, "JOINED", None) if self.info is not None else None
 
     def lineage(self) -> list[Step]:
         """From the flow's own list down to this task."""

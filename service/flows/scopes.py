@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from service.expressions import Reference
-from service.flows.before import LOOPS
 from service.flows.outline import Start, Step
 from service.flows.problems import Severity
 from service.flows.site import Site
@@ -16,7 +15,7 @@ def check_loop_value(site: Site, reference: Reference) -> None:
     owner, path = site.owner, reference.path
     if not isinstance(owner, Step) or not _asks_for_loop(path) or site.forgives(reference):
         return
-    if any(step.type in LOOPS or step.info is None for step in owner.lineage()):
+    if any(step.loops or step.info is None for step in owner.lineage()):
         return
     name = ".".join(map(str, path[: _length(path)]))
     message = f"`{name}` exists inside a loop only, and this task stands in none"

@@ -287,10 +287,10 @@ def flowables() -> list[type[FlowableTask]]:
 
 
 def test_every_way_of_a_flowable_has_its_words():
-    parted = {cls.TYPE: (set(cls.BRANCHES) - set(HANDLERS), set(cls.DRAWN.ways)) for cls in flowables() if cls.DRAWN.form == "ways"}
+    parted = {cls.TYPE: (set(cls.BRANCHES) - set(HANDLERS), set(cls.JOINED.ways)) for cls in flowables() if cls.JOINED.form == "ways"}
     assert len(parted) >= 4
     assert {name: given for name, given in parted.items() if given[0] != given[1]} == {}
 
 
 def test_a_flowable_whose_tasks_wait_for_each_other_is_drawn_so():
-    assert {cls.TYPE for cls in flowables() if "graph" in cls.BRANCHES.values()} == {cls.TYPE for cls in flowables() if cls.DRAWN.form == "graph"}
+    assert {cls.TYPE for cls in flowables() if "graph" in cls.BRANCHES.values()} == {cls.TYPE for cls in flowables() if cls.JOINED.form == "graph"}
