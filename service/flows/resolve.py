@@ -89,13 +89,13 @@ def _resolve(definition: Input, value: Any, values: Mapping[str, Any], render: R
             raise BadValue(f"Missing required input:{definition.id}")
         return None
     try:
-        return definition.parse(value, _choices(definition, scope, render))
+        return definition.parse(value, _choices(definition, scope, render)) if isinstance(definition, Choosing) else definition.parse(value)
     except BadValue as bad:
         raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{escaped(value)}`") from None
 
 
-def _choices(definition: Input, scope: Mapping[str, Any], render: Render) -> list[str] | None:
-    if not isinstance(definition, Choosing) or not definition.expression:
+def _choices(definition: Choosing, scope: Mapping[str, Any], render: Render) -> list[str] | None:
+    if not definition.expression:
         return None
     rendered = structured(render(definition.expression, scope))
     if not isinstance(rendered, list):

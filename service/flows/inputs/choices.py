@@ -32,7 +32,7 @@ Choice = Annotated[Text, BeforeValidator(choice, json_schema_input_type=Text | L
 
 
 class Choosing(Input):
-    """What SELECT and MULTISELECT share."""
+    """What SELECT and MULTISELECT share. `choices` are those of the expression, already rendered."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["values"]}, {"required": ["options"]}, {"required": ["expression"]}]})
 
@@ -51,6 +51,9 @@ class Choosing(Input):
         if self.defaults is None and self.auto_select_first and self.values:
             return self.values[0]
         return self.defaults
+
+    def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
+        raise NotImplementedError
 
     def chosen(self, value: Any, choices: Sequence[str] | None) -> str:
         """One choice; raises BadValue."""

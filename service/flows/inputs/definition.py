@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -20,7 +19,7 @@ class Dependency(Model):
 
 
 class Input(Model):
-    """What every input has. `parse` reads a value; `choices` are those of an expression, already rendered."""
+    """What every input has. `parse` reads a value."""
 
     TYPES: ClassVar[tuple[str, ...]] = ()
     RANGE: ClassVar[tuple[str, str]] = ("min", "max")
@@ -67,7 +66,7 @@ class Input(Model):
             raise PydanticCustomError("input", "the lower bound is above the upper one")
         return self
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
+    def parse(self, value: Any) -> Any:
         """The typed value; raises BadValue."""
         raise NotImplementedError
 

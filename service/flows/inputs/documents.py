@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -21,7 +20,7 @@ class JsonInput(Input):
 
     json_schema: dict[str, Any] | Text | None = Field(None, description="The JSON Schema that it has to fit, as a map or as JSON text.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
+    def parse(self, value: Any) -> Any:
         return structured(value)
 
 
@@ -30,7 +29,7 @@ class YamlInput(Input):
 
     TYPES = ("YAML",)
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
+    def parse(self, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         read, problem = read_value(as_text(value))

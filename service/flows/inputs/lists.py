@@ -61,7 +61,7 @@ class ArrayInput(Input):
     def not_taken(self) -> str | None:
         return None if _item_class(self.item_type).RUN else self.item_type
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> list[Any]:
+    def parse(self, value: Any) -> list[Any]:
         entries = structured(value)
         if not isinstance(entries, list | tuple):
             raise BadValue("must be a list, or JSON text that holds one")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -24,7 +23,7 @@ class IntInput(Input):
     min: Integer | None = Field(None, description="The smallest value.")
     max: Integer | None = Field(None, description="The largest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> int:
+    def parse(self, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -44,7 +43,7 @@ class FloatInput(Input):
     min: Number | None = Field(None, description="The smallest value.")
     max: Number | None = Field(None, description="The largest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> float:
+    def parse(self, value: Any) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(as_text(value))
         except ValueError:
@@ -59,7 +58,7 @@ class BoolInput(Input):
 
     TYPES = ("BOOL", "BOOLEAN")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> bool:
+    def parse(self, value: Any) -> bool:
         known = {"true": True, "false": False}.get(as_text(value).strip().lower())
         if known is None:
             raise BadValue("must be true or false")

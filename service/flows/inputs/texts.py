@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator
@@ -38,7 +37,7 @@ class StringInput(Input):
 
     validator: Pattern | None = Field(None, description="An RE2 pattern for the whole text.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         text = as_text(value)
         if self.validator is not None and not matches_whole(self.validator, text):
             raise BadValue(f"must match the pattern `{escaped(self.validator)}`")
@@ -57,7 +56,7 @@ class UriInput(Input):
 
     TYPES = ("URI",)
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         text = as_text(value).strip()
         if not text or any(character.isspace() or not character.isprintable() for character in text):
             raise BadValue("must be a URI, without spaces")
@@ -69,7 +68,7 @@ class EmailInput(Input):
 
     TYPES = ("EMAIL",)
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         text = as_text(value).strip()
         if len(text) > 254 or not _EMAIL.fullmatch(text):
             raise BadValue("must be an e-mail address")
@@ -91,7 +90,7 @@ class FileInput(Input):
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         text = as_text(value).strip()
         if not text.startswith(STORED_FILES):
             raise BadValue(f"must be a file, or the URI of one ({', '.join(f'{start}/…' for start in STORED_FILES)})")

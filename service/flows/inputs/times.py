@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ class DatetimeInput(Input):
     after: Annotated[datetime, _bound(read_instant)] | None = Field(None, description="The earliest value.")
     before: Annotated[datetime, _bound(read_instant)] | None = Field(None, description="The latest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         instant = in_range(read_instant(value), self.after, self.before, _shown_instant)
         return _shown_instant(instant)
 
@@ -51,7 +51,7 @@ class DateInput(Input):
     after: Annotated[date, _bound(read_date)] | None = Field(None, description="The earliest value.")
     before: Annotated[date, _bound(read_date)] | None = Field(None, description="The latest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         return str(in_range(read_date(value), self.after, self.before).isoformat())
 
 
@@ -64,7 +64,7 @@ class TimeInput(Input):
     after: Annotated[time, _bound(read_time)] | None = Field(None, description="The earliest value.")
     before: Annotated[time, _bound(read_time)] | None = Field(None, description="The latest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         return str(in_range(read_time(value), self.after, self.before).isoformat())
 
 
@@ -76,7 +76,7 @@ class DurationInput(Input):
     min: Duration | None = Field(None, description="The shortest value.")
     max: Duration | None = Field(None, description="The longest value.")
 
-    def parse(self, value: Any, choices: Sequence[str] | None = None) -> str:
+    def parse(self, value: Any) -> str:
         text = as_text(value).strip()
         try:
             length = parse_duration(text)
