@@ -16,6 +16,7 @@ from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace
 from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
 
 MOST_TASKS = 1_000
+MOST_TRIGGERS = 1_000
 
 _ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
 NOT_RUN_FLOW = frozenset({"retry", "concurrency", "sla", "checks", "outputs", "afterExecution", "listeners", "templates", *_ROUTING})
