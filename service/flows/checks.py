@@ -101,7 +101,10 @@ def _check_template(site: Site, draft: Draft) -> None:
         return
     rules = _IN_TRIGGERS if isinstance(site.owner, Start) else _RULES
     site.certain = {found.path[:2] for found in read if type(found) is Reference and found.guarded}
+    before = len(draft.findings.problems)
     for found in read:
+        if len(draft.findings.problems) - before > MOST:
+            return  # each place is looked for in the whole text
         if isinstance(found, Call):
             if found.name == "secret":
                 check_secret(site, found)

@@ -88,11 +88,14 @@ CODES: dict[str, Code] = {
         "duplicate id", "Ids of tasks are unique over the whole flow, nested tasks and handlers included; ids of triggers and of inputs among themselves."
     ),
     "HG-0214": Code("too long", "A text is over its cap (descriptions: 16 KB)."),
-    "HG-0215": Code("too many tasks", "A flow may have at most 1,000 tasks. Split it, and call the parts as subflows."),
+    "HG-0215": Code("too many tasks or triggers", "A flow may have at most 1,000 tasks and 1,000 triggers. Split it, and call the parts as subflows."),
     "HG-0216": Code("not a date or time", "Dates and times are ISO-8601: `2026-01-31T06:00:00Z`, `06:30:00`, with an offset where one is meant."),
     "HG-0217": Code(
         "label",
         "Label keys are letters, digits, `.`, `_`, `-`, a lower-case letter first; values are not empty; `system.` belongs to Headgate.",
+    ),
+    "HG-0218": Code(
+        "too many defaults", "Plugin defaults may bring at most 200,000 values to a flow, counted for every task, trigger and task runner that gets them."
     ),
     "HG-0220": Code("unknown type", "No task, trigger or task runner of this name is installed."),
     "HG-0221": Code("not a type name", "A type is a name of letters, digits and `_`, joined by dots: `io.kestra.plugin.core.log.Log`."),

@@ -7,11 +7,18 @@ one task runner mean nothing to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from service.flows.catalogue import Catalogue, TypeInfo
+
+#: So many values may defaults bring to one flow, and so many entries be looked at for it.
+MOST_BROUGHT = 200_000
+
+
+class TooManyDefaults(Exception):
+    """What the defaults of a flow would bring to it is over the cap: a short file can ask for any number of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +35,39 @@ class Default:
         return any(name == self.type or name.startswith(prefix) for name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What fills gaps, what is forced, the numbers of the entries that say so, and how many values that is."""
+
+    gaps: Mapping[str, Any]
+    forced: Mapping[str, Any]
+    applied: frozenset[int]
+    size: int
+
+
 class Defaults:
     """All defaults that hold for one flow."""
 
     def __init__(self, instance: Iterable[Default], flow: Iterable[Default], catalogue: Catalogue) -> None:
         self._entries = [entry for entries in (instance, flow) for entry in sorted(entries, key=lambda entry: entry.type.count("."))]
         self._catalogue = catalogue
-        self._found: dict[tuple[str, frozenset[int]], tuple[dict[str, Any], dict[str, Any], frozenset[int]]] = {}
+        self._found: dict[tuple[str, frozenset[int]], _Found] = {}
+        self._sizes = [size(entry.values) for entry in self._entries]
+        self._room = MOST_BROUGHT
 
     def apply(self, properties: Mapping[str, Any], info: TypeInfo | None, above: frozenset[int] = frozenset()) -> Mapping[str, Any]:
         """A task's properties with its defaults, and those of every typed map inside of it.
 
         An entry is not applied again inside of what it was applied to (`above`): a default for `io.kestra.plugin.scripts` that names a task runner of that
-        package is about scripts and not about the runner, which would get a runner of its own, and so on.
+        package is about scripts and not about the runner, which would get a runner of its own, and so on. Raises TooManyDefaults.
         """
         if not self._entries:
             return properties
         name = info.name if info else properties.get("type")
         if isinstance(name, str):
-            gaps, forced, applied = self._of(name, above)
-            properties, above = merged(merged(gaps, properties), forced), above | applied
+            found = self._of(name, above)
+            self._count(found.size)
+            properties, above = merged(merged(found.gaps, properties), found.forced), above | found.applied
         return {key: self._inside(value, above) for key, value in properties.items()}
 
     def _inside(self, value: Any, above: frozenset[int]) -> Any:
@@ -57,21 +77,40 @@ class Defaults:
             return self.apply(value, self._catalogue.find(value["type"]), above)
         return {key: self._inside(part, above) for key, part in value.items()}
 
-    def _of(self, name: str, above: frozenset[int]) -> tuple[dict[str, Any], dict[str, Any], frozenset[int]]:
-        """What fills gaps, what is forced, and the numbers of the entries that say so."""
+    def _of(self, name: str, above: frozenset[int]) -> _Found:
+        """What there is for a type."""
         if (name, above) not in self._found:
+            self._count(len(self._entries))
             spellings = self._catalogue.spellings(name)
-            gaps: dict[str, Any] = {}
-            forced: dict[str, Any] = {}
-            applied = frozenset(number for number, entry in enumerate(self._entries) if number not in above and entry.concerns(spellings))
-            for number in sorted(applied):
-                entry = self._entries[number]
-                if entry.forced:
-                    forced = merged(forced, entry.values)
-                else:
-                    gaps = merged(gaps, entry.values)
-            self._found[name, above] = gaps, forced, applied
+            applied = [number for number, entry in enumerate(self._entries) if number not in above and entry.concerns(spellings)]
+            self._found[name, above] = self._merged(applied)
         return self._found[name, above]
+
+    def _merged(self, numbers: Sequence[int]) -> _Found:
+        gaps: dict[str, Any] = {}
+        forced: dict[str, Any] = {}
+        brought = 0
+        for number in numbers:
+            entry = self._entries[number]
+            brought += self._sizes[number]
+            self._count(brought)  # each step copies what the steps before it brought
+            if entry.forced:
+                forced = merged(forced, entry.values)
+            else:
+                gaps = merged(gaps, entry.values)
+        return _Found(gaps, forced, frozenset(numbers), size(gaps) + size(forced))
+
+    def _count(self, values: int) -> None:
+        self._room -= values
+        if self._room < 0:
+            raise TooManyDefaults
+
+
+def size(value: Any) -> int:
+    """How many keys and values are in it."""
+    if isinstance(value, Mapping):
+        return len(value) + sum(map(size, value.values()))
+    return sum(map(size, value)) if isinstance(value, list) else 1
 
 
 def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:

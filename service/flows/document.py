@@ -16,6 +16,7 @@ from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace
 from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
 
 MOST_TASKS = 1_000
+MOST_TRIGGERS = 1_000
 #: The lists of tasks that a flow has, in the order in which they are run; each listener has one more.
 TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 

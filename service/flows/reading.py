@@ -14,7 +14,7 @@ from service.flows.catalogue import Catalogue
 from service.flows.checks import check_flow
 from service.flows.children import Child
 from service.flows.declare import read_inputs, read_outputs
-from service.flows.defaults import Default, Defaults
+from service.flows.defaults import MOST_BROUGHT, Default, Defaults, TooManyDefaults
 from service.flows.document import IGNORED_FLOW, NOT_RUN_FLOW, SILENT_FLOW, TASK_LISTS, FlowProperties, PluginDefault
 from service.flows.draft import Draft
 from service.flows.findings import Findings
@@ -91,6 +91,15 @@ class _Reader:
         self.defaults = self._defaults(defaults)
 
     def flow(self) -> Flow | None:
+        """What was read; None when it is wrong, which is noted."""
+        try:
+            return self._whole()
+        except TooManyDefaults:
+            message = f"plugin defaults bring more than {MOST_BROUGHT:,} values to this flow"
+            self.findings.add("HG-0218", self.source.key_place((self._defaults_key,)), message, "split the flow, or put large values into files")
+            return None
+
+    def _whole(self) -> Flow | None:
         top = self._top()
         inputs = read_inputs(self._list("inputs"), self.draft)
         tree = self._tree(top)
@@ -167,8 +176,12 @@ class _Reader:
     def _children(self, key: str) -> list[Child]:
         return [Child(entry, (key, number)) for number, entry in enumerate(self._list(key))]
 
+    @property
+    def _defaults_key(self) -> str:
+        return "taskDefaults" if "taskDefaults" in self.source.value else "pluginDefaults"
+
     def _defaults(self, instance: Iterable[Mapping[str, Any]]) -> Defaults:
-        key = "taskDefaults" if "taskDefaults" in self.source.value else "pluginDefaults"
+        key = self._defaults_key
         written = [found for number, entry in enumerate(self._list("pluginDefaults")) if (found := self._default(entry, (key, number)))]
         configured = [Default(str(entry["type"]), entry.get("values") or {}, bool(entry.get("forced"))) for entry in instance if entry.get("type")]
         catalogue = self.draft.catalogue
@@ -189,6 +202,8 @@ class _Reader:
         """An execution that nobody is asked about can't be given what is missing."""
         needed = [found.id for found in inputs if found.demanded]
         for trigger in triggers:
+            if self.findings.enough:
+                return
             given = trigger.model.inputs or {}
             place = at(*trigger.place)
             for name in needed:

@@ -8,7 +8,7 @@ from typing import Any
 from service.flows.catalogue import TypeInfo
 from service.flows.conditions import read_conditions
 from service.flows.defaults import Defaults
-from service.flows.document import IGNORED_TASK, NOT_RUN_TRIGGER, TriggerProperties
+from service.flows.document import IGNORED_TASK, MOST_TRIGGERS, NOT_RUN_TRIGGER, TriggerProperties
 from service.flows.draft import Draft
 from service.flows.flow import NotInstalled, TriggerDef
 from service.flows.outline import Rendered, Start
@@ -20,7 +20,11 @@ _GATES = frozenset({"when", "conditions", "scheduleConditions"})
 
 
 def read_triggers(entries: list[Any], draft: Draft, defaults: Defaults) -> tuple[TriggerDef, ...]:
-    """The flow's triggers. Those that are wrong are noted and left out."""
+    """The flow's triggers. Those that are wrong are noted and left out; where there are too many, all are."""
+    if len(entries) > MOST_TRIGGERS:
+        place = draft.source.place(("triggers", MOST_TRIGGERS))
+        draft.findings.add("HG-0215", place, f"more than {MOST_TRIGGERS:,} triggers", "split the flow")
+        return ()
     seen: dict[str, Path] = {}
     found = [read_trigger(entry, ("triggers", number), draft, defaults, seen) for number, entry in enumerate(entries)]
     return tuple(trigger for trigger in found if trigger is not None)

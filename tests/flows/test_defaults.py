@@ -125,3 +125,19 @@ def test_defaults_of_a_runner_and_of_its_scripts_stand_side_by_side():
     )
     found = flow(tasks(f"- {{id: a, type: {SHELL}, commands: [ls]}}", both)).program.nodes["a"]
     assert found.spec["taskRunner"] == {"type": DOCKER, "pullPolicy": "NEVER"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "count"),
+    [
+        (f"  - type: {SHELL}\n    values: {{env: {{{', '.join(f'A{n}: b' for n in range(9_000))}}}}}\n", 900),
+        ("".join(f"  - {{type: io, values: {{env: {{A{n}: b}}}}}}\n" for n in range(4_000)), 1),
+        ("".join(f"  - {{type: nobody.{n}, values: {{}}}}\n" for n in range(4_000)), 100),
+    ],
+    ids=["one that is long", "many for one task", "many for nobody"],
+)
+def test_what_defaults_bring_to_a_flow_is_bounded(entries, count):
+    listed = "\n".join(
+        f"- {{id: t{n}, type: a.T{n}, commands: [a]}}" if "nobody" in entries else f"- {{id: t{n}, type: {SHELL}, commands: [a]}}" for n in range(count)
+    )
+    assert "HG-0218" in codes(tasks(listed, f"pluginDefaults:\n{entries}"), allow_unknown_types=True)

@@ -11,7 +11,7 @@ import pytest
 from service.flows.codes import CODES
 from service.flows.excerpt import excerpt
 from service.flows.problems import Severity
-from tests.flows.world import LOG, read
+from tests.flows.world import LOG, SCHEDULE, SHELL, read
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -26,6 +26,14 @@ LARGE: Mapping[str, Callable[[], bytes]] = {
         b"id: x\nnamespace: dev\ndescription: " + b"word " * 4_000 + f"\ntasks:\n  - id: a\n    type: {LOG}\n    message: hi\n".encode()
     ),
     "HG-0215-tasks": lambda: b"id: x\nnamespace: dev\ntasks:\n" + b"".join(f"  - {{id: t{n}, type: {LOG}, message: hi}}\n".encode() for n in range(1_001)),
+    "HG-0215-triggers": lambda: (
+        f"id: x\nnamespace: dev\ntasks:\n  - {{id: a, type: {LOG}, message: hi}}\ntriggers:\n".encode()
+        + b"".join(f"  - {{id: t{n}, type: {SCHEDULE}, cron: '@daily'}}\n".encode() for n in range(1_001))
+    ),
+    "HG-0218-defaults": lambda: (
+        f"id: x\nnamespace: dev\npluginDefaults:\n  - type: {SHELL}\n    values: {{env: {{{', '.join(f'A{n}: b' for n in range(2_000))}}}}}\ntasks:\n".encode()
+        + b"".join(f"  - {{id: t{n}, type: {SHELL}, commands: [a]}}\n".encode() for n in range(200))
+    ),
 }
 #: What is looked at only when it is asked for.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"HG-0232-digest": {"require_digests": Severity.WARNING}}
