@@ -24,11 +24,12 @@ from service.flows.inputs import INPUT_TYPES
 from service.flows.loading import read_source
 from service.flows.problems import Severity
 from service.flows.properties import property_names
-from service.flows.schema import flow_schema, kind_schema, named_schema, plugin_default_schema, task_schema, trigger_schema
+from service.flows.schema import flow_schema, kind_schema, named_schema
 from tests.flows.world import LOG, RETURN, SHELL, read, tasks
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+TASKS = ("task",)
 LANGUAGE = sorted((HERE / "language").glob("*.yaml"))
 EXAMPLES = sorted([*(ROOT / ".flows").rglob("*.yml"), *(HERE / "seeds").glob("*.yaml")])
 CATALOGUE = Catalogue(discovery.index(), discovery.load)
@@ -227,7 +228,7 @@ def test_one_change_of_a_valid_flow_is_seen_alike_by_the_reader_and_the_schema(v
 
 @pytest.mark.parametrize("name", [*CATALOGUE.names("task"), "io.kestra.core.tasks.flows.EachSequential", "io.kestra.core.tasks.log.Log"])
 def test_every_task_type_has_a_schema_of_its_own(name: str):
-    found = task_schema(CATALOGUE, name)
+    found = named_schema(CATALOGUE, name, TASKS)
     assert found is not None
     Draft7Validator.check_schema(found)
     assert name in found["properties"]["type"]["enum"]
@@ -237,9 +238,9 @@ def test_every_task_type_has_a_schema_of_its_own(name: str):
 
 
 def test_a_type_asks_for_its_properties_and_knows_those_of_an_old_name():
-    by_type = Draft7Validator(task_schema(CATALOGUE, LOG))
+    by_type = Draft7Validator(named_schema(CATALOGUE, LOG, TASKS))
     assert refusals({"id": "a", "type": LOG}, by_type) == [": 'message' is a required property"]
-    old = Draft7Validator(task_schema(CATALOGUE, "io.kestra.plugin.core.flow.EachSequential"))
+    old = Draft7Validator(named_schema(CATALOGUE, "io.kestra.plugin.core.flow.EachSequential", TASKS))
     one = {"id": "a", "type": "io.kestra.plugin.core.flow.EachSequential", "tasks": [{"id": "b", "type": RETURN}]}
     assert refusals({**one, "value": [1]}, old) == refusals({**one, "values": [1]}, old) == []
     assert refusals(one, old)
@@ -247,8 +248,8 @@ def test_a_type_asks_for_its_properties_and_knows_those_of_an_old_name():
 
 
 def test_what_is_not_run_yet_is_said_where_it_is_read():
-    assert "does not run it yet" in task_schema(CATALOGUE, "io.kestra.plugin.core.flow.Dag")["description"]
-    assert "does not run it yet" not in task_schema(CATALOGUE, LOG)["description"]
+    assert "does not run it yet" in named_schema(CATALOGUE, "io.kestra.plugin.core.flow.Dag", TASKS)["description"]
+    assert "does not run it yet" not in named_schema(CATALOGUE, LOG, TASKS)["description"]
     assert "does not run it yet" in schema()["properties"]["sla"]["description"]
 
 
@@ -265,9 +266,9 @@ def test_old_names_are_taken_and_not_offered():
 def test_triggers_inputs_conditions_and_task_runners_have_schemas_too():
     names = ["STRING", "headgate.git.Push", "io.kestra.plugin.core.condition.Weekend", "io.kestra.plugin.core.runner.Process"]
     assert [named_schema(CATALOGUE, name)["title"] for name in names] == names
-    assert trigger_schema(CATALOGUE, LOG) is None
-    assert task_schema(CATALOGUE, "headgate.git.Push") is None
+    assert named_schema(CATALOGUE, LOG, ("trigger",)) is None
+    assert named_schema(CATALOGUE, "headgate.git.Push", TASKS) is None
     assert named_schema(CATALOGUE, "no.such.Type") is None
-    assert plugin_default_schema(CATALOGUE)["title"] == "Plugin defaults"
+    assert kind_schema(CATALOGUE, "pluginDefault")["title"] == "Plugin defaults"
     for kind in ("task", "trigger", "input", "condition", "taskRunner"):
         Draft7Validator.check_schema(kind_schema(CATALOGUE, kind))

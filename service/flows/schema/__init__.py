@@ -30,7 +30,7 @@ from service.flows.schema.language import (
 )
 from service.flows.schema.models import REF, exclude_each_other, renamed
 
-__all__ = ["flow_schema", "kind_schema", "language_of", "named_schema", "plugin_default_schema", "task_schema", "trigger_schema"]
+__all__ = ["flow_schema", "kind_schema", "language_of", "named_schema"]
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -54,21 +54,6 @@ def kind_schema(catalogue: Catalogue, kind: str) -> dict[str, Any]:
     described = language.definitions[kind]
     root = {**described, "allOf": [*described["allOf"], ref(needs)]} if needs else described
     return _document(kind, str(described["title"]), root, language)
-
-
-def plugin_default_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """The schema of one entry of `pluginDefaults`."""
-    return kind_schema(catalogue, DEFAULT)
-
-
-def task_schema(catalogue: Catalogue, name: str) -> dict[str, Any] | None:
-    """The schema of a task of one type; None where there is none of that name."""
-    return named_schema(catalogue, name, kinds=(TASK,))
-
-
-def trigger_schema(catalogue: Catalogue, name: str) -> dict[str, Any] | None:
-    """The schema of a trigger of one type; None where there is none of that name."""
-    return named_schema(catalogue, name, kinds=(TRIGGER,))
 
 
 def named_schema(catalogue: Catalogue, name: str, kinds: tuple[str, ...] = (TASK, TRIGGER, RUNNER, CONDITION, INPUT)) -> dict[str, Any] | None:
