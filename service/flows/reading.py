@@ -191,7 +191,7 @@ class _Reader:
     def _check_trigger_inputs(self, triggers: Iterable[TriggerDef], inputs: Iterable[Input]) -> None:
         """An execution that nobody is asked about can't be given what is missing."""
         needed = [found.id for found in inputs if found.required and found.default() is None and not found.dependencies]
-        for trigger in triggers:
+        for trigger in (trigger for trigger in triggers if not getattr(trigger.model, "CALLED", False)):
             given = trigger.model.inputs or {}
             place = at(*trigger.place)
             for name in needed:
