@@ -95,13 +95,11 @@ class Draft:
         try:
             return model.model_validate(value, by_alias=True, by_name=False)
         except ValidationError as error:
-            unready = not_run(error)
-            if len(unready) < error.error_count():
-                note_errors(error, subject, self.source, self.findings)
-                return None
+            unready, errors = not_run(error), error.error_count()
+            note_errors(error, subject, self.source, self.findings)
         for key in unready:
             self.is_not_run(f"`{key}`", self.source.key_place(subject.written((key,))))
-        return self._without(model, value, unready)
+        return self._without(model, value, unready) if len(unready) == errors else None
 
     @staticmethod
     def _without(model: type[BaseModel], value: Mapping[str, Any], keys: Iterable[str]) -> Any:

@@ -39,7 +39,6 @@ _WANTED = {
 #: Error types of our own field types.
 _OWN = {
     "duration": "HG-0205",
-    "not_yet": "HG-0206",
     "task_runner": "HG-0202",
     "id": "HG-0210",
     "reserved": "HG-0211",
@@ -102,9 +101,10 @@ def not_run(error: ValidationError) -> tuple[str, ...]:
 
 
 def note_errors(error: ValidationError, subject: Subject, source: Source, findings: Findings) -> None:
-    """One problem for each place that pydantic complains about."""
+    """One problem for each place that pydantic complains about. What this version does not run (`not_run`) is no mistake."""
     grouped: dict[Path, list[_Mistake]] = {}
-    for mistake in _without_shadows([_mistake(details, subject.value) for details in error.errors(include_url=False)]):
+    mistakes = [_mistake(details, subject.value) for details in error.errors(include_url=False) if details["type"] != "not_yet"]
+    for mistake in _without_shadows(mistakes):
         grouped.setdefault(mistake.path, []).append(mistake)
     for path, mistakes in grouped.items():
         _Teller(subject, source, findings).tell(path, mistakes)
