@@ -87,11 +87,11 @@ def _check_expressions(texts: Iterable[Rendered], declared: Declared, draft: Dra
     before = len(draft.findings.problems)
     for path, value, owner in texts:
         for where, template in templates(value, path):
-            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
+            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
             if len(draft.findings.problems) - before > MOST:
                 return
     for path, template, owner in draft.gates:
-        _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set()))
+        _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set(), draft.origin))
 
 
 def _check_template(site: Site, draft: Draft) -> None:
@@ -126,7 +126,7 @@ def check_syntax(draft: Draft) -> None:
         for where, template in templates(value, path):
             read = found_in(template)
             if isinstance(read, ExpressionError):
-                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
+                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
 
 
 def _check_gate(site: Site) -> None:

@@ -2,25 +2,31 @@
 
 From weak to strong: the instance's defaults, then the flow's; within one list less specific before more specific types, then earlier before later ones.
 Plain values fill gaps, forced ones win over the task. Maps merge deeply, except where both sides name a `type` and mean different ones: properties of
-one task runner mean nothing to another.
+one task runner mean nothing to another. A default for many types gives each of them the properties that it has: no `timeout` to a trigger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.flows.catalogue import Catalogue, TypeInfo
+from service.flows.catalogue import Catalogue, TypeInfo, property_names
+from service.flows.document import TaskProperties, TriggerProperties
+from service.flows.source import Path, held
+
+#: What all types of a kind have.
+COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """One entry, its type made canonical where it is a known one."""
+    """One entry, its type made canonical where it is a known one. `path` is where it stands in the file; None for those of the instance."""
 
     type: str
     values: Mapping[str, Any]
     forced: bool = False
+    path: Path | None = None
 
     def concerns(self, names: Iterable[str]) -> bool:
         """Whether it is about a type with one of these names: the name itself, or its beginning up to a dot."""
@@ -50,6 +56,29 @@ class Defaults:
             properties, above = merged(merged(gaps, properties), forced), above | applied
         return {key: self._inside(value, above) for key, value in properties.items()}
 
+    def origin(self, type: str, path: Path) -> Path | None:
+        """Where in the file the default stands that gives a property (`path`) to a task of the type; None when none of the file's does."""
+        for entry, whole in self._giving(type, path):
+            if whole and entry.path is not None:
+                return (*entry.path, "values", *path)
+            for depth in range(1, len(path)):
+                inner = held(entry.values, path[:depth])
+                kind = inner.get("type") if isinstance(inner, Mapping) else None
+                found = self._giving(kind, path[depth:]) if isinstance(kind, str) else ()
+                for below, all_of_it in found:
+                    if all_of_it and below.path is not None:
+                        return (*below.path, "values", *path[depth:])
+        return None
+
+    def _giving(self, type: str, path: Path) -> Iterator[tuple[Default, bool]]:
+        """The entries for a type, the strongest first, and whether each has the property."""
+        info = self._catalogue.find(type)
+        spellings = self._catalogue.spellings(info.name if info else type)
+        gaps, forced = ([entry for entry in self._entries if entry.forced == wanted] for wanted in (False, True))
+        for entry in [*gaps, *forced][::-1]:
+            if entry.concerns(spellings):
+                yield entry, held(entry.values, path) is not None
+
     def _inside(self, value: Any, above: frozenset[int]) -> Any:
         if not isinstance(value, dict):
             return value
@@ -60,18 +89,24 @@ class Defaults:
     def _of(self, name: str, above: frozenset[int]) -> tuple[dict[str, Any], dict[str, Any], frozenset[int]]:
         """What fills gaps, what is forced, and the numbers of the entries that say so."""
         if (name, above) not in self._found:
-            spellings = self._catalogue.spellings(name)
+            spellings, info = self._catalogue.spellings(name), self._catalogue.find(name)
             gaps: dict[str, Any] = {}
             forced: dict[str, Any] = {}
             applied = frozenset(number for number, entry in enumerate(self._entries) if number not in above and entry.concerns(spellings))
             for number in sorted(applied):
                 entry = self._entries[number]
+                values = entry.values if info is None or entry.type in spellings else {key: part for key, part in entry.values.items() if has(info, key)}
                 if entry.forced:
-                    forced = merged(forced, entry.values)
+                    forced = merged(forced, values)
                 else:
-                    gaps = merged(gaps, entry.values)
+                    gaps = merged(gaps, values)
             self._found[name, above] = gaps, forced, applied
         return self._found[name, above]
+
+
+def has(info: TypeInfo, key: str) -> bool:
+    """Whether a type has a property of this name, or had it under one of its own older names."""
+    return key in info.properties or key in COMMON.get(info.kind, ()) or key in info.branches or (info.spelling is not None and key in info.spelling.renamed)
 
 
 def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:

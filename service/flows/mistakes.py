@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -80,11 +80,15 @@ class _Mistake:
 
 
 class Subject(NamedTuple):
-    """What was validated: the value, where it stands, its class, and which of its properties were written under another name."""
+    """What was validated: the value, where it stands, its class, and which of its properties were written under another name.
+
+    `origin` says where a part of it stands that is not at its path: in a plugin default.
+    """
 
     value: Any
     path: Path
     model: type[BaseModel]
+    origin: Callable[[Path], Path]
     renamed: Mapping[str, Path]
     siblings: Set[str] = frozenset()  #: properties beside its own, which somebody else has validated
 
@@ -150,7 +154,7 @@ class _Teller:
 
     def tell(self, path: Path, mistakes: Sequence[_Mistake]) -> None:
         error = mistakes[0].error
-        written = self.subject.written(path)
+        written = self.subject.origin(self.subject.written(path))
         kind = error["type"]
         if kind == "missing":
             self._missing(written, "is missing")

@@ -77,11 +77,16 @@ class Findings:
         self.path = path
         self.problems: list[Problem] = []
         self._errors = 0
+        self._said: set[tuple[str, int, int, str]] = set()
 
     def add(self, code: str, place: Place, message: str, hint: str | None = None, severity: Severity = Severity.ERROR) -> None:
         """One more problem, at a place of this file. A hostile file may have any number of them; far past the cap they are no longer kept."""
         if len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT):
             return
+        said = (code, place.line, place.column, message)
+        if said in self._said:
+            return  # of a default, or what an alias repeats: it stands in the file once
+        self._said.add(said)
         self._errors += severity is Severity.ERROR
         message, hint = escaped(message, _LONGEST_MESSAGE), escaped(hint, _LONGEST_MESSAGE) if hint else hint
         self.problems.append(Problem(code, severity, self.path, place.line, place.column, message, hint, place.end_line, place.end_column))
@@ -132,6 +137,10 @@ class Source:
             value = value[step]
         return True
 
+    def key(self, path: Sequence[str | int]) -> Any:
+        """The event of the key at a path, or None."""
+        return self._events(path)[0]
+
     def paths(self) -> dict[tuple[int, int], Path]:
         """Every key and value of the file by line and column, as its path."""
         found: dict[tuple[int, int], Path] = {}
@@ -166,6 +175,13 @@ class Source:
                 break
             value = value[step]
         return events
+
+
+def held(value: Any, path: Sequence[str | int]) -> Any:
+    """The part of a value at a path; None where there is none."""
+    for step in path:
+        value = _step(value, step)
+    return value
 
 
 def _step(container: Any, step: str | int) -> Any:
