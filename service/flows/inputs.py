@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration
+from runners.fields import Duration, Integer, Model, Number, Older, Text, parse_duration, wrong
 from service.flows.names import InputId
 from service.flows.patterns import BadPattern, check_pattern, matches_whole
 from service.flows.problems import escaped
@@ -89,12 +89,11 @@ class Input(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Input:  # noqa: N804  # "after" validates an instance
         if self.defaults is not None and self.prefill is not None:
-            raise PydanticCustomError(
-                "input", "has both `defaults` and `prefill`", {"hint": "keep one: a default always gives a value, a prefill can be emptied"}
-            )
+            hint = "keep one: a default always gives a value, a prefill can be emptied"
+            raise wrong("input", "has both `defaults` and `prefill`", hint, at="prefill")
         low, high = (getattr(self, name, None) for name in self.RANGE)
         if low is not None and high is not None and low > high:
-            raise PydanticCustomError("input", "the lower bound is above the upper one")
+            raise wrong("input", "the lower bound is above the upper one", at=self.RANGE[0])
         return self
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
@@ -318,7 +317,8 @@ class DurationInput(Input):
         try:
             length = parse_duration(text)
         except PydanticCustomError as bad:
-            raise BadValue(f"is {bad.message()}") from None
+            hint = str((bad.context or {}).get("hint", ""))
+            raise BadValue(f"is {bad.message().removesuffix(f': {hint}')} ({hint})") from None
         in_range(length, self.min, self.max)
         return text
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.flows.catalogue import models_in, property_names, property_spellings
-from service.flows.problems import ECHO, did_you_mean, escaped
+from service.flows.hints import kind_hint
+from service.flows.model_paths import models_at, names_at, twin
+from service.flows.problems import ECHO, did_you_mean, escaped, nearest
 from service.flows.source import Broken, Findings, Path, Source
 
 #: pydantic's error types that mean "another kind of value", and what was wanted.
@@ -68,6 +71,8 @@ _LIMITS = {
     "string_pattern_mismatch": "must match {pattern}",
 }
 _MOST, _FEW = 200, 8
+#: Properties of a flow behind which a property of a task may have slipped to the left.
+_LISTS = frozenset({"tasks", "errors", "finally", "afterExecution", "triggers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,17 @@ def note_errors(error: ValidationError, subject: Subject, source: Source, findin
     mistakes = [_mistake(details, subject.value) for details in error.errors(include_url=False) if details["type"] != "not_yet"]
     for mistake in _without_shadows(mistakes):
         grouped.setdefault(mistake.path, []).append(mistake)
+    misspelt = _misspelt(grouped, subject)
     for path, mistakes in grouped.items():
-        _Teller(subject, source, findings).tell(path, mistakes)
+        if path not in misspelt:
+            _Teller(subject, source, findings).tell(path, mistakes)
+
+
+def _misspelt(grouped: Mapping[Path, Sequence[_Mistake]], subject: Subject) -> frozenset[Path]:
+    """What is missing only because it is there under a name that is nearly its own."""
+    missing = {path for path, mistakes in grouped.items() if mistakes[0].error["type"] == "missing"}
+    unknown = (path for path, mistakes in grouped.items() if mistakes[0].error["type"] == "extra_forbidden") if missing else ()
+    return frozenset((*path[:-1], nearest(str(path[-1]), names_at(subject.model, path[:-1])) or "") for path in islice(unknown, _MOST)) & missing
 
 
 def _mistake(error: ErrorDetails, value: Any) -> _Mistake:
@@ -182,22 +196,34 @@ class _Teller:
 
     def _unknown(self, path: Path, written: Path) -> None:
         name = str(path[-1])
-        twin = _twin(_models_at(self.subject.model, path[:-1]), name)
-        if twin is not None:
-            self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{twin}` are the same property", f"keep `{twin}`")
+        newer = twin(models_at(self.subject.model, path[:-1]), name)
+        if newer is not None:
+            self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{newer}` are the same property", f"keep `{newer}`")
             return
-        known = _names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
+        known = names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
         if not self.source.holds(written):
             self.findings.add("HG-0201", self.source.place(written), f"unknown property `{escaped(path_text(written))}`", "it comes from plugin defaults")
             return
-        hint = did_you_mean(name, known) or (f"known here: {_listed(known)}" if 0 < len(known) <= _FEW else None)
+        hint = did_you_mean(name, known) or self._elsewhere(name, path) or (f"known here: {_listed(known)}" if 0 < len(known) <= _FEW else None)
         self.findings.add("HG-0201", self.source.key_place(written), f"unknown property `{escaped(path_text(written))}`", hint)
+
+    def _elsewhere(self, name: str, path: Path) -> str | None:
+        """Where a property stands that is no property here."""
+        fields = [(field, info) for model in models_at(self.subject.model, path[:-1]) for field, info in model.model_fields.items()]
+        below = {property_spellings(field, info)[0] for field, info in fields for found in models_in(info.annotation) if name in property_names(found)}
+        if len(below) == 1:
+            return f"it stands under `{below.pop()}`"
+        if self.subject.path or len(path) > 1:
+            return None
+        before = [key for key in self.subject.value if key in _LISTS or key == name]
+        behind_tasks = before.index(name) > 0 if name in before else False
+        return "if it belongs to a task, indent it as far as the task's `type:`" if behind_tasks else None
 
     def _wrong_kind(self, written: Path, mistakes: Sequence[_Mistake]) -> None:
         wanted = dict.fromkeys(_wanted(mistake.error) for mistake in mistakes)
         value = mistakes[0].error["input"]
         message = f"`{path_text(written)}`: expected {' or '.join(wanted)}, got {described(value)}"
-        self.findings.add("HG-0203", self.source.place(written), message, _kind_hint(value, wanted))
+        self.findings.add("HG-0203", self.source.place(written), message, kind_hint(value, wanted))
 
     def _not_among(self, written: Path, mistakes: Sequence[_Mistake]) -> None:
         allowed = [choice for mistake in mistakes for choice in re.findall(r"'([^']*)'", str(mistake.error.get("ctx", {}).get("expected", "")))]
@@ -234,19 +260,6 @@ def _with_value(message: str, value: Any) -> str:
     return f"{message} (`{escaped(value, 40)}`)" if isinstance(value, str) and escaped(value, 40) not in message and len(value) <= ECHO else message
 
 
-def _kind_hint(value: Any, wanted: Iterable[str]) -> str | None:
-    if isinstance(value, str) and "a map" in wanted:
-        found = re.match(r"([A-Za-z_][\w.-]*):(?=[^\s:/])", value)
-        return f"a space is missing after `{found[1]}:`" if found else None
-    if isinstance(value, dict) and tuple(wanted) == ("a list",):
-        if any(key.startswith("-") for key in value):
-            return "a space is missing after `-`"
-        return "put `- ` before each entry"
-    if isinstance(value, str) and "a list" in wanted:
-        return "put it on a line of its own, with `- ` before it"
-    return "put it in quotes" if isinstance(value, bool | int | float) and "text" in wanted else None
-
-
 def described(value: Any) -> str:
     """A value in a message."""
     if value is None:
@@ -267,35 +280,3 @@ def path_text(path: Path) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{escaped(name, 40)}`" for name in sorted(names)[:20])
-
-
-def _names_at(model: type[BaseModel], path: Path) -> frozenset[str]:
-    """The properties that are known where an unknown one was found."""
-    return frozenset(name for found in _models_at(model, path) for name in property_names(found))
-
-
-def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
-    """Down the models of a path."""
-    models = [model]
-    for step in path:
-        if isinstance(step, str):
-            below = [found for parent in models for found in _models_below(parent, step)]
-            models = below or models
-    return models
-
-
-def _twin(models: Iterable[type[BaseModel]], name: str) -> str | None:
-    """The newer name of a property that was given under two."""
-    for model in models:
-        for field, info in model.model_fields.items():
-            names = property_spellings(field, info)
-            if name in names[1:]:
-                return names[0]
-    return None
-
-
-def _models_below(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
-    for field, info in model.model_fields.items():
-        if name in (field, *property_spellings(field, info)):
-            return list(models_in(info.annotation))
-    return []
