@@ -209,15 +209,13 @@ class _Teller:
 
     def _elsewhere(self, name: str, path: Path) -> str | None:
         """Where a property stands that is no property here."""
+        if not self.subject.path and len(path) == 1:
+            before = [key for key in self.subject.value if key in _LISTS or key == name]
+            if before[0] != name:
+                return "if it belongs to a task, indent it as far as the task's `type:`"
         fields = [(field, info) for model in models_at(self.subject.model, path[:-1]) for field, info in model.model_fields.items()]
         below = {property_spellings(field, info)[0] for field, info in fields for found in models_in(info.annotation) if name in property_names(found)}
-        if len(below) == 1:
-            return f"it stands under `{below.pop()}`"
-        if self.subject.path or len(path) > 1:
-            return None
-        before = [key for key in self.subject.value if key in _LISTS or key == name]
-        behind_tasks = before.index(name) > 0 if name in before else False
-        return "if it belongs to a task, indent it as far as the task's `type:`" if behind_tasks else None
+        return f"it stands under `{below.pop()}`" if len(below) == 1 else None
 
     def _wrong_kind(self, written: Path, mistakes: Sequence[_Mistake]) -> None:
         wanted = dict.fromkeys(_wanted(mistake.error) for mistake in mistakes)
