@@ -334,7 +334,7 @@ class DockerProgram(Program):
     def stop(self, grace: float, limit: float = math.inf) -> None:
         """The image's stop signal to the program, SIGKILL to the container after the grace time."""
         own = self._options.kill_grace_period
-        wanted = own.total_seconds() if own and not isinstance(own, str) else grace
+        wanted = own.total_seconds() if own else grace
         try:
             self._engine.stop(self._container, min(wanted, limit))
         except EngineError:

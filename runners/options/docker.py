@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, Dynamic, Model, Text, Typed
+from runners.fields import Dynamic, Length, Model, Text, Typed
+
+_NOT_YET = PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
 
 
 class Credentials(Model):
@@ -56,13 +58,13 @@ class Docker(Typed):
     shm_size: Dynamic[Text] | None = Field(None, description="Size of /dev/shm.")
     credentials: Credentials | None = Field(None, description="Login for the image's registry.")
     config: Dynamic[dict[str, Any]] | Text | None = Field(None, description="A Docker config.json, as text or map, with logins.")
-    kill_grace_period: Duration | Dynamic[Text] | None = Field(None, description="Time between SIGTERM and SIGKILL.")
+    kill_grace_period: Dynamic[Length] | None = Field(None, description="Time between SIGTERM and SIGKILL.")
     privileged: Dynamic[bool] = Field(False, description="All rights on the host. Refused unless this runner allows it.")
     volumes: Dynamic[list[Text]] | None = Field(None, description="Folders of the host to mount. Refused unless this runner allows it.")
-    file_handling_strategy: Dynamic[Literal["VOLUME"]] = Field("VOLUME", description="How files get in and out; without effect.")
-    resume: Dynamic[Literal[True]] = Field(True, description="A restarted runner goes on with the container. Always.")
-    delete: Dynamic[Literal[True]] = Field(True, description="The container is removed afterwards. Always.")
-    wait: Dynamic[Literal[True]] = Field(True, description="The task ends with the container. Always.")
+    file_handling_strategy: Dynamic[Literal["VOLUME", "MOUNT"]] = Field("VOLUME", description="How files get in and out; without effect.")
+    resume: Dynamic[bool] = Field(True, description="A restarted runner goes on with the container. False is not run yet.")
+    delete: Dynamic[bool] = Field(True, description="The container is removed afterwards. False is not run yet.")
+    wait: Dynamic[bool] = Field(True, description="The task ends with the container. False is not run yet.")
     host: Any = Field(None, description="Not run yet: the runner's own daemon is used.")
     port_bindings: Any = Field(None, description="Not run yet.")
     device_requests: Any = Field(None, description="Not run yet.")
@@ -71,5 +73,12 @@ class Docker(Typed):
     @classmethod
     def _not_yet(cls, value: Any) -> Any:
         if value:
-            raise PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
+            raise _NOT_YET
+        return value
+
+    @field_validator("resume", "delete", "wait")
+    @classmethod
+    def _always(cls, value: Any) -> Any:
+        if value is False:
+            raise _NOT_YET
         return value

@@ -12,7 +12,8 @@ from __future__ import annotations
 from service.expressions.errors import ExpressionError, NotYetError, UndefinedError
 from service.expressions.limits import Limits
 from service.expressions.ports import Ports
+from service.expressions.registry import is_function
 from service.expressions.rendering import Expressions, references, truthy
 from service.expressions.syntax import Call, Reference
 
-__all__ = ["Call", "ExpressionError", "Expressions", "Limits", "NotYetError", "Ports", "Reference", "UndefinedError", "references", "truthy"]
+__all__ = ["Call", "ExpressionError", "Expressions", "Limits", "NotYetError", "Ports", "Reference", "UndefinedError", "is_function", "references", "truthy"]

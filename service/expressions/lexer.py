@@ -185,7 +185,7 @@ class _Lexer:
         character = self.template[start]
         if character == "'":
             return self.error(start, "this text is never closed by `'`")
-        hint = "; `and` and `not` are words here" if character in "&!" else ""
+        hint = {"&": "; `and` is a word here", "!": "; `not` is a word here"}.get(character, "")
         return self.error(start, f"unexpected character `{character}`{hint}")
 
     def operator(self, text: str, start: int, end: int) -> None:

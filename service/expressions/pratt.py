@@ -55,6 +55,13 @@ _FORGIVING = frozenset({"if_null", "if_undefined"})
 
 CONSTANTS: Mapping[str, Any] = {"true": True, "TRUE": True, "false": False, "FALSE": False, "null": None, "NULL": None, "none": None, "NONE": None}
 _SHOWN = 20
+#: What other languages write, and how it is written here.
+_FOREIGN: Mapping[str, str] = {
+    "in": "; write `isIn`",
+    "if": "; a choice is written `test ? one : other`",
+    "else": "; a choice is written `test ? one : other`",
+    "=": "; values are compared with `==`",
+}
 
 
 class ExpressionParser:
@@ -98,7 +105,7 @@ class ExpressionParser:
     def expect(self, kind: str, value: str | None = None, after: str = "") -> Token:
         if not self.at(kind, value):
             wanted = f"`{value}`" if value else {lexer.NAME: "a name", lexer.PRINT_END: "`}}`", lexer.TAG_END: "`%}`"}.get(kind, kind)
-            raise self.error(self.now.start, f"expected {wanted}{after}, found {self.shown(self.now)}")
+            raise self.error(self.now.start, f"expected {wanted}{after}, found {self.shown(self.now)}{_FOREIGN.get(str(self.now.value), '')}")
         return self.next()
 
     def shown(self, token: Token) -> str:
@@ -322,6 +329,8 @@ class ExpressionParser:
         return self.call("function", [self.constant(entry.name, token), *args], self.place(token.start, token.start, token.end), named)
 
     def filtered(self, value: nodes.Expr, start: int, mark: int) -> nodes.Expr:
+        if self.at(lexer.PUNCTUATION, "|"):
+            raise self.error(self.now.start - 1, "unexpected `||`; `or` is a word here")
         token = self.expect(lexer.NAME, after=" of a filter after `|`")
         entry = self.entry("filter", token)
         place = self.place(start, token.start, token.end)

@@ -120,6 +120,11 @@ def names(kind: str) -> list[str]:
     return sorted(name for each, name in entries() if each == kind)
 
 
+def is_function(name: str) -> bool:
+    """Whether the language has a function of this name, one that this version lacks too."""
+    return name in NOT_YET["function"] or ("function", name) in entries()
+
+
 def unknown(kind: str, name: str) -> str:
     """Why there is no such function, filter or test."""
     if name in NOT_YET[kind]:

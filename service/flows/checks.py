@@ -20,6 +20,7 @@ from service.flows.leaks import check_secret
 from service.flows.nesting import check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
 from service.flows.problems import MOST, escaped
+from service.flows.roots import check_root, check_too_early
 from service.flows.scopes import check_loop_value, check_trigger_scope
 from service.flows.site import Declared, Site, found_in, templates
 from service.flows.source import Path
@@ -39,13 +40,14 @@ _STRUCTURES: Mapping[str, tuple[Callable[[Step, Draft], None], ...]] = {
 _RULES: Mapping[str, tuple[Rule, ...]] = {
     "inputs": (check_input,),
     "vars": (check_variable,),
-    "outputs": (check_task, check_order, check_status),
-    "tasks": (check_task,),
+    "outputs": (check_task, check_order, check_status, check_too_early),
+    "tasks": (check_task, check_too_early),
     "trigger": (check_trigger, check_script),
-    "taskrun": (check_loop_value,),
-    "item": (check_loop_value,),
-    "parent": (check_loop_value,),
-    "parents": (check_loop_value,),
+    "task": (check_too_early,),
+    "taskrun": (check_loop_value, check_too_early),
+    "item": (check_loop_value, check_too_early),
+    "parent": (check_loop_value, check_too_early),
+    "parents": (check_loop_value, check_too_early),
 }
 _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "inputs": (check_input,),
@@ -86,11 +88,11 @@ def _check_expressions(texts: Iterable[Rendered], declared: Declared, draft: Dra
     before = len(draft.findings.problems)
     for path, value, owner in texts:
         for where, template in templates(value, path):
-            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
+            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
             if len(draft.findings.problems) - before > MOST:
                 return
     for path, template, owner in draft.gates:
-        _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set()))
+        _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set(), draft.origin))
 
 
 def _check_template(site: Site, draft: Draft) -> None:
@@ -109,7 +111,7 @@ def _check_template(site: Site, draft: Draft) -> None:
             if found.name == "secret":
                 check_secret(site, found)
             continue
-        for rule in rules.get(str(found.path[0]), ()):
+        for rule in rules.get(str(found.path[0]), (check_root,)):
             rule(site, found)
 
 
@@ -128,7 +130,7 @@ def check_syntax(draft: Draft) -> None:
         for where, template in templates(value, path):
             read = found_in(template)
             if isinstance(read, ExpressionError):
-                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set()), draft)
+                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
 
 
 def _check_gate(site: Site) -> None:

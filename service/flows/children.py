@@ -9,7 +9,7 @@ from typing import Any
 from service.flows.catalogue import TypeInfo
 from service.flows.draft import Draft
 from service.flows.mistakes import described, path_text
-from service.flows.nearest import did_you_mean
+from service.flows.nearest import did_you_mean, nearest
 from service.flows.problems import escaped
 from service.flows.source import Broken, Path
 
@@ -47,7 +47,7 @@ class Children:
             value, path = own.pop(name, None), (*self._path, name)
             required = name in self._info.cls.REQUIRED
             if value is None:
-                if required:
+                if required and not self._is_misspelt(name, own):
                     self._add("HG-0202", self._path, f"`{path_text(path)}` is missing", f"add `{name}:` with a list of tasks", key=True)
                 continue
             match shape:
@@ -60,6 +60,10 @@ class Children:
                 case _:
                     found += self._cases(name, value, path)
         return found
+
+    def _is_misspelt(self, name: str, own: dict[str, Any]) -> bool:
+        """Whether it is there under nearly its name, which is pointed at by itself."""
+        return any(nearest(key, [name]) for key in own if key not in self._info.properties and key not in self._info.branches)
 
     def _list(self, value: Any, path: Path, required: bool) -> tuple[Child, ...]:
         return tuple(Child(entry, (*path, number)) for number, entry in enumerate(self._entries(value, path, required)))

@@ -168,6 +168,11 @@ CODES: dict[str, Code] = {
         "An HTTP request fails at 4xx and 5xx, and the tasks after it are not run: a condition on its status sees only good ones. "
         "With `options: {allowFailed: true}` the request succeeds whatever the status, and the condition decides.",
     ),
+    "HG-0313": Code(
+        "unknown name",
+        "An expression begins with a name that is always there (`inputs`, `outputs`, `vars`, `flow`, `execution`, `trigger`, `labels`, …), a function, or what "
+        "the template has set itself. Of types that are not installed only likely misspellings are told.",
+    ),
     "HG-0401": Code(
         "not a schedule",
         "Five fields: minute, hour, day of month, month, day of week (six with `withSeconds: true`), or @hourly, @daily, @weekly, @monthly, @yearly.",

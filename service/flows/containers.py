@@ -59,17 +59,18 @@ def _check_image(draft: Draft, image: Any, path: Path) -> None:
         return
     mistake = image_mistake(image)
     if mistake:
-        draft.findings.add("HG-0230", draft.source.place(path), f"`{escaped(image)}` is not an image name: {mistake}", "for example `python:3.13-slim`")
+        message = f"`{escaped(image)}` is not an image name: {mistake}"
+        draft.findings.add("HG-0230", draft.source.place(draft.origin(path)), message, "for example `python:3.13-slim`")
     elif draft.digests is not None and "@" not in image:
         message = f"`{escaped(image)}` has no digest: what it names may change from one run to the next"
-        draft.findings.add("HG-0232", draft.source.place(path), message, "add the digest that it has now: `…@sha256:…`", draft.digests)
+        draft.findings.add("HG-0232", draft.source.place(draft.origin(path)), message, "add the digest that it has now: `…@sha256:…`", draft.digests)
 
 
 def _check_env(draft: Draft, env: Any, path: Path) -> None:
     for name in env if isinstance(env, dict) else ():
         if name in _RESERVED_VARIABLES or name.startswith("HEADGATE_"):
             message = f"the environment variable `{escaped(name)}` is reserved"
-            draft.findings.add("HG-0231", draft.source.key_place((*path, name)), message, "set it inside the script, or choose another name")
+            draft.findings.add("HG-0231", draft.source.key_place(draft.origin((*path, name))), message, "set it inside the script, or choose another name")
 
 
 def dangerous_options(runner: Mapping[str, Any]) -> list[str]:
@@ -80,4 +81,4 @@ def dangerous_options(runner: Mapping[str, Any]) -> list[str]:
 def _warn_of_danger(draft: Draft, runner: Mapping[str, Any], path: Path) -> None:
     for key in dangerous_options(runner):
         message = f"`{key}` with this value reaches past the container: it runs only where the administrator allows it"
-        draft.findings.add("HG-0240", draft.source.key_place((*path, key)), message, None, Severity.WARNING)
+        draft.findings.add("HG-0240", draft.source.key_place(draft.origin((*path, key))), message, None, Severity.WARNING)

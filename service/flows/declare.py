@@ -129,7 +129,8 @@ def _check_default(found: Input, path: Path, draft: Draft) -> None:
     try:
         found.parse(found.defaults)
     except BadValue as bad:
-        draft.findings.add("HG-0410", where, f"the default of `{found.id}` {bad}, but is {described(found.defaults)}")
+        but = ", but is " if str(bad).startswith("must") else ": "
+        draft.findings.add("HG-0410", where, f"the default of `{found.id}` {bad}{but}{described(found.defaults)}")
 
 
 def _check_ids(declared: list[_Declared], draft: Draft) -> None:

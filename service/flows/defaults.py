@@ -2,16 +2,22 @@
 
 From weak to strong: the instance's defaults, then the flow's; within one list less specific before more specific types, then earlier before later ones.
 Plain values fill gaps, forced ones win over the task. Maps merge deeply, except where both sides name a `type` and mean different ones: properties of
-one task runner mean nothing to another.
+one task runner mean nothing to another. A default for many types gives each of them the properties that it has: no `timeout` to a trigger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from service.flows.catalogue import Catalogue, TypeInfo
+from service.flows.document import TaskProperties, TriggerProperties
+from service.flows.properties import property_names
+from service.flows.source import Path, held
+
+#: What all types of a kind have.
+COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}
 
 #: So many values may defaults bring to one flow, and so many entries be looked at for it.
 MOST_BROUGHT = 200_000
@@ -23,11 +29,12 @@ class TooManyDefaults(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """One entry, its type made canonical where it is a known one."""
+    """One entry, its type made canonical where it is a known one. `path` is where it stands in the file; None for those of the instance."""
 
     type: str
     values: Mapping[str, Any]
     forced: bool = False
+    path: Path | None = None
 
     def concerns(self, names: Iterable[str]) -> bool:
         """Whether it is about a type with one of these names: the name itself, or its beginning up to a dot."""
@@ -70,6 +77,29 @@ class Defaults:
             properties, above = merged(merged(found.gaps, properties), found.forced), above | found.applied
         return {key: self._inside(value, above) for key, value in properties.items()}
 
+    def origin(self, type: str, path: Path) -> Path | None:
+        """Where in the file the default stands that gives a property (`path`) to a task of the type; None when none of the file's does."""
+        for entry, whole in self._giving(type, path):
+            if whole and entry.path is not None:
+                return (*entry.path, "values", *path)
+            for depth in range(1, len(path)):
+                inner = held(entry.values, path[:depth])
+                kind = inner.get("type") if isinstance(inner, Mapping) else None
+                found = self._giving(kind, path[depth:]) if isinstance(kind, str) else ()
+                for below, all_of_it in found:
+                    if all_of_it and below.path is not None:
+                        return (*below.path, "values", *path[depth:])
+        return None
+
+    def _giving(self, type: str, path: Path) -> Iterator[tuple[Default, bool]]:
+        """The entries for a type, the strongest first, and whether each has the property."""
+        info = self._catalogue.find(type)
+        spellings = self._catalogue.spellings(info.name if info else type)
+        gaps, forced = ([entry for entry in self._entries if entry.forced == wanted] for wanted in (False, True))
+        for entry in [*gaps, *forced][::-1]:
+            if entry.concerns(spellings):
+                yield entry, held(entry.values, path) is not None
+
     def _inside(self, value: Any, above: frozenset[int]) -> Any:
         if not isinstance(value, dict):
             return value
@@ -81,12 +111,12 @@ class Defaults:
         """What there is for a type."""
         if (name, above) not in self._found:
             self._count(len(self._entries))
-            spellings = self._catalogue.spellings(name)
+            spellings, info = self._catalogue.spellings(name), self._catalogue.find(name)
             applied = [number for number, entry in enumerate(self._entries) if number not in above and entry.concerns(spellings)]
-            self._found[name, above] = self._merged(applied)
+            self._found[name, above] = self._merged(applied, info, spellings)
         return self._found[name, above]
 
-    def _merged(self, numbers: Sequence[int]) -> _Found:
+    def _merged(self, numbers: Sequence[int], info: TypeInfo | None, spellings: Sequence[str]) -> _Found:
         gaps: dict[str, Any] = {}
         forced: dict[str, Any] = {}
         brought = 0
@@ -94,10 +124,12 @@ class Defaults:
             entry = self._entries[number]
             brought += self._sizes[number]
             self._count(brought)  # each step copies what the steps before it brought
+            # Of what is for many types each gets what it has.
+            values = entry.values if info is None or entry.type in spellings else {key: part for key, part in entry.values.items() if has(info, key)}
             if entry.forced:
-                forced = merged(forced, entry.values)
+                forced = merged(forced, values)
             else:
-                gaps = merged(gaps, entry.values)
+                gaps = merged(gaps, values)
         return _Found(gaps, forced, frozenset(numbers), size(gaps) + size(forced))
 
     def _count(self, values: int) -> None:
@@ -111,6 +143,11 @@ def size(value: Any) -> int:
     if isinstance(value, Mapping):
         return len(value) + sum(map(size, value.values()))
     return sum(map(size, value)) if isinstance(value, list) else 1
+
+
+def has(info: TypeInfo, key: str) -> bool:
+    """Whether a type has a property of this name, or had it under one of its own older names."""
+    return key in info.properties or key in COMMON.get(info.kind, ()) or key in info.branches or (info.spelling is not None and key in info.spelling.renamed)
 
 
 def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service.flows.catalogue import Catalogue, Kind, TypeInfo
+from service.flows.defaults import Defaults
 from service.flows.findings import Findings
 from service.flows.flow import Unready
 from service.flows.mistakes import Subject, described, not_run, note_errors, path_text
 from service.flows.outline import Outline, Rendered
 from service.flows.problems import Severity, escaped
-from service.flows.source import Broken, Path, Place, Source
+from service.flows.source import Broken, Path, Place, Source, held
 from service.flows.spellings import note_older
 
 NOT_RUN = "is part of the flow language, but this version of Headgate does not run it yet"
@@ -36,6 +37,7 @@ class Draft:
     catalogue: Catalogue
     allow_unknown_types: bool = False
     digests: Severity | None = None
+    defaults: Defaults | None = None
     ids: dict[str, Path] = field(default_factory=dict)
     types: set[str] = field(default_factory=set)
     outline: Outline = field(default_factory=Outline)
@@ -51,7 +53,7 @@ class Draft:
         if not isinstance(name, str):
             return None
         info = self.catalogue.find(name)
-        where = (*path, "type")
+        where = self.origin((*path, "type"))
         if info is None:
             self._note_unknown_type(name, kind, self.source.place(where))
             return None
@@ -90,18 +92,29 @@ class Draft:
         self, model: type[Any], value: dict[str, Any], path: Path, renamed: Mapping[str, Path] | None = None, siblings: Set[str] = frozenset()
     ) -> Any:
         """The instance of a class, None where the value is wrong, which is noted. Of what can't be run yet the instance has the default."""
-        subject = Subject(value, path, model, renamed or {}, siblings)
+        subject = Subject(value, path, model, self.origin, renamed or {}, siblings)
         note_older(subject, self.source, self.findings)
         try:
             return model.model_validate(value, by_alias=True, by_name=False)
         except ValidationError as error:
-            unready = not_run(error)
-            if len(unready) < error.error_count():
-                note_errors(error, subject, self.source, self.findings)
-                return None
+            unready, errors = not_run(error), error.error_count()
+            note_errors(error, subject, self.source, self.findings)
         for key in unready:
-            self.is_not_run(f"`{key}`", self.source.key_place(subject.written((key,))))
-        return self._without(model, value, unready)
+            self.is_not_run(f"`{key}`", self.source.key_place(self.origin(subject.written((key,)))))
+        return self._without(model, value, unready) if len(unready) == errors else None
+
+    def origin(self, path: Path) -> Path:
+        """Where a part of a task stands in the file: in the task, or in the plugin default that it comes from."""
+        if self.defaults is None or self.source.holds(path) or not path:
+            return path
+        own = next(depth for depth in range(len(path) - 1, -1, -1) if self.source.holds(path[:depth]))
+        for depth in range(own, 0, -1):
+            value = held(self.source.value, path[:depth])
+            kind = value.get("type") if isinstance(value, dict) else None
+            found = self.defaults.origin(kind, path[depth:]) if isinstance(kind, str) else None
+            if found is not None:
+                return found
+        return (*self.origin(path[:-1]), path[-1]) if own < len(path) - 1 else path
 
     @staticmethod
     def _without(model: type[BaseModel], value: Mapping[str, Any], keys: Iterable[str]) -> Any:
@@ -111,7 +124,7 @@ class Draft:
         """Notes those properties that this version can't run."""
         for key, value in properties.items():
             if key in names and value not in (None, False, []):
-                self.is_not_run(f"`{key}`", self.source.key_place((*path, key)))
+                self.is_not_run(f"`{key}`", self.source.key_place(self.origin((*path, key))))
 
     def is_not_run(self, what: str, place: Place) -> None:
         """Notes a part of the flow that this version can't run."""
@@ -121,7 +134,7 @@ class Draft:
     def are_ignored(self, keys: Mapping[str, str], path: Path) -> None:
         """Notes properties without effect, and why they have none."""
         for key, why in keys.items():
-            self.findings.add("HG-0207", self.source.key_place((*path, key)), f"`{key}` is ignored: {why}", None, Severity.NOTICE)
+            self.findings.add("HG-0207", self.source.key_place(self.origin((*path, key))), f"`{key}` is ignored: {why}", None, Severity.NOTICE)
 
     # ids
 

@@ -17,11 +17,16 @@ class Findings:
         self.path = path
         self.problems: list[Problem] = []
         self._errors = 0
+        self._said: set[tuple[str, int, int, str]] = set()
 
     def add(self, code: str, place: Place, message: str, hint: str | None = None, severity: Severity = Severity.ERROR) -> None:
         """One more problem, at a place of this file. A hostile file may have any number of them; far past the cap they are no longer kept."""
         if len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT):
             return
+        said = (code, place.line, place.column, message)
+        if said in self._said:
+            return  # of a default, or what an alias repeats: it stands in the file once
+        self._said.add(said)
         self._errors += severity is Severity.ERROR
         message, hint = escaped(message, _LONGEST_MESSAGE), escaped(hint, _LONGEST_MESSAGE) if hint else hint
         self.problems.append(Problem(code, severity, self.path, place.line, place.column, message, hint, place.end_line, place.end_column))

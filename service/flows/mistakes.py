@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.flows.findings import Findings
-from service.flows.nearest import did_you_mean
+from service.flows.hints import kind_hint
+from service.flows.nearest import did_you_mean, nearest
 from service.flows.problems import ECHO, escaped
-from service.flows.properties import models_at, names_at, newer_name
+from service.flows.properties import models_at, models_in, names_at, newer_name, property_names, property_spellings
 from service.flows.source import Broken, Path, Source
-from service.flows.syntax import UNSPACED
 
 #: pydantic's error types that mean "another kind of value", and what was wanted.
 _WANTED = {
@@ -42,7 +43,6 @@ _WANTED = {
 #: Error types of our own field types.
 _OWN = {
     "duration": "HG-0205",
-    "not_yet": "HG-0206",
     "task_runner": "HG-0202",
     "id": "HG-0210",
     "reserved": "HG-0211",
@@ -72,6 +72,8 @@ _LIMITS = {
     "string_pattern_mismatch": "must match {pattern}",
 }
 _MOST, _FEW = 200, 8
+#: Properties of a flow behind which a property of a task may have slipped to the left.
+_LISTS = frozenset({"tasks", "errors", "finally", "afterExecution", "triggers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,15 @@ class _Mistake:
 
 
 class Subject(NamedTuple):
-    """What was validated: the value, where it stands, its class, and which of its properties were written under another name."""
+    """What was validated: the value, where it stands, its class, and which of its properties were written under another name.
+
+    `origin` says where a part of it stands that is not at its path: in a plugin default.
+    """
 
     value: Any
     path: Path
     model: type[BaseModel]
+    origin: Callable[[Path], Path]
     renamed: Mapping[str, Path]
     siblings: Set[str] = frozenset()  #: properties beside its own, which somebody else has validated
 
@@ -105,12 +111,22 @@ def not_run(error: ValidationError) -> tuple[str, ...]:
 
 
 def note_errors(error: ValidationError, subject: Subject, source: Source, findings: Findings) -> None:
-    """One problem for each place that pydantic complains about."""
+    """One problem for each place that pydantic complains about. What this version does not run (`not_run`) is no mistake."""
     grouped: dict[Path, list[_Mistake]] = {}
-    for mistake in _without_shadows([_mistake(details, subject.value) for details in error.errors(include_url=False)]):
+    mistakes = [_mistake(details, subject.value) for details in error.errors(include_url=False) if details["type"] != "not_yet"]
+    for mistake in _without_shadows(mistakes):
         grouped.setdefault(mistake.path, []).append(mistake)
+    misspelt = _misspelt(grouped, subject)
     for path, mistakes in grouped.items():
-        _Teller(subject, source, findings).tell(path, mistakes)
+        if path not in misspelt:
+            _Teller(subject, source, findings).tell(path, mistakes)
+
+
+def _misspelt(grouped: Mapping[Path, Sequence[_Mistake]], subject: Subject) -> frozenset[Path]:
+    """What is missing only because it is there under a name that is nearly its own."""
+    missing = {path for path, mistakes in grouped.items() if mistakes[0].error["type"] == "missing"}
+    unknown = (path for path, mistakes in grouped.items() if mistakes[0].error["type"] == "extra_forbidden") if missing else ()
+    return frozenset((*path[:-1], nearest(str(path[-1]), names_at(subject.model, path[:-1])) or "") for path in islice(unknown, _MOST)) & missing
 
 
 def _mistake(error: ErrorDetails, value: Any) -> _Mistake:
@@ -153,7 +169,7 @@ class _Teller:
 
     def tell(self, path: Path, mistakes: Sequence[_Mistake]) -> None:
         error = mistakes[0].error
-        written = self.subject.written(path)
+        written = self.subject.origin(self.subject.written(path))
         kind = error["type"]
         if kind == "missing":
             self._missing(written, "is missing")
@@ -181,22 +197,32 @@ class _Teller:
 
     def _unknown(self, path: Path, written: Path) -> None:
         name = str(path[-1])
-        twin = newer_name(models_at(self.subject.model, path[:-1]), name)
-        if twin is not None:
-            self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{twin}` are the same property", f"keep `{twin}`")
+        newer = newer_name(models_at(self.subject.model, path[:-1]), name)
+        if newer is not None:
+            self.findings.add("HG-0104", self.source.key_place(written), f"`{name}` and `{newer}` are the same property", f"keep `{newer}`")
             return
         known = names_at(self.subject.model, path[:-1]) | (self.subject.siblings if len(path) == 1 else frozenset())
         if not self.source.holds(written):
             self.findings.add("HG-0201", self.source.place(written), f"unknown property `{escaped(path_text(written))}`", "it comes from plugin defaults")
             return
-        hint = did_you_mean(name, known) or (f"known here: {_listed(known)}" if 0 < len(known) <= _FEW else None)
+        hint = did_you_mean(name, known) or self._elsewhere(name, path) or (f"known here: {_listed(known)}" if 0 < len(known) <= _FEW else None)
         self.findings.add("HG-0201", self.source.key_place(written), f"unknown property `{escaped(path_text(written))}`", hint)
+
+    def _elsewhere(self, name: str, path: Path) -> str | None:
+        """Where a property stands that is no property here."""
+        if not self.subject.path and len(path) == 1:
+            before = [key for key in self.subject.value if key in _LISTS or key == name]
+            if before[0] != name:
+                return "if it belongs to a task, indent it as far as the task's `type:`"
+        fields = [(field, info) for model in models_at(self.subject.model, path[:-1]) for field, info in model.model_fields.items()]
+        below = {property_spellings(field, info)[0] for field, info in fields for found in models_in(info.annotation) if name in property_names(found)}
+        return f"it stands under `{below.pop()}`" if len(below) == 1 else None
 
     def _wrong_kind(self, written: Path, mistakes: Sequence[_Mistake]) -> None:
         wanted = dict.fromkeys(_wanted(mistake.error) for mistake in mistakes)
         value = mistakes[0].error["input"]
         message = f"`{path_text(written)}`: expected {' or '.join(wanted)}, got {described(value)}"
-        self.findings.add("HG-0203", self.source.place(written), message, _kind_hint(value, wanted))
+        self.findings.add("HG-0203", self.source.place(written), message, kind_hint(value, wanted))
 
     def _not_among(self, written: Path, mistakes: Sequence[_Mistake]) -> None:
         allowed = [choice for mistake in mistakes for choice in re.findall(r"'([^']*)'", str(mistake.error.get("ctx", {}).get("expected", "")))]
@@ -231,19 +257,6 @@ def _told(error: ErrorDetails) -> tuple[str, str, str | None]:
 
 def _with_value(message: str, value: Any) -> str:
     return f"{message} (`{escaped(value, 40)}`)" if isinstance(value, str) and escaped(value, 40) not in message and len(value) <= ECHO else message
-
-
-def _kind_hint(value: Any, wanted: Iterable[str]) -> str | None:
-    if isinstance(value, str) and "a map" in wanted:
-        found = UNSPACED.match(value)
-        return f"a space is missing after `{found['key']}:`" if found else None
-    if isinstance(value, dict) and tuple(wanted) == ("a list",):
-        if any(key.startswith("-") for key in value):
-            return "a space is missing after `-`"
-        return "put `- ` before each entry"
-    if isinstance(value, str) and "a list" in wanted:
-        return "put it on a line of its own, with `- ` before it"
-    return "put it in quotes" if isinstance(value, bool | int | float) and "text" in wanted else None
 
 
 def described(value: Any) -> str:

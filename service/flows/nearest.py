@@ -12,7 +12,7 @@ from service.flows.problems import ECHO
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant, or None when nothing is near."""
     word = word[:ECHO]
-    known = [candidate for candidate in candidates if candidate != word]
+    known = [candidate for candidate in candidates if candidate != word and 2 * len(word) <= 3 * len(candidate) + 3 and 2 * len(candidate) <= 3 * len(word) + 3]
     folded = _plain(word)
     same = next((candidate for candidate in known if _plain(candidate) == folded), None)
     if same is not None:

@@ -88,7 +88,7 @@ class _Reader:
         self.draft = draft
         self.findings = draft.findings
         self.raw = self._own_names(source.value)
-        self.defaults = self._defaults(defaults)
+        self.defaults = draft.defaults = self._defaults(defaults)
 
     def flow(self) -> Flow | None:
         """What was read; None when it is wrong, which is noted."""
@@ -192,16 +192,16 @@ class _Reader:
             return None
         self.draft.are_not_run(entry, {"ref"}, path)
         found = self.draft.validated(PluginDefault, entry, path)
-        return Default(found.type, found.values, found.forced) if found and not found.ref else None
+        return Default(found.type, found.values, found.forced, path) if found and not found.ref else None
 
     def _canonical(self, default: Default) -> Default:
         info = self.draft.catalogue.find(default.type)
-        return Default(info.name, default.values, default.forced) if info and info.alias else default
+        return replace(default, type=info.name) if info and info.alias else default
 
     def _check_trigger_inputs(self, triggers: Iterable[TriggerDef], inputs: Iterable[Input]) -> None:
         """An execution that nobody is asked about can't be given what is missing."""
         needed = [found.id for found in inputs if found.demanded]
-        for trigger in triggers:
+        for trigger in (trigger for trigger in triggers if not getattr(trigger.model, "CALLED", False)):
             if self.findings.enough:
                 return
             given = trigger.model.inputs or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -92,6 +92,7 @@ class Site:
     source: Source
     findings: Findings
     certain: set[tuple[str | int, ...]]  #: root and name of what the template itself provides for not being there
+    origin: Callable[[Path], Path]  #: where a value stands that is not at its path
 
     @property
     def key(self) -> str | int:
@@ -125,10 +126,11 @@ class Site:
 
     def place(self, line: int, column: int, width: int = 1) -> Place:
         """From a place in the template to the place in the file."""
-        event = self.source.scalar(self.path)
-        if event is None or event.value != self.template:
-            return self.source.place(self.path)
-        return inside(self.source, event, line, column, width)
+        path = self.origin(self.path)
+        for event in (self.source.scalar(path), self.source.key(path)):
+            if getattr(event, "value", None) == self.template:
+                return inside(self.source, event, line, column, width)
+        return self.source.place(path)
 
 
 @lru_cache(maxsize=64)

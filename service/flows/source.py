@@ -69,6 +69,10 @@ class Source:
             value = value[step]
         return True
 
+    def key(self, path: Sequence[str | int]) -> Any:
+        """The event of the key at a path, or None."""
+        return self._events(path)[0]
+
     def paths(self) -> dict[tuple[int, int], Path]:
         """Every key and value of the file by line and column, as its path."""
         found: dict[tuple[int, int], Path] = {}
@@ -103,6 +107,13 @@ class Source:
                 break
             value = value[step]
         return events
+
+
+def held(value: Any, path: Sequence[str | int]) -> Any:
+    """The part of a value at a path; None where there is none."""
+    for step in path:
+        value = _step(value, step)
+    return value
 
 
 def _step(container: Any, step: str | int) -> Any:

@@ -21,8 +21,8 @@ def note_older(subject: Subject, source: Source, findings: Findings) -> None:
     if not any(_names(subject.model)):
         return
     for path, new in _older(subject.model, subject.value, ()):
-        old = path[-1]
-        findings.add("HG-0208", source.key_place(subject.written(path)), f"`{old}` is the old spelling of `{new}`", f"write `{new}`", Severity.NOTICE)
+        old, place = path[-1], source.key_place(subject.origin(subject.written(path)))
+        findings.add("HG-0208", place, f"`{old}` is the old spelling of `{new}`", f"write `{new}`", Severity.NOTICE)
 
 
 @lru_cache(maxsize=1024)

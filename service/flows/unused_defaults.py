@@ -7,15 +7,11 @@ from itertools import islice
 from typing import Any
 
 from service.flows.catalogue import Catalogue, TypeInfo
-from service.flows.defaults import Default
-from service.flows.document import TaskProperties, TriggerProperties
+from service.flows.defaults import COMMON, Default, has
 from service.flows.draft import Draft
 from service.flows.nearest import did_you_mean, nearest_type
 from service.flows.problems import MOST, Severity, escaped
-from service.flows.properties import property_names
 from service.flows.source import Path
-
-_COMMON = {"task": property_names(TaskProperties), "trigger": property_names(TriggerProperties)}
 
 
 def check_defaults(entries: list[Any], path: Path, draft: Draft) -> None:
@@ -31,7 +27,7 @@ def check_defaults(entries: list[Any], path: Path, draft: Draft) -> None:
 
 def _check(name: str, values: Mapping[str, Any], path: Path, draft: Draft) -> None:
     exact = draft.catalogue.find(name)
-    if exact is not None and all(_has(exact, key) for key in values):
+    if exact is not None and all(has(exact, key) for key in values):
         return
     types = list(_concerned(name, draft.catalogue))
     missing = _is_used(name, draft)
@@ -39,7 +35,7 @@ def _check(name: str, values: Mapping[str, Any], path: Path, draft: Draft) -> No
         _note_unknown(name, path, draft)
     if not types or (exact is None and missing):
         return
-    unknown = (key for key in values if not any(_has(info, key) for info in types))
+    unknown = (key for key in values if not any(has(info, key) for info in types))
     for key in islice(unknown, MOST):
         _note_property(key, name, types, (*path, "values", key), draft)
 
@@ -55,12 +51,8 @@ def _concerned(name: str, catalogue: Catalogue) -> Iterator[TypeInfo]:
             yield from filter(None, [catalogue.find(known)])
 
 
-def _has(info: TypeInfo, key: str) -> bool:
-    return key in info.properties or key in _COMMON.get(info.kind, ()) or key in info.branches or (info.spelling is not None and key in info.spelling.renamed)
-
-
 def _known(info: TypeInfo) -> frozenset[str]:
-    return info.properties | _COMMON.get(info.kind, frozenset()) | frozenset(info.branches)
+    return info.properties | COMMON.get(info.kind, frozenset()) | frozenset(info.branches)
 
 
 def _is_used(name: str, draft: Draft) -> bool:
@@ -77,7 +69,10 @@ def _note_unknown(name: str, path: Path, draft: Draft) -> None:
 
 
 def _note_property(key: str, name: str, types: list[TypeInfo], path: Path, draft: Draft) -> None:
+    place = draft.source.key_place(path)
+    if any((found.line, found.column) == (place.line, place.column) for found in draft.findings.problems):
+        return  # a task has the default, and has been told
     what = f"`{types[0].name}` has" if len(types) == 1 else f"none of the types of `{escaped(name, 120)}` has"
     near = did_you_mean(key, frozenset(known for info in types for known in _known(info)))
     message = f"{what} {'no' if len(types) == 1 else 'a'} property `{escaped(key)}`"
-    draft.findings.add("HG-0225", draft.source.key_place(path), message, near, Severity.WARNING)
+    draft.findings.add("HG-0225", place, message, near, Severity.WARNING)

@@ -34,6 +34,8 @@ class TriggerType(Typed):
     labels: LabelMap | None = Field(None, description="Labels of its executions.")
 
     KIND: ClassVar[str]
+    #: Whether who fires it says what the inputs are: the flow need not.
+    CALLED: ClassVar[bool] = False
     #: What of its OUTPUTS somebody outside has written. Without OUTPUTS `trigger.*` may hold anything.
     OUTSIDE: ClassVar[frozenset[str]] = frozenset()
 

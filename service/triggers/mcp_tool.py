@@ -27,6 +27,7 @@ class McpToolTrigger(TriggerType):
 
     TYPE = "io.kestra.plugin.core.trigger.McpToolTrigger"
     KIND = "mcp"
+    CALLED = True
     RUN = False
 
     tool_name: Annotated[Text, Field(pattern=_NAME, max_length=64)] = Field(

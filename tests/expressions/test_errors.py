@@ -61,7 +61,7 @@ NAMES = {
         ("{{ 1 + }}", (1, 8), "expected a value, found `}}`"),
         ("{{ 'abc }}", (1, 4), "this text is never closed by `'`"),
         ('{{ "abc }}', (1, 4), 'this text is never closed by `"`'),
-        ("{{ a && b }}", (1, 6), "unexpected character `&`; `and` and `not` are words here"),
+        ("{{ a && b }}", (1, 6), "unexpected character `&`; `and` is a word here"),
         ("{{ a.upper() }}", (1, 6), "`upper` can't be called: values have no methods"),
         ("{{ (a)(1) }}", (1, 7), "this value can't be called"),
         ("{# never", (1, 1), "this comment is never closed"),

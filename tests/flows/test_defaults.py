@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.flows.defaults import merged
-from tests.flows.world import DOCKER, LOG, PROCESS, PUSH, RETURN, SHELL, codes, flow, lines, tasks
+from tests.flows.world import DOCKER, LOG, PROCESS, PUSH, RETURN, SHELL, codes, flow, lines, refusals, tasks
 
 LOGGING = f"- {{id: a, type: {LOG}, message: x}}\n- {{id: b, type: {LOG}, message: x, level: DEBUG}}"
 
@@ -81,12 +81,12 @@ def test_common_properties_have_defaults_too():
     assert (node.timeout, node.allow_failure, node.spec) == ("PT1S", True, {"message": "x"})
 
 
-def test_a_mistake_in_a_default_says_where_it_comes_from():
+def test_a_mistake_in_a_default_is_pointed_at_there():
     rest = f"pluginDefaults:\n  - {{type: {LOG}, values: {{level: LOUD, lebel: x}}}}\n"
     assert lines(tasks(f"- {{id: a, type: {LOG}, message: x}}", rest)) == [
-        ".flows/x.yaml:4:5: error HG-0201: unknown property `tasks[0].lebel` (it comes from plugin defaults)",
-        ".flows/x.yaml:4:5: error HG-0204: `tasks[0].level`: the text `LOUD` is not allowed (one of `DEBUG`, `ERROR`, `INFO`, `TRACE`, `WARN`)",
-        ".flows/x.yaml:6:65: warning HG-0225: `io.kestra.plugin.core.log.Log` has no property `lebel` (did you mean `level`?)",
+        ".flows/x.yaml:6:59: error HG-0204: `pluginDefaults[0].values.level`: the text `LOUD` is not allowed "
+        "(one of `DEBUG`, `ERROR`, `INFO`, `TRACE`, `WARN`)",
+        ".flows/x.yaml:6:65: error HG-0201: unknown property `pluginDefaults[0].values.lebel` (did you mean `level`?)",
     ]
 
 
@@ -141,3 +141,32 @@ def test_what_defaults_bring_to_a_flow_is_bounded(entries, count):
         f"- {{id: t{n}, type: a.T{n}, commands: [a]}}" if "nobody" in entries else f"- {{id: t{n}, type: {SHELL}, commands: [a]}}" for n in range(count)
     )
     assert "HG-0218" in codes(tasks(listed, f"pluginDefaults:\n{entries}"), allow_unknown_types=True)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "refused"),
+    [
+        (f"{{type: {LOG}, values: {{message: 'x {{{{ inputs.nope }}}}'}}}}", "HG-0302 inputs.nope"),
+        ("{type: io.kestra.plugin.core, values: {timeout: 5m}}", "HG-0205 5m"),
+        ("{type: io.kestra.plugin, forced: true, values: {retry: {type: constant}}}", "HG-0202 retry"),
+        ("{type: io.kestra.plugin.scripts, values: {containerImage: Foo Bar}}", "HG-0230 Foo Bar"),
+        ("{type: io.kestra.plugin.scripts, values: {env: {PATH: x}}}", "HG-0231 PATH"),
+        (f"{{type: io.kestra.plugin.scripts, values: {{taskRunner: {{type: {DOCKER}, pullPolicy: SOME}}}}}}", "HG-0204 SOME"),
+        (f"{{type: io.kestra.plugin.scripts, values: {{taskRunner: {{type: {PROCESS}s}}}}}}", f"HG-0220 {PROCESS}s"),
+        (f"{{type: {DOCKER}, values: {{pulPolicy: NEVER}}}}", "HG-0201 pulPolicy"),
+        ("{type: io.kestra.plugin.core.trigger, values: {timezone: Mars}}", "HG-0402 Mars"),
+    ],
+)
+@pytest.mark.parametrize("key", ["pluginDefaults", "taskDefaults"])
+def test_what_a_default_makes_wrong_is_pointed_at_once_and_in_the_default(key, defaults, refused):
+    runner = "" if "taskRunner" in defaults else f", taskRunner: {{type: {DOCKER}}}"
+    body = "\n".join(f"- {{id: {name}, type: {LOG}}}\n- {{id: {name}s, type: {SHELL}, commands: [ls]{runner}}}" for name in ("a", "b"))
+    message = f"  - {{type: {LOG}, values: {{message: hi}}}}\n"
+    trigger = "triggers:\n  - {id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: '@daily'}\n"
+    assert refusals(tasks(body, f"{trigger}{key}:\n{message}  - {defaults}\n")) == [refused]
+
+
+def test_a_default_for_many_types_gives_each_what_it_has():
+    rest = "triggers:\n  - {id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: '@daily'}\n"
+    read = flow(tasks(LOGGING, f"{rest}pluginDefaults:\n  - {{type: io.kestra.plugin.core, values: {{timeout: PT5M, timezone: Europe/Paris, level: WARN}}}}\n"))
+    assert (read.program.nodes["a"].timeout, read.program.nodes["a"].model.level, str(read.triggers[0].model.timezone)) == ("PT5M", "WARN", "Europe/Paris")

@@ -8,7 +8,8 @@ import pytest
 
 from service import discovery
 from service.flows.catalogue import Catalogue
-from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, codes, lines, read, tasks
+from service.flows.problems import Severity
+from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, codes, lines, read, refusals, tasks
 
 SEEDS = Path(__file__).parent / "seeds"
 ALL = Catalogue(discovery.index(), discovery.load)
@@ -349,3 +350,55 @@ def test_a_handler_is_reached_by_failure():
 def test_the_same_mistake_a_thousand_times_is_read_in_bounded_time():
     many = "\n".join(f"- {{id: a{number}, type: {LOG}, message: '{{{{ outputs.b.value }}}} {{{{ inputs.x }}}}'}}" for number in range(900))
     assert len(codes(tasks(many))) == 50
+
+
+@pytest.mark.parametrize(
+    ("template", "hint"),
+    [
+        ("{{ input.x }}", "did you mean `inputs`?"),
+        ("{{ Outputs.x }}", "did you mean `outputs`?"),
+        ("{{ flow.id == prod }}", "text stands in quotes: `'text'`"),
+        ("{{ now | upper }}", "write `now()`"),
+        ("{{ order.id }}", None),
+    ],
+)
+def test_a_first_name_that_the_language_does_not_have_is_an_error(template, hint):
+    (found,) = read(tasks(f'- {{id: a, type: {LOG}, message: "{template}"}}')).problems
+    assert (found.code, found.severity, found.hint) == ("HG-0313", Severity.ERROR, hint)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ order.id ?? 'none' }}",
+        "{{ order is defined }}",
+        "{% for order in [1] %}{{ order }}{{ loop.index }}{% endfor %}",
+        "{% set order = 1 %}{{ order }}",
+        "{{ workingDir }} {{ error.message }} {{ kestra.url }} {{ namespace.x }} {{ globals.x }} {{ envs.x }} {{ labels.x }}",
+    ],
+)
+def test_a_name_that_is_given_or_asked_about_is_none_of_these(template):
+    assert "HG-0313" not in codes(tasks(f'- {{id: a, type: {LOG}, message: "{template}"}}'))
+
+
+def test_types_that_are_not_installed_may_give_names_of_their_own():
+    text = tasks('- {id: a, type: com.acme.Filter, when_row: "{{ value > 5 }} {{ inputz.x }}"}', "variables: {later: '{{ ds }} {{ var.x }}'}\n")
+    problems = read(text, allow_unknown_types=True).problems
+    assert [(found.severity, found.hint) for found in problems if found.code == "HG-0313"] == [
+        (Severity.WARNING, "did you mean `inputs`?"),
+        (Severity.WARNING, "did you mean `vars`?"),
+    ]
+
+
+@pytest.mark.parametrize("root", ["outputs.a.value", "tasks.a.state", "taskrun.id", "item.value"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "inputs: [{{id: i, type: STRING, defaults: '{{{{ {root} }}}}'}}]\n",
+        "inputs: [{{id: i, type: SELECT, expression: '{{{{ {root} }}}}'}}]\n",
+        "checks: [{{when: '{{{{ {root} == 1 }}}}', message: m}}]\n",
+    ],
+)
+def test_inputs_and_checks_of_a_flow_are_looked_at_before_any_task_runs(rest, root):
+    found = refusals(tasks(f"- {{id: a, type: {RETURN}, format: x}}", rest.format(root=root)))
+    assert [line.split()[0] for line in found] == ["HG-0308"]

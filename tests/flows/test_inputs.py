@@ -32,14 +32,14 @@ def parse(definition: str, value: Any) -> Any:
 
 
 def render(value: Any, scope: Mapping[str, Any]) -> Any:
-    """Stands for the expressions: `{{ name }}` is an input, `{{ list }}` a list, `{{ aws }}` asks for a cloud."""
-    if value == "{{ fail }}":
+    """Stands for the expressions: `{{ labels.name }}` is an input, `{{ labels.list }}` a list, `{{ labels.aws }}` asks for a cloud."""
+    if value == "{{ labels.fail }}":
         raise RenderFailed("no such name")
-    if value == "{{ aws }}":
+    if value == "{{ labels.aws }}":
         return scope["inputs"].get("cloud") == "aws"
-    if value == "{{ list }}":
+    if value == "{{ labels.list }}":
         return ["a", {"label": "B", "value": "b"}]
-    return value.replace("{{ who }}", str(scope["inputs"].get("who"))) if isinstance(value, str) else value
+    return value.replace("{{ labels.who }}", str(scope["inputs"].get("who"))) if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_hostile_pattern_costs_nothing():
 def test_inputs_are_resolved_in_order_with_those_before_in_reach():
     inputs = declared(
         "{id: who, type: STRING}",
-        "{id: greeting, type: STRING, defaults: 'Hi {{ who }}'}",
+        "{id: greeting, type: STRING, defaults: 'Hi {{ labels.who }}'}",
         "{id: n, type: INT, defaults: 3}",
         "{id: opt, type: INT, required: false}",
     )
@@ -141,7 +141,7 @@ def test_inputs_are_resolved_in_order_with_those_before_in_reach():
 
 
 def test_all_that_is_wrong_is_told_together():
-    inputs = declared("{id: a, type: STRING}", "{id: b, type: INT}", "{id: c, type: STRING, defaults: '{{ fail }}'}")
+    inputs = declared("{id: a, type: STRING}", "{id: b, type: INT}", "{id: c, type: STRING, defaults: '{{ labels.fail }}'}")
     values, problems, unknown = resolve_inputs(inputs, {"b": "x", "z": 1}, render)
     assert values == {}
     assert problems == [
@@ -165,7 +165,7 @@ def test_none_counts_as_not_given():
 
 
 def test_choices_may_come_from_an_expression():
-    inputs = declared("{id: a, type: SELECT, expression: '{{ list }}'}")
+    inputs = declared("{id: a, type: SELECT, expression: '{{ labels.list }}'}")
     assert resolve_inputs(inputs, {"a": "b"}, render)[0] == {"a": "b"}
     assert resolve_inputs(inputs, {"a": "c"}, render)[1] == [InputProblem("a", "Invalid input for `a`, it must be one of a, b, but received `c`")]
 
@@ -201,7 +201,7 @@ def test_a_form_is_the_inputs_that_it_holds():
 
 def test_a_form_that_is_not_asked_for_asks_for_none_of_its_inputs():
     parts = "[{id: a, type: INT, dependsOn: {inputs: [deep]}}, {id: b, type: INT}]"
-    form = f"{{id: f, type: FORM, dependsOn: {{inputs: [cloud], condition: '{{{{ aws }}}}'}}, inputs: {parts}}}"
+    form = f"{{id: f, type: FORM, dependsOn: {{inputs: [cloud], condition: '{{{{ labels.aws }}}}'}}, inputs: {parts}}}"
     inputs = declared(form, "{id: cloud, type: STRING}", "{id: deep, type: BOOL, defaults: true}")
     given = {"f.a": 1, "f.b": 2}
     assert resolve_inputs(inputs, {**given, "cloud": "gcp"}, render)[0] == {"cloud": "gcp", "deep": True}
@@ -219,7 +219,7 @@ def test_a_form_in_a_form_or_with_a_value_is_refused():
     assert codes(with_inputs("{id: f, type: FORM, defaults: 3, inputs: [{id: a, type: INT}]}")) == ["HG-0410"]
 
 
-CLOUD = ("{id: region, type: STRING, dependsOn: {inputs: [cloud], condition: '{{ aws }}'}}", "{id: cloud, type: STRING}")
+CLOUD = ("{id: region, type: STRING, dependsOn: {inputs: [cloud], condition: '{{ labels.aws }}'}}", "{id: cloud, type: STRING}")
 
 
 def test_an_input_is_asked_for_when_the_one_it_depends_on_says_so():

@@ -223,3 +223,9 @@ def test_ids_of_triggers_are_unique_and_may_be_those_of_tasks():
 def test_older_names_of_properties_of_triggers_are_said():
     found = [line for line in lines(around("Schedule", f"{CRON}, minLogLevel: WARN, scheduleConditions: []")) if "HG-0208" in line]
     assert [line.split("`")[1::2][:2] for line in found] == [["minLogLevel", "logLevel"], ["scheduleConditions", "conditions"]]
+
+
+def test_who_calls_a_tool_gives_the_inputs():
+    asking = around("McpToolTrigger", "toolName: add") + "inputs: [{id: a, type: INT}]\n"
+    assert refusals(asking) == []
+    assert refusals(asking.replace("McpToolTrigger, toolName: add", f"Schedule, {CRON}")) == [f"HG-0403 {{id: t, type: {SCHEDULE}, {CRON}}}"]

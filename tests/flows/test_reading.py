@@ -340,9 +340,8 @@ def test_fields_with_limits_say_them():
         "error HG-0204: `tasks[0].rate`: must be at most 1.0",
         "error HG-0204: `tasks[0].name`: must have at least 1 characters",
         "error HG-0204: `tasks[0].many`: must have fewer entries: at most 2",
-        "error HG-0203: `tasks[0].nested.wait`: expected a duration, got `5`",
+        "error HG-0203: `tasks[0].nested.wait`: expected a duration, got `5` (`PT5S` is so many seconds)",
         "error HG-0201: unknown property `tasks[0].nested.unknow` (did you mean `known`?)",
-        "error HG-0202: `tasks[0].list[1].wait` is missing (add `wait: …`)",
         "error HG-0201: unknown property `tasks[0].list[1].wiat` (did you mean `wait`?)",
     ]
 
@@ -367,3 +366,35 @@ def test_a_flow_with_types_that_are_not_installed_is_read_whole_where_they_are_l
     assert (group.type, [node.id for node in group.walk()]) == ("com.example.Group", ["group", "inner"])
     assert [(trigger.id, trigger.type) for trigger in found.triggers] == [("t", "com.example.Trigger"), ("s", SCHEDULE)]
     assert "the task type `com.example.Group`" in (found.refusal() or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"id: x\nnamespace: dev\ntask: [{{id: a, type: {LOG}, message: x}}]\n", "3:1: error HG-0201: unknown property `task` (did you mean `tasks`?)"),
+        (tasks(f"- {{id: a, type: {LOG}, mesage: x}}"), "4:50: error HG-0201: unknown property `tasks[0].mesage` (did you mean `message`?)"),
+        (tasks(f"- {{id: a, type: {SEQUENTIAL}, task: []}}"), "4:58: error HG-0201: unknown property `tasks[0].task` (did you mean `tasks`?)"),
+        (
+            tasks(f"- {{id: a, type: {RETURN}}}", "format: x\n"),
+            "5:1: error HG-0201: unknown property `format` (if it belongs to a task, indent it as far as the task's `type:`)",
+        ),
+        (
+            f"id: x\nnamespace: dev\nlimit: 1\n{tasks(f'- {{id: a, type: {RETURN}}}')[21:]}",
+            "3:1: error HG-0201: unknown property `limit` (it stands under `concurrency`)",
+        ),
+        (
+            tasks(f"- {{id: a, type: {SHELL}, commands: [ls], memory: 1g, taskRunner: {{type: {DOCKER}}}}}"),
+            "4:76: error HG-0201: unknown property `tasks[0].memory`",
+        ),
+        (
+            tasks(f"- id: a\n  type: {SHELL}\n  commands:\n    - echo a: b"),
+            "7:9: error HG-0203: `tasks[0].commands[0]`: expected text, got a map (a colon with a space behind it makes a map: put the whole text in quotes)",
+        ),
+        (
+            tasks(f"- id: a\n  type: {SHELL}\n  commands:\n    -ls"),
+            "7:7: error HG-0203: `tasks[0].commands`: expected a list, got the text `-ls` (a space is missing after `-`)",
+        ),
+    ],
+)
+def test_one_mistake_is_one_problem_and_the_hint_mends_it(text, line):
+    assert lines(text) == [f".flows/x.yaml:{line}"]

@@ -7,7 +7,7 @@ import pytest
 from service import discovery
 from service.flows.catalogue import Catalogue
 from service.flows.problems import Severity
-from tests.flows.world import LOG, PUSH, SCHEDULE, SHELL, lines, read, tasks
+from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, lines, read, tasks
 
 ALL = Catalogue(discovery.index(), discovery.load)
 FLOW = "io.kestra.plugin.core.flow."
@@ -245,7 +245,7 @@ def test_a_property_that_no_type_has_is_a_warning_at_its_name():
     assert defaulted("{type: io.kestra.plugin.scripts, values: {containerImages: alpine}}") == [
         "6:47: warning HG-0225: none of the types of `io.kestra.plugin.scripts` has a property `containerImages` (did you mean `containerImage`?)"
     ]
-    assert "`io.kestra.plugin.core.log.Log` has no property `lebel`" in defaulted(f"{{type: {LOG}, values: {{lebel: WARN}}}}")[-1]
+    assert "`io.kestra.plugin.core.debug.Return` has no property `formt`" in defaulted(f"{{type: {RETURN}, values: {{formt: x}}}}")[-1]
 
 
 def test_old_names_of_defaults_are_looked_at_where_they_stand():

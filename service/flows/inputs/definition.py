@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, model_validator
-from pydantic_core import PydanticCustomError
 
-from runners.fields import Model, Older, Text
+from runners.fields import Model, Older, Text, wrong
 from service.flows.names import InputId
 
 
@@ -58,12 +57,11 @@ class Input(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Input:  # noqa: N804  # "after" validates an instance
         if self.defaults is not None and self.prefill is not None:
-            raise PydanticCustomError(
-                "input", "has both `defaults` and `prefill`", {"hint": "keep one: a default always gives a value, a prefill can be emptied"}
-            )
+            hint = "keep one: a default always gives a value, a prefill can be emptied"
+            raise wrong("input", "has both `defaults` and `prefill`", hint, at="prefill")
         low, high = (getattr(self, name, None) for name in self.RANGE)
         if low is not None and high is not None and low > high:
-            raise PydanticCustomError("input", "the lower bound is above the upper one")
+            raise wrong("input", "the lower bound is above the upper one", at=self.RANGE[0])
         return self
 
     def parse(self, value: Any) -> Any:

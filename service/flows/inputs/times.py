@@ -81,6 +81,7 @@ class DurationInput(Input):
         try:
             length = parse_duration(text)
         except PydanticCustomError as bad:
-            raise BadValue(f"is {bad.message()}") from None
+            hint = str((bad.context or {}).get("hint", ""))
+            raise BadValue(f"is {bad.message().removesuffix(f': {hint}')} ({hint})") from None
         in_range(length, self.min, self.max)
         return text
