@@ -440,7 +440,8 @@ class FormInput(Input):
     @model_validator(mode="after")
     def _no_value(self) -> FormInput:  # noqa: N804
         if self.defaults is not None or self.prefill is not None:
-            raise PydanticCustomError("input", "a form has no value of its own", {"hint": "give its inputs their defaults"})
+            at = "defaults" if self.defaults is not None else "prefill"
+            raise wrong("input", "a form has no value of its own", "give its inputs their defaults", at=at)
         return self
 
 
