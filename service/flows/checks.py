@@ -20,7 +20,7 @@ from service.flows.leaks import check_secret
 from service.flows.nesting import CALLS, check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
 from service.flows.problems import MOST, escaped
-from service.flows.roots import check_root, check_too_early
+from service.flows.roots import check_member, check_root, check_too_early
 from service.flows.scopes import check_loop_value, check_trigger_scope
 from service.flows.site import Declared, Site, found_in, templates
 from service.flows.source import Path
@@ -43,8 +43,10 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
     "outputs": (check_task, check_order, check_status, check_too_early),
     "tasks": (check_task, check_too_early),
     "trigger": (check_trigger, check_script),
-    "task": (check_too_early,),
-    "taskrun": (check_loop_value, check_too_early),
+    "flow": (check_member,),
+    "execution": (check_member,),
+    "task": (check_member, check_too_early),
+    "taskrun": (check_member, check_loop_value, check_too_early),
     "item": (check_loop_value, check_too_early),
     "parent": (check_loop_value, check_too_early),
     "parents": (check_loop_value, check_too_early),
@@ -55,6 +57,7 @@ _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "outputs": (check_trigger_scope,),
     "taskrun": (check_trigger_scope,),
     "trigger": (check_trigger,),
+    "flow": (check_member,),
 }
 #: Tasks that set variables while the flow runs.
 _SETTING = "io.kestra.plugin.core.execution.SetVariables"
