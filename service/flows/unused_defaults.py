@@ -16,7 +16,8 @@ from service.flows.source import Path
 def check_defaults(entries: list[Any], path: Path, draft: Draft) -> None:
     """The entries of `pluginDefaults`, as they were written. One that is wrong otherwise, or a set that tasks ask for, is left alone."""
     before = len(draft.findings.problems)
-    missing = frozenset(_types_in([step.raw for step in draft.outline.steps if not step.info] + [start.raw for start in draft.outline.starts if not start.info]))
+    steps, starts = draft.outline.steps, draft.outline.starts
+    missing = frozenset(_types_in([*(step.raw for step in steps if not step.info), *(start.raw for start in starts if not start.info)]))
     for number, entry in enumerate(entries):
         name, values = (entry.get("type"), entry.get("values")) if isinstance(entry, dict) else (None, None)
         if isinstance(name, str) and isinstance(values, dict) and not entry.get("ref"):
