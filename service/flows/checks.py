@@ -17,6 +17,7 @@ from service.flows.draft import Draft
 from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
+from service.flows.loop_values import check_values
 from service.flows.nesting import CALLS, check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
 from service.flows.problems import MOST, escaped
@@ -34,6 +35,7 @@ _STRUCTURES: Mapping[str, tuple[Callable[[Step, Draft], None], ...]] = {
     f"{FLOW}Dag": (check_dag,),
     f"{FLOW}If": (check_if,),
     f"{FLOW}Switch": (check_switch,),
+    **dict.fromkeys((f"{FLOW}ForEach", f"{FLOW}EachParallel", f"{FLOW}Loop"), (check_values,)),
 }
 
 #: What is looked at, by the first name of a reference; in triggers other things than elsewhere.
