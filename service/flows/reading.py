@@ -24,7 +24,7 @@ from service.flows.lower import Lowering, TooManyTasks
 from service.flows.mistakes import described, path_text
 from service.flows.policies import Output
 from service.flows.problems import Severity, capped
-from service.flows.source import Broken, Findings, Path, Source, at, read_source
+from service.flows.source import Broken, Findings, Path, Source, read_source
 from service.flows.starts import read_triggers
 from service.flows.trigger_inputs import check_given, check_required
 
