@@ -11,7 +11,6 @@ import base64
 import json
 import math
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from runners.backend import Launch, Lines, NoImage, NotStarted, Program
 from runners.engine import Engine, EngineError
 from runners.fields import Typed
 from runners.lines import Splitter
-from runners.options.docker import Docker, Memory
+from runners.options.docker import SIZE, Docker, Memory
 from runners.protocol import Lease, Unusable
 from runners.task import Exit
 from runners.workspace import clear, remove, unpack
@@ -47,7 +46,6 @@ _INIT = {"TINI_KILL_PROCESS_GROUP": "1"}
 #: How much later than a container's end it may become known that memory was the reason, in seconds.
 _OOM_LATE = 1.0
 
-_SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 _ANSWER_KEPT, _NO_IMAGE_KEPT = 10.0, 300.0
 
 #: How much is read yet of what a stopped container printed, in bytes and in seconds; and how many bytes whatever the time.
@@ -429,7 +427,7 @@ def _size(text: str | None) -> int | None:
     """Bytes of a size like 512MB, 2g, 1.5GiB; a unit is 1024 of the one before, as for the docker command."""
     if text is None:
         return None
-    found = _SIZE.fullmatch(text.strip().lower())
+    found = SIZE.fullmatch(text.strip().lower())
     if not found:
         raise NotStarted(f"{text!r} is not a size; write for example 512MB or 2g")
     return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))

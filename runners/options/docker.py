@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Dynamic, Length, Model, Text, Typed
+from runners.fields import Dynamic, Integer, Length, Model, Number, Text, Typed, wrong
 
+#: A size: a number and its unit, if any.
+SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
+
+
+def _is_size(text: str) -> str:
+    if not SIZE.fullmatch(text.strip().lower()):
+        raise wrong("size", "not a size", "for example 512MB or 2g")
+    return text
+
+
+_Size = Annotated[Text, AfterValidator(_is_size)]
 _NOT_YET = PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
 
 
@@ -26,17 +38,17 @@ class Credentials(Model):
 class Cpu(Model):
     """How much of the processors."""
 
-    cpus: Dynamic[float] | None = Field(None, description="In processors; 0.5 is half of one.")
+    cpus: Dynamic[Annotated[Number, Field(gt=0)]] | None = Field(None, description="In processors; 0.5 is half of one.")
 
 
 class Memory(Model):
     """How much memory; sizes like 512MB or 2g."""
 
-    memory: Dynamic[Text] | None = Field(None, description="The most that it may take.")
-    memory_swap: Dynamic[Text] | None = Field(None, description="Memory and swap together; -1 for no limit.")
-    memory_swappiness: Dynamic[int] | None = Field(None, description="How readily memory is swapped out, 0 to 100.")
-    memory_reservation: Dynamic[Text] | None = Field(None, description="What it is held to while the host is short of memory.")
-    kernel_memory: Dynamic[Text] | None = Field(None, description="The most that the kernel may take for it.")
+    memory: Dynamic[_Size] | None = Field(None, description="The most that it may take.")
+    memory_swap: Dynamic[_Size] | None = Field(None, description="Memory and swap together; -1 for no limit.")
+    memory_swappiness: Dynamic[Annotated[Integer, Field(ge=0, le=100)]] | None = Field(None, description="How readily memory is swapped out, 0 to 100.")
+    memory_reservation: Dynamic[_Size] | None = Field(None, description="What it is held to while the host is short of memory.")
+    kernel_memory: Dynamic[_Size] | None = Field(None, description="The most that the kernel may take for it.")
     oom_kill_disable: Dynamic[bool] | None = Field(None, description="It is not killed for want of memory.")
 
 
@@ -55,7 +67,7 @@ class Docker(Typed):
     network_mode: Dynamic[Text] | None = Field(None, description="bridge (default), none, or a network's name.")
     cpu: Cpu | None = Field(None, description="How much of the processors.")
     memory: Memory | None = Field(None, description="How much memory.")
-    shm_size: Dynamic[Text] | None = Field(None, description="Size of /dev/shm.")
+    shm_size: Dynamic[_Size] | None = Field(None, description="Size of /dev/shm.")
     credentials: Credentials | None = Field(None, description="Login for the image's registry.")
     config: Dynamic[dict[str, Any]] | Text | None = Field(None, description="A Docker config.json, as text or map, with logins.")
     kill_grace_period: Dynamic[Length] | None = Field(None, description="Time between SIGTERM and SIGKILL.")

@@ -17,10 +17,11 @@ from service.flows.draft import Draft
 from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
+from service.flows.loop_values import check_values
 from service.flows.nesting import check_call, check_place, check_watch
 from service.flows.outline import FLOW, Rendered, Start, Step
 from service.flows.problems import MOST, escaped
-from service.flows.roots import check_root, check_too_early
+from service.flows.roots import check_member, check_root, check_too_early
 from service.flows.scopes import check_loop_value, check_trigger_scope
 from service.flows.site import Declared, Site, found_in, templates
 from service.flows.source import Path
@@ -34,6 +35,7 @@ _STRUCTURES: Mapping[str, tuple[Callable[[Step, Draft], None], ...]] = {
     f"{FLOW}Dag": (check_dag,),
     f"{FLOW}If": (check_if,),
     f"{FLOW}Switch": (check_switch,),
+    **dict.fromkeys((f"{FLOW}ForEach", f"{FLOW}EachParallel", f"{FLOW}Loop"), (check_values,)),
 }
 
 #: What is looked at, by the first name of a reference; in triggers other things than elsewhere.
@@ -43,8 +45,10 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
     "outputs": (check_task, check_order, check_status, check_too_early),
     "tasks": (check_task, check_too_early),
     "trigger": (check_trigger, check_script),
-    "task": (check_too_early,),
-    "taskrun": (check_loop_value, check_too_early),
+    "flow": (check_member,),
+    "execution": (check_member,),
+    "task": (check_member, check_too_early),
+    "taskrun": (check_member, check_loop_value, check_too_early),
     "item": (check_loop_value, check_too_early),
     "parent": (check_loop_value, check_too_early),
     "parents": (check_loop_value, check_too_early),
@@ -55,6 +59,7 @@ _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "outputs": (check_trigger_scope,),
     "taskrun": (check_trigger_scope,),
     "trigger": (check_trigger,),
+    "flow": (check_member,),
 }
 #: Tasks that set variables while the flow runs.
 _SETTING = "io.kestra.plugin.core.execution.SetVariables"

@@ -129,8 +129,14 @@ def _check_default(found: Input, path: Path, draft: Draft) -> None:
     try:
         found.parse(found.defaults)
     except BadValue as bad:
-        but = ", but is " if str(bad).startswith("must") else ": "
-        draft.findings.add("HG-0410", where, f"the default of `{found.id}` {bad}{but}{described(found.defaults)}")
+        draft.findings.add("HG-0410", where, f"the default of `{found.id}`{_said(bad, found.defaults)}")
+
+
+def _said(bad: BadValue, value: Any) -> str:
+    """What is wrong with a value, as the end of a sentence about it."""
+    if str(bad).startswith("entry"):
+        return f": {bad}"
+    return f" {bad}, but is {described(value)}" if str(bad).startswith("must") else f" {bad}: {described(value)}"
 
 
 def _check_ids(declared: list[_Declared], draft: Draft) -> None:

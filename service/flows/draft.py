@@ -88,11 +88,17 @@ class Draft:
             self.findings.add("HG-0203", self.source.place(path), f"`{path_text(path)}`: expected a map, got {described(raw)}", hint)
         return isinstance(raw, dict)
 
-    def validated(
-        self, model: type[Any], value: dict[str, Any], path: Path, renamed: Mapping[str, Path] | None = None, siblings: Set[str] = frozenset()
+    def validated(  # noqa: PLR0913 - what is validated has as many sides
+        self,
+        model: type[Any],
+        value: dict[str, Any],
+        path: Path,
+        renamed: Mapping[str, Path] | None = None,
+        siblings: Set[str] = frozenset(),
+        beside: Set[str] = frozenset(),
     ) -> Any:
         """The instance of a class, None where the value is wrong, which is noted. Of what can't be run yet the instance has the default."""
-        subject = Subject(value, path, model, self.origin, renamed or {}, siblings)
+        subject = Subject(value, path, model, self.origin, renamed or {}, siblings, beside)
         note_older(subject, self.source, self.findings)
         try:
             return model.model_validate(value, by_alias=True, by_name=False)

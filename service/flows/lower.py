@@ -66,7 +66,7 @@ class Lowering:
         self._counted(path)
         info = draft.type_of(child.raw, path, "task")
         written = self._taken_apart(self._defaults.apply(child.raw, info), info, path)
-        common = draft.validated(TaskProperties, written.common, path)
+        common = draft.validated(TaskProperties, written.common, path, beside=written.own.keys())
         draft.note_id(written.common.get("id"), path, draft.ids, "task")
         step = self._step(child, written, info, spot)
         branches = self._branches(written.own, info, step)

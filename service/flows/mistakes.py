@@ -97,6 +97,7 @@ class Subject(NamedTuple):
     origin: Callable[[Path], Path]
     renamed: Mapping[str, Path]
     siblings: Set[str] = frozenset()  #: properties beside its own, which somebody else has validated
+    beside: Set[str] = frozenset()  #: what stands beside it in the file and is none of its properties
 
     def written(self, path: Path) -> Path:
         """The path in the file of a path in the value."""
@@ -172,7 +173,7 @@ class _Teller:
         written = self.subject.origin(self.subject.written(path))
         kind = error["type"]
         if kind == "missing":
-            self._missing(written, "is missing")
+            self._missing(written, "is missing", self.subject.beside if len(path) == 1 else ())
         elif kind == "extra_forbidden":
             self._unknown(path, written)
         elif error["input"] is None and any(mistake.error["type"] in _WANTED for mistake in mistakes):
@@ -190,7 +191,12 @@ class _Teller:
             place = self.source.place(written) if at is None and kind != "missing_here" else self.source.key_place(named)
             self.findings.add(code, place, f"`{path_text(written)}`: {message}", hint)
 
-    def _missing(self, written: Path, what: str) -> None:
+    def _missing(self, written: Path, what: str, beside: Iterable[str] = ()) -> None:
+        near = next((name for name in beside if nearest(name, [str(written[-1])])), None)
+        if near is not None:
+            meant = (*written[:-1], near)
+            self.findings.add("HG-0201", self.source.key_place(meant), f"unknown property `{path_text(meant)}`", f"did you mean `{written[-1]}`?")
+            return
         present = self.source.key_place(written)
         hint = f"add `{written[-1]}: …`" if what == "is missing" else "give it one, or take it out"
         self.findings.add("HG-0202", present, f"`{path_text(written)}` {what}", hint)

@@ -20,6 +20,16 @@ _DOTTED_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", re.ASCII)
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 
 
+def is_flow_id(text: str) -> bool:
+    """Whether a flow may have this id."""
+    return _DOTTED_ID.fullmatch(text) is not None
+
+
+def is_namespace(text: str) -> bool:
+    """Whether a flow may stand in this namespace."""
+    return _NAMESPACE.fullmatch(text) is not None
+
+
 def _checked(pattern: re.Pattern[str], most: int, kind: str, wording: str) -> Any:
     def check(value: str) -> str:
         if len(value) > most:

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.flows.draft import Draft
+from service.flows.names import is_flow_id, is_namespace
 from service.flows.outline import FLOW, Start, Step
 from service.flows.problems import Severity, escaped
 from service.flows.source import Path
+from service.flows.values import has_template
 
 _SUBFLOW = f"{FLOW}Subflow"
+_NAMES = (("namespace", "HG-0212", is_namespace), ("flowId", "HG-0210", is_flow_id))
+_WORDS = {"namespace": "namespace", "flowId": "id"}
 _OWN_NAME = re.compile(r"\s*\{\{\s*flow\.(id|namespace)\s*\}\}\s*")
 
 
@@ -29,6 +33,11 @@ def check_call(step: Step, draft: Draft, identity: tuple[Any, Any]) -> None:
     """A task that calls the flow that it stands in."""
     if step.disabled or step.info is None or not step.info.calls:
         return
+    for key, code, allowed in _NAMES:
+        name = step.own.get(key)
+        if isinstance(name, str) and not has_template(name) and not allowed(name):
+            where = draft.source.place(draft.origin((*step.path, key)))
+            draft.findings.add(code, where, f"no flow has the {_WORDS[key]} `{escaped(name)}`: it can't be one")
     names = (step.own.get("namespace"), step.own.get("flowId"))
     if tuple(_resolved(name, identity) for name in names) != identity:
         return

@@ -25,7 +25,7 @@ def lower_old_runner(draft: Draft, own: dict[str, Any], renamed: dict[str, Path]
     kind = _type(draft, runner, path)
     if not isinstance(docker, dict | Broken | None):
         message = f"`{path_text((*path, 'docker'))}`: expected a map, got {described(docker)}"
-        draft.findings.add("HG-0203", draft.source.place((*path, "docker")), message)
+        draft.findings.add("HG-0203", draft.source.place(draft.origin((*path, "docker"))), message)
     options = dict(docker) if isinstance(docker, dict) else {}
     image = options.pop("image", None)
     if image is not None and "containerImage" not in own:
@@ -49,11 +49,11 @@ def _type(draft: Draft, runner: Any, path: Path) -> str | None:
     if not isinstance(runner, Broken):
         hint = (did_you_mean(runner, _TYPES) if isinstance(runner, str) else None) or "one of `DOCKER`, `PROCESS`"
         message = f"`{path_text((*path, 'runner'))}`: {described(runner)} is not allowed"
-        draft.findings.add("HG-0204", draft.source.place((*path, "runner")), message, hint)
+        draft.findings.add("HG-0204", draft.source.place(draft.origin((*path, "runner"))), message, hint)
     return None
 
 
 def _note_old(draft: Draft, runner: Any, docker: Any, path: Path) -> None:
     for key, value, new in (("runner", runner, "taskRunner"), ("docker", docker, "containerImage` and `taskRunner")):
         if value is not None:
-            draft.findings.add("HG-0208", draft.source.key_place((*path, key)), f"`{key}` is the old spelling", f"write `{new}`", Severity.NOTICE)
+            draft.findings.add("HG-0208", draft.source.key_place(draft.origin((*path, key))), f"`{key}` is the old spelling", f"write `{new}`", Severity.NOTICE)

@@ -25,8 +25,9 @@ from service.flows.loading import read_source
 from service.flows.lower import Lowering, TooManyTasks
 from service.flows.policies import Output
 from service.flows.problems import Severity, capped
-from service.flows.source import Path, Source, at
+from service.flows.source import Path, Source
 from service.flows.starts import read_triggers
+from service.flows.trigger_inputs import check_given, check_required
 
 __all__ = ["FLOW", "Reading", "read_flow"]
 
@@ -106,7 +107,8 @@ class _Reader:
         if tree is None:
             return None
         triggers = read_triggers(self._list("triggers"), self.draft, self.defaults)
-        self._check_trigger_inputs(triggers, inputs)
+        check_required(triggers, inputs, self.draft)
+        check_given(inputs, self.draft)
         outputs = read_outputs(self._list("outputs"), self.draft)
         self._check_sla_ids(top)
         check_flow(self.draft, self.raw)
@@ -197,19 +199,6 @@ class _Reader:
     def _canonical(self, default: Default) -> Default:
         info = self.draft.catalogue.find(default.type)
         return replace(default, type=info.name) if info and info.alias else default
-
-    def _check_trigger_inputs(self, triggers: Iterable[TriggerDef], inputs: Iterable[Input]) -> None:
-        """An execution that nobody is asked about can't be given what is missing."""
-        needed = [found.id for found in inputs if found.demanded]
-        for trigger in (trigger for trigger in triggers if not getattr(trigger.model, "CALLED", False)):
-            if self.findings.enough:
-                return
-            given = trigger.model.inputs or {}
-            place = at(*trigger.place)
-            for name in needed:
-                if name not in given and name.split(".")[0] not in given:
-                    message = f"the trigger `{trigger.id}` does not give the required input `{name}`"
-                    self.findings.add("HG-0403", place, message, f"add `inputs: {{{name}: …}}` to the trigger, or a default to the input")
 
     def _check_sla_ids(self, top: FlowProperties | None) -> None:
         seen: dict[str, Path] = {}

@@ -41,7 +41,7 @@ def read_trigger(raw: Any, path: Path, draft: Draft, defaults: Defaults, seen: d
     draft.are_ignored({key: why for key, why in IGNORED_TASK.items() if key in properties and key not in known}, path)
     shared = {key: value for key, value in properties.items() if key in _TRIGGER and key not in known}
     own = {key: value for key, value in properties.items() if key not in shared}
-    common = draft.validated(TriggerProperties, shared, path)
+    common = draft.validated(TriggerProperties, shared, path, beside=own.keys())
     draft.note_id(shared.get("id"), path, seen, "trigger")
     start = Start(str(shared.get("id", "")), info, path, shared.get("disabled") is True, properties)
     draft.outline.starts.append(start)

@@ -13,6 +13,7 @@ from service.flows.problems import escaped
 #: `key:value` where `key: value` was meant; `http://…` and `a::b` are left alone.
 UNSPACED = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?=[^\s:/])")
 _NO_SPACE = re.compile(rf"\s*(?:- +)?{UNSPACED.pattern}")
+_FOREIGN_SPACE = re.compile(r"[ ]*(?:- *)*(?:[\w.'\"-]+:)?(?P<space>[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])")
 _EXPRESSION = re.compile(r"(?:^\s*|[:,\[]\s+|-\s+)(?P<braces>\{\{)")
 _VALUE = re.compile(r"\s*(?:- +)*(?:[\w.'\"-]+:\s+)?")
 _NO_SPACE_AFTER_DASH = re.compile(r"(?P<margin>\s*)-(?P<key>[A-Za-z_][\w.-]*):(?:\s|$)")
@@ -38,7 +39,7 @@ def explain(error: YAMLError, lines: Sequence[str]) -> Explained:
     text = lines[line] if line < len(lines) else ""
     problem = str(getattr(error, "problem", None) or "it can't be read")
     context = getattr(error, "context_mark", None)
-    for guess in (_tab, _expression, _missing_space, _dash, _colon_in_text, _after_quote, _after_bracket, _indicator):
+    for guess in (_tab, _foreign_space, _expression, _missing_space, _dash, _colon_in_text, _after_quote, _after_bracket, _indicator):
         found = guess(problem, lines, line, column, text)
         if found:
             return found
@@ -73,6 +74,16 @@ def _tab(_problem: str, _lines: Sequence[str], line: int, column: int, text: str
         return Explained("HG-0106", line + 1, margin.index("\t") + 1, "a tab can't indent YAML", "use spaces")
     if text[column : column + 1] == "\t":
         return Explained("HG-0106", line + 1, column + 1, "a tab can't stand here", "use spaces")
+    return None
+
+
+def _foreign_space(_problem: str, lines: Sequence[str], line: int, _column: int, text: str) -> Explained | None:
+    """A space of web pages and word processors where YAML looks for a plain one."""
+    for number, candidate in _with_above(lines, line, text):
+        found = _FOREIGN_SPACE.match(candidate)
+        if found:
+            name = f"U+{ord(found['space']):04X}"
+            return Explained("HG-0100", number + 1, found.start("space") + 1, f"this is no space to YAML but {name}", "replace it with a plain space")
     return None
 
 

@@ -17,20 +17,22 @@ from service.flows.source import Path
 def check_defaults(entries: list[Any], path: Path, draft: Draft) -> None:
     """The entries of `pluginDefaults`, as they were written. One that is wrong otherwise, or a set that tasks ask for, is left alone."""
     before = len(draft.findings.problems)
+    steps, starts = draft.outline.steps, draft.outline.starts
+    missing = frozenset(_types_in([*(step.raw for step in steps if not step.info), *(start.raw for start in starts if not start.info)]))
     for number, entry in enumerate(entries):
         name, values = (entry.get("type"), entry.get("values")) if isinstance(entry, dict) else (None, None)
         if isinstance(name, str) and isinstance(values, dict) and not entry.get("ref"):
-            _check(name, values, (*path, number), draft)
+            _check(name, values, (*path, number), draft, draft.allow_unknown_types or Default(name, {}).concerns(missing))
         if len(draft.findings.problems) - before > MOST:
             return
 
 
-def _check(name: str, values: Mapping[str, Any], path: Path, draft: Draft) -> None:
+def _check(name: str, values: Mapping[str, Any], path: Path, draft: Draft, missing: bool) -> None:
+    """`missing`: it is for a type that the flow uses and that is not installed, or may be; nobody is told twice."""
     exact = draft.catalogue.find(name)
     if exact is not None and all(has(exact, key) for key in values):
         return
     types = list(_concerned(name, draft.catalogue))
-    missing = _is_used(name, draft)
     if not types and not missing:
         _note_unknown(name, path, draft)
     if not types or (exact is None and missing):
@@ -55,11 +57,13 @@ def _known(info: TypeInfo) -> frozenset[str]:
     return info.properties | COMMON.get(info.kind, frozenset()) | frozenset(info.branches)
 
 
-def _is_used(name: str, draft: Draft) -> bool:
-    """Whether it is for a type that the flow uses and that is not installed, or may be: nobody is told twice."""
-    default = Default(name, {})
-    missing = (step.type for step in draft.outline.steps if step.info is None)
-    return draft.allow_unknown_types or default.concerns((*missing, *(str(start.raw.get("type")) for start in draft.outline.starts if start.info is None)))
+def _types_in(value: Any) -> Iterator[str]:
+    """The types that are named in a value: also those of parts, such as the provider of a model."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        if key == "type" and isinstance(part, str):
+            yield part
+        elif isinstance(part, dict | list):
+            yield from _types_in(part)
 
 
 def _note_unknown(name: str, path: Path, draft: Draft) -> None:

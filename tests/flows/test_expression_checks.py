@@ -402,3 +402,19 @@ def test_types_that_are_not_installed_may_give_names_of_their_own():
 def test_inputs_and_checks_of_a_flow_are_looked_at_before_any_task_runs(rest, root):
     found = refusals(tasks(f"- {{id: a, type: {RETURN}, format: x}}", rest.format(root=root)))
     assert [line.split()[0] for line in found] == ["HG-0308"]
+
+
+@pytest.mark.parametrize("name", ["my-job", "my-task", "my-new-flow"])
+def test_a_hyphen_read_as_minus_is_one_mistake(name):
+    assert codes(tasks(f"- {{id: {name}, type: {RETURN}}}\n- {{id: b, type: {LOG}, message: '{{{{ outputs.{name}.value }}}}'}}")) == ["HG-0305"]
+
+
+@pytest.mark.parametrize(("expression", "hint"), [("flow.idd", "did you mean `id`?"), ("execution.start_date", "did you mean `startDate`?")])
+def test_what_the_language_gives_has_these_parts_and_no_others(expression, hint):
+    (found,) = read(tasks(f"- {{id: b, type: {LOG}, message: '{{{{ {expression} }}}}'}}")).problems
+    assert (found.code, found.severity, found.hint) == ("HG-0313", Severity.WARNING, hint)
+
+
+def test_a_default_for_a_part_of_what_is_not_installed_is_not_told():
+    rest = "pluginDefaults: [{type: com.acme.Model, values: {name: x}}]\n"
+    assert codes(tasks("- {id: a, type: com.acme.Agent, provider: {type: com.acme.Model}}", rest)) == ["HG-0220"]

@@ -266,3 +266,18 @@ def test_a_wrong_definition_is_pointed_at(definition, line):
     found = lines(text)
     assert [problem.replace(".flows/x.yaml:6", "5") for problem in found][0].startswith(line)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("{nunber: 1}", "8:75: warning HG-0302: the flow has no input `nunber`, so it is not given (did you mean `number`?)"),
+        ("{number: abc}", "8:83: error HG-0410: the input `number` must be a whole number, but is given the text `abc`"),
+        ("{number: '{{ trigger.date }}', nested: {a: x}}", None),
+        ("{number: 5, nested.a: x}", None),
+    ],
+)
+def test_what_a_trigger_gives_is_checked_by_name_and_value(given, told):
+    text = with_inputs("{id: number, type: INT, defaults: 1}", "{id: nested.a, type: STRING, defaults: x}")
+    text += f"triggers: [{{id: t, type: io.kestra.plugin.core.trigger.Schedule, inputs: {given}, cron: '@daily'}}]\n"
+    assert lines(text) == ([f".flows/x.yaml:{told}"] if told else [])

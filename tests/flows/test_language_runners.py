@@ -26,7 +26,13 @@ def test_it_stays_a_warning_beside_a_mistake():
 
 
 @pytest.mark.parametrize(
-    "properties", ["fileHandlingStrategy: MOUNT", "resume: true, delete: 'true', wait: '{{ vars.x ?? true }}'", "killGracePeriod: '{{ vars.x ?? `PT1S` }}'"]
+    "properties",
+    [
+        "memory: {memory: 512MB, memorySwap: '-1', memoryReservation: 1.5GiB, memorySwappiness: 0}, cpu: {cpus: 0.5}, shmSize: 1024",
+        "fileHandlingStrategy: MOUNT",
+        "resume: true, delete: 'true', wait: '{{ vars.x ?? true }}'",
+        "killGracePeriod: '{{ vars.x ?? `PT1S` }}'",
+    ],
 )
 def test_an_option_without_effect_is_taken(properties):
     assert refusals(around(properties.replace("`", '"'))) == []
@@ -39,6 +45,10 @@ def test_an_option_without_effect_is_taken(properties):
         ("killGracePeriod: -PT1S", "HG-0205 -PT1S"),
         ("fileHandlingStrategy: COPY", "HG-0204 COPY"),
         ("wait: soon", "HG-0203 soon"),
+        ("memory: {memory: lots}", "HG-0204 lots"),
+        ("memory: {memorySwappiness: 200}", "HG-0204 200"),
+        ("cpu: {cpus: -1}", "HG-0204 -1"),
+        ("shmSize: 64 X", "HG-0204 64 X"),
     ],
 )
 def test_a_wrong_option_is_pointed_at(properties, refused):

@@ -379,9 +379,11 @@ def test_a_flow_with_types_that_are_not_installed_is_read_whole_where_they_are_l
             "5:1: error HG-0201: unknown property `format` (if it belongs to a task, indent it as far as the task's `type:`)",
         ),
         (
-            f"id: x\nnamespace: dev\nlimit: 1\n{tasks(f'- {{id: a, type: {RETURN}}}')[21:]}",
+            "id: x\nnamespace: dev\nlimit: 1\n" + tasks(f"- {{id: a, type: {RETURN}}}")[21:],
             "3:1: error HG-0201: unknown property `limit` (it stands under `concurrency`)",
         ),
+        (tasks(f"- {{ID: a, type: {RETURN}}}"), "4:6: error HG-0201: unknown property `tasks[0].ID` (did you mean `id`?)"),
+        (tasks(f"- {{id: a, tpye: {RETURN}}}"), "4:13: error HG-0201: unknown property `tasks[0].tpye` (did you mean `type`?)"),
         (
             tasks(f"- {{id: a, type: {SHELL}, commands: [ls], memory: 1g, taskRunner: {{type: {DOCKER}}}}}"),
             "4:76: error HG-0201: unknown property `tasks[0].memory`",

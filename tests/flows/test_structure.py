@@ -7,7 +7,7 @@ import pytest
 from service import discovery
 from service.flows.catalogue import Catalogue
 from service.flows.problems import Severity
-from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, lines, read, tasks
+from tests.flows.world import LOG, PUSH, RETURN, SCHEDULE, SHELL, lines, read, refusals, tasks
 
 ALL = Catalogue(discovery.index(), discovery.load)
 FLOW = "io.kestra.plugin.core.flow."
@@ -293,3 +293,18 @@ def test_a_listener_is_read_like_everything_else():
         "6:79: error HG-0204"
     )
     assert said(tasks(f"- {log('a')}", "listeners:\n  - conditions: []\n")) == ["6:5: error HG-0202: `listeners[0].tasks` is missing (add `tasks: …`)"]
+
+
+@pytest.mark.parametrize(
+    ("task", "refused"),
+    [
+        ("type: io.kestra.plugin.core.flow.Subflow, namespace: dev, flowId: my flow", "HG-0210 my flow"),
+        ("type: io.kestra.plugin.core.flow.Subflow, namespace: My.Team, flowId: y", "HG-0212 My.Team"),
+        ("type: io.kestra.plugin.core.flow.ForEachItem, items: x, namespace: dev, flowId: a/b", "HG-0210 a/b"),
+        (f"type: io.kestra.plugin.core.flow.ForEach, values: [a, null], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 null"),
+        (f"type: io.kestra.plugin.core.flow.EachSequential, value: [a, ~], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 ~"),
+        (f"type: io.kestra.plugin.core.flow.Loop, values: [null], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 null"),
+    ],
+)
+def test_what_can_only_fail_when_it_runs_is_refused(task, refused):
+    assert refusals(tasks(f"- {{id: a, {task}}}")) == [refused]

@@ -106,3 +106,8 @@ def test_the_founding_fragment_is_valid_in_a_flow():
 
 def test_the_founding_examples_are_all_looked_at():
     assert len(list(SEEDS.glob("*.yaml"))) == 7
+
+
+def test_a_space_of_a_web_page_is_named():
+    text = f"id: x\nnamespace: dev\ntasks:\n  - id: a\n  \u00a0 type: {LOG}\n    message: x\n"
+    assert lines(text) == [".flows/x.yaml:5:3: error HG-0100: this is no space to YAML but U+00A0 (replace it with a plain space)"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from runners.fields import wrong
 from service.flows.inputs.definition import Input
 
 
@@ -20,5 +20,6 @@ class FormInput(Input):
     @model_validator(mode="after")
     def _no_value(self) -> FormInput:  # noqa: N804
         if self.defaults is not None or self.prefill is not None:
-            raise PydanticCustomError("input", "a form has no value of its own", {"hint": "give its inputs their defaults"})
+            at = "defaults" if self.defaults is not None else "prefill"
+            raise wrong("input", "a form has no value of its own", "give its inputs their defaults", at=at)
         return self
