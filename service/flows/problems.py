@@ -187,6 +187,10 @@ CODES: dict[str, Code] = {
         "An HTTP request fails at 4xx and 5xx, and the tasks after it are not run: a condition on its status sees only good ones. "
         "With `options: {allowFailed: true}` the request succeeds whatever the status, and the condition decides.",
     ),
+    "HG-0313": Code(
+        "too many expressions",
+        "A flow may have some 30,000 expressions; what aliases and plugin defaults repeat counts each time, and forty characters of text count as one.",
+    ),
     "HG-0401": Code(
         "not a schedule",
         "Five fields: minute, hour, day of month, month, day of week (six with `withSeconds: true`), or @hourly, @daily, @weekly, @monthly, @yearly.",

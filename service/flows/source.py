@@ -80,11 +80,15 @@ class Findings:
 
     def add(self, code: str, place: Place, message: str, hint: str | None = None, severity: Severity = Severity.ERROR) -> None:
         """One more problem, at a place of this file. A hostile file may have any number of them; far past the cap they are no longer kept."""
-        if len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT):
+        if self.full(severity):
             return
         self._errors += severity is Severity.ERROR
         message, hint = escaped(message, _LONGEST_MESSAGE), escaped(hint, _LONGEST_MESSAGE) if hint else hint
         self.problems.append(Problem(code, severity, self.path, place.line, place.column, message, hint, place.end_line, place.end_column))
+
+    def full(self, severity: Severity) -> bool:
+        """Whether no more of that kind are kept."""
+        return len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT)
 
     @property
     def failed(self) -> bool:
@@ -505,7 +509,7 @@ class _Composer:
 
 
 #: A `#` that begins a comment, with something right behind it.
-_HASH = re.compile(r"[ \t]+(?P<hash>#[^\s#!][^\s]*)")
+_HASH = re.compile(r"(?<![ \t])[ \t]+(?P<hash>#[^\s#!][^\s]*)")
 
 
 def _is_value(text: str) -> bool:

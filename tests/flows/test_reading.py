@@ -367,3 +367,10 @@ def test_a_flow_with_types_that_are_not_installed_is_read_whole_where_they_are_l
     assert (group.type, [node.id for node in group.walk()]) == ("com.example.Group", ["group", "inner"])
     assert [(trigger.id, trigger.type) for trigger in found.triggers] == [("t", "com.example.Trigger"), ("s", SCHEDULE)]
     assert "the task type `com.example.Group`" in (found.refusal() or "")
+
+
+@pytest.mark.parametrize(("namespace", "id"), [("5", "7"), ("dev", "7"), ("2026", "x"), ("true", "x")])
+def test_a_valid_flow_has_the_identity_that_its_file_has(namespace, id):
+    reading = read(f"id: {id}\nnamespace: {namespace}\ntasks:\n  - {{id: a, type: {LOG}, message: x}}\n")
+    assert reading.flow is not None
+    assert reading.identity == (reading.flow.namespace, reading.flow.id) == (namespace, id)
