@@ -20,7 +20,6 @@ from service.store.database import Session
 from service.store.flows import Identity
 from service.store.repositories import MAIN
 
-
 #: Names that YAML reads as something else, as it does those that begin with a digit.
 _WORDS = frozenset({"true", "false", "null"})
 

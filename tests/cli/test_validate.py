@@ -258,3 +258,10 @@ def test_validating_one_flow_takes_less_than_400_ms(tmp_path: Path) -> None:
 
     measured()  # compiles what the next ones load
     assert min(measured() for _ in range(3)) < 0.4
+
+
+def test_a_pipe_below_a_folder_is_refused_and_not_waited_for(headgate: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yml")
+    done = headgate("flow", "validate", tmp_path, "-o", "concise")
+    assert done.code == 2
+    assert "pipes and devices are left alone" in done.out
