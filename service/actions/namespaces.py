@@ -14,12 +14,15 @@ from service.flows.documents import Document, documents
 from service.flows.findings import Findings
 from service.flows.flow import Reading
 from service.flows.loading import read_source
-from service.flows.problems import Severity
+from service.flows.problems import MOST, Severity
 from service.store import flows
 from service.store import repositories as rows
 from service.store.database import Session
 from service.store.flows import Identity
 from service.store.repositories import MAIN
+
+#: Names that YAML reads as something else, as it does those that begin with a digit.
+_WORDS = frozenset({"true", "false", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Replacement:
 
 
 def replacement(kit: Kit, namespace: str, text: bytes, *, delete: bool, override: bool, message: str | None) -> Replacement:
-    """The flows of a text, to be those of a namespace. Raises Invalid with every problem of all of them.
+    """The flows of a text, to be those of a namespace. Raises Invalid with the problems of all of them, as many as are shown of one file.
 
     `override` puts this namespace in place of the one that each of them names.
     """
@@ -58,12 +61,14 @@ def replacement(kit: Kit, namespace: str, text: bytes, *, delete: bool, override
         found = list(_mistakes(reading, document, namespace, texts))
         if found or reading.flow is None:
             problems += found
+            if len(problems) > MOST:
+                break
         else:
             texts[reading.flow.namespace, reading.flow.id] = _whole_lines(document.text)
     if problems:
         first = problems[0]
-        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-        raise Invalid(f"nothing is changed: {first['line']}:{first['column']}: {first['message']}{more}", problems)
+        more = f" (and {'at least ' if len(problems) > MOST else ''}{len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        raise Invalid(f"nothing is changed: {first['line']}:{first['column']}: {first['message']}{more}", problems[:MOST])
     return Replacement(namespace, texts, delete, message)
 
 
@@ -87,7 +92,10 @@ def _moved(document: Document, namespace: str) -> Document:
     if event is None or decoded is None:
         return document
     start, end = event.start_mark.index, event.end_mark.index
-    return Document((decoded[:start] + namespace + decoded[end:]).encode(), document.line)
+    name = f"'{namespace}'" if namespace in _WORDS or not namespace[:1].isalpha() else namespace
+    anchor = f"&{event.anchor} " if event.anchor else "" if decoded[start - 1 : start].isspace() else " "
+    below = "\n" if event.style in ("|", ">") else ""
+    return Document((decoded[:start] + anchor + name + below + decoded[end:]).encode(), document.line)
 
 
 def _whole_lines(text: bytes) -> bytes:

@@ -15,7 +15,7 @@ from service.errors import Invalid, Malformed, TooLarge
 JSON = ("application/json",)
 YAML = ("application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml")
 FLOW_CAP = 1_000_000
-FLOWS_CAP = 20_000_000  #: of many flows in one text
+FLOWS_CAP = 5_000_000  #: of many flows in one text
 JSON_CAP = 5_000_000
 
 

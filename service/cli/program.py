@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service.cli import executions, flows, repositories, serving
-from service.cli.screen import say
+from service.cli.screen import say, show
 from service.cli.stop import INTERRUPTED, UNREACHABLE, WRONG, Stop
 from service.errors import ServiceError
 
@@ -30,7 +30,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"headgate {version('headgate')}")
+        show(f"headgate {version('headgate')}")
         raise typer.Exit
 
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from service.cli.stop import FAILED, Stop
+
 #: Wide enough that a table which goes into a file or a pipe is never cut.
 _PIPE = 4000
 _STATES = {
@@ -38,8 +40,15 @@ def say(text: str = "") -> None:
 
 
 def show(text: str = "") -> None:
-    """Data, with a newline."""
-    print(text, flush=True)
+    """Data, with a newline. Raises Stop where it can't be written, save where nobody reads on: that ends the command by itself."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        # What is left of it would be written once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Stop(FAILED, f"the output can't be written: {failure.strerror}") from failure
 
 
 def document(value: Any) -> None:

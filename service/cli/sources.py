@@ -17,6 +17,7 @@ _SUFFIXES = (".yml", ".yaml")
 #: A flow file has at most 1 MB; what is over it is not read, only refused.
 _MOST = 1_048_577
 _LINK = "symbolic links are not followed; put the file itself there"
+_NO_FILE = "this is not a file that can be read; pipes and devices are left alone below a folder"
 
 
 def texts_of(names: Sequence[str]) -> Iterator[Text]:
@@ -68,9 +69,11 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _below_folder(path: Path) -> Text:
-    """A symbolic link below a folder is refused, as a commit's are."""
+    """A symbolic link below a folder is refused, as a commit's are; so is a pipe, which might never end."""
     place = shown(path.as_posix())
-    return Text(place, refused=(_LINK, None)) if path.is_symlink() else Text(place, content(path), file=path)
+    if path.is_symlink():
+        return Text(place, refused=(_LINK, None))
+    return Text(place, content(path), file=path) if os.path.isfile(path) else Text(place, refused=(_NO_FILE, None))
 
 
 def content(path: Path) -> bytes:

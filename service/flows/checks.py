@@ -61,6 +61,9 @@ _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "trigger": (check_trigger,),
     "flow": (check_member,),
 }
+#: So much is read of the expressions of a file. A long text counts more than a short one, and what aliases and defaults repeat counts each time.
+MOST_EXPRESSIONS = 30_000
+_SIGNS_OF_ONE = 40
 #: Tasks that set variables while the flow runs.
 _SETTING = "io.kestra.plugin.core.execution.SetVariables"
 
@@ -91,13 +94,26 @@ def _check_structure(draft: Draft, raw: Mapping[str, Any]) -> None:
 
 def _check_expressions(texts: Iterable[Rendered], declared: Declared, draft: Draft) -> None:
     before = len(draft.findings.problems)
-    for path, value, owner in texts:
-        for where, template in templates(value, path):
-            _check_template(Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
-            if len(draft.findings.problems) - before > MOST:
-                return
+    for site in _sites(texts, declared, draft):
+        _check_template(site, draft)
+        if len(draft.findings.problems) - before > MOST:
+            return
     for path, template, owner in draft.gates:
         _check_gate(Site(path, template, owner, declared, draft.source, draft.findings, set(), draft.origin))
+
+
+def _sites(texts: Iterable[Rendered], declared: Declared, draft: Draft) -> Iterator[Site]:
+    """The templates of a file, as far as there are not too many of them, which is noted."""
+    room = MOST_EXPRESSIONS
+    for path, value, owner in texts:
+        for where, template in templates(value, path):
+            room -= 1 + template.count("{{") + template.count("{%") + len(template) // _SIGNS_OF_ONE
+            site = Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin)
+            if room < 0:
+                message = "the expressions of this flow are too many, or too long, to be read"
+                draft.findings.add("HG-0314", site.place(1, 1), message, "put long scripts into files, or split the flow")
+                return
+            yield site
 
 
 def _check_template(site: Site, draft: Draft) -> None:
@@ -130,12 +146,12 @@ def _note_unreadable(error: ExpressionError, site: Site, draft: Draft) -> None:
 
 def check_syntax(draft: Draft) -> None:
     """The syntax of the expressions in a part of a flow, whose names nobody knows."""
-    declared = Declared(draft.outline)
-    for path, value, owner in draft.texts:
-        for where, template in templates(value, path):
-            read = found_in(template)
-            if isinstance(read, ExpressionError):
-                _note_unreadable(read, Site(where, template, owner, declared, draft.source, draft.findings, set(), draft.origin), draft)
+    for site in _sites(draft.texts, Declared(draft.outline), draft):
+        read = found_in(site.template)
+        if isinstance(read, ExpressionError):
+            _note_unreadable(read, site, draft)
+        if draft.findings.enough:
+            return
 
 
 def _check_gate(site: Site) -> None:

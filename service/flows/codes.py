@@ -173,6 +173,10 @@ CODES: dict[str, Code] = {
         "An expression begins with a name that is always there (`inputs`, `outputs`, `vars`, `flow`, `execution`, `trigger`, `labels`, …), a function, or what "
         "the template has set itself. Of types that are not installed only likely misspellings are told.",
     ),
+    "HG-0314": Code(
+        "too many expressions",
+        "A flow may have some 30,000 expressions; what aliases and plugin defaults repeat counts each time, and forty characters of text count as one.",
+    ),
     "HG-0401": Code(
         "not a schedule",
         "Five fields: minute, hour, day of month, month, day of week (six with `withSeconds: true`), or @hourly, @daily, @weekly, @monthly, @yearly.",

@@ -21,7 +21,7 @@ class Findings:
 
     def add(self, code: str, place: Place, message: str, hint: str | None = None, severity: Severity = Severity.ERROR) -> None:
         """One more problem, at a place of this file. A hostile file may have any number of them; far past the cap they are no longer kept."""
-        if len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT):
+        if self.full(severity):
             return
         said = (code, place.line, place.column, message)
         if said in self._said:
@@ -30,6 +30,10 @@ class Findings:
         self._errors += severity is Severity.ERROR
         message, hint = escaped(message, _LONGEST_MESSAGE), escaped(hint, _LONGEST_MESSAGE) if hint else hint
         self.problems.append(Problem(code, severity, self.path, place.line, place.column, message, hint, place.end_line, place.end_column))
+
+    def full(self, severity: Severity) -> bool:
+        """Whether no more of that kind are kept."""
+        return len(self.problems) > (_KEPT_ERRORS if severity is Severity.ERROR else _KEPT)
 
     @property
     def failed(self) -> bool:

@@ -20,7 +20,7 @@ LARGEST = 1_048_576
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKS = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 #: A `#` that begins a comment, with something right behind it.
-_HASH = re.compile(r"[ \t]+(?P<hash>#[^\s#!][^\s]*)")
+_HASH = re.compile(r"(?<![ \t])[ \t]+(?P<hash>#[^\s#!][^\s]*)")
 
 
 def read_source(data: bytes, findings: Findings, what: str = "flow") -> tuple[str | None, Source | None]:

@@ -73,7 +73,8 @@ class Lowering:
         check_container(draft, written.own, info, path, written.renamed)
         elsewhere: Set[str] = getattr(info.cls, "ELSEWHERE", frozenset()) if info else frozenset()
         draft.texts += [Rendered((*path, key), value, step) for key, value in written.common.items() if key in _RENDERED]
-        draft.texts += [Rendered(written.path(path, key), value, step) for key, value in written.own.items() if key not in elsewhere]
+        own = written.own if info else _without_tasks(written.own)
+        draft.texts += [Rendered(written.path(path, key), value, step) for key, value in own.items() if key not in elsewhere]
         siblings = _TASK.union(info.branches) if info and info.branches else _TASK
         model = draft.validated(info.cls, written.own, path, written.renamed, siblings) if info else None
         declared = self._declarations(info, written, path) if info else {}
@@ -152,7 +153,7 @@ class Lowering:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(part, dict | list):
                 continue
-            if isinstance(part, dict) and isinstance(value, list) and {"id", "type"} <= part.keys():
+            if isinstance(value, list) and _is_task(part):
                 node = self._task(Child(part, (*path, key)), Spot(step, UNKNOWN, 0))
                 yield from (node,) if node is not None else ()
             else:
@@ -178,6 +179,18 @@ class Lowering:
             if key in properties and self._draft.source.holds((*path, key)):
                 message = f"unknown property `{path_text((*path, key))}`: under this old name the type stands for `{key}: {value}`"
                 self._draft.findings.add("HG-0201", self._draft.source.key_place((*path, key)), message, f"write `{info.name}`")
+
+
+def _is_task(entry: Any) -> bool:
+    """Whether an entry of a list in a type that is not installed looks like a task."""
+    return isinstance(entry, dict) and {"id", "type"} <= entry.keys()
+
+
+def _without_tasks(value: Any) -> Any:
+    """A value of a type that is not installed, without the tasks in it: they are looked at by themselves."""
+    if isinstance(value, list):
+        return [None if _is_task(entry) else _without_tasks(entry) for entry in value]
+    return {key: _without_tasks(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _respelled(properties: Mapping[str, Any], info: TypeInfo | None, known: Set[str]) -> tuple[Mapping[str, Any], dict[str, Path]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from service.flows.problems import lines_of
@@ -24,24 +26,31 @@ def _inside(source: Source, event: Any, line: int, column: int) -> Place:
     value: str = event.value
     if event.style == "|":
         return _in_block(source, event, line, column)
-    before = lines_of(value)[: line - 1]
-    offset = min(sum(len(text) + 1 for text in before) + column - 1, len(value))
     start, end = event.start_mark, event.end_mark
     quote = 1 if event.style else 0
-    if start.line == end.line and source.text.startswith(value, start.index + quote):
-        return at(start.line + 1, start.column + 1 + quote + offset)
-    if len(value) > _LONGEST:
+    as_written = start.line == end.line and source.text.startswith(value, start.index + quote)
+    if len(value) > _LONGEST and not as_written:
         return at(start.line + 1, start.column + 1)
+    before = lines_of(value)[: line - 1] if line > 1 else ()
+    offset = min(sum(len(text) + 1 for text in before) + column - 1, len(value))
+    if as_written:
+        return at(start.line + 1, start.column + 1 + quote + offset)
     return _aligned(source.text, event, value, offset)
 
 
 def _in_block(source: Source, event: Any, line: int, column: int) -> Place:
     """The content's lines are the file's lines, shifted to the right."""
     number = event.start_mark.line + line
-    content = lines_of(event.value)
+    content = _content(event.value)
     text = content[line - 1] if line <= len(content) else ""
     written = source.lines[number] if number < len(source.lines) else ""
     return at(number + 1, len(written) - len(text) + column if written.endswith(text) else 1)
+
+
+@lru_cache(maxsize=2)
+def _content(value: str) -> Sequence[str]:
+    """The lines of the text that is looked at now: it may be long, and have many problems."""
+    return lines_of(value)
 
 
 def _aligned(source: str, event: Any, value: str, offset: int) -> Place:

@@ -60,14 +60,12 @@ def read_flow(
 
 
 def _identity(value: Mapping[str, Any]) -> tuple[str, str] | None:
-    namespace, name = value.get("namespace"), value.get("id")
-    if not isinstance(name, str | int) or isinstance(name, bool) or not isinstance(namespace, str):
-        return None
+    """Namespace and id, read as those of a flow are: a number is text."""
     try:
-        FlowProperties.model_validate({"id": name, "namespace": namespace, "tasks": [None]})
+        top = FlowProperties.model_validate({"id": value.get("id"), "namespace": value.get("namespace"), "tasks": [None]})
     except ValidationError:
         return None
-    return namespace, str(name)
+    return top.namespace, top.id
 
 
 _TOP = {key: re.compile(rf"""^{key}:[ \t]+(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE | re.ASCII) for key in ("id", "namespace")}

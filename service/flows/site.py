@@ -116,6 +116,8 @@ class Site:
 
     def note(self, code: str, found: Reference | Call, message: str, hint: str | None = None, severity: Severity = Severity.ERROR, parts: int = 2) -> None:
         """A problem of something that the template names; of a reference the first parts are meant."""
+        if self.findings.full(severity):
+            return
         width = len(found.name) if isinstance(found, Call) else len(self.written(found, parts))
         self.findings.add(code, self.place(found.line, found.column, width), message, hint, severity)
 

@@ -131,6 +131,32 @@ def test_another_namespace_can_be_put_in_place_of_the_ones_that_texts_name(clien
     assert client.get(f"{API}/flows/t.sub/a").json()["source"] == text("a", "t.sub # with a comment")
 
 
+@pytest.mark.parametrize(
+    ("namespace", "written", "moved"),
+    [
+        ("t.sub", "namespace: &name elsewhere\ndescription: *name", "namespace: &name t.sub\ndescription: *name"),
+        ("t.sub", "namespace:", "namespace: t.sub"),
+        ("t.sub", "namespace: |\n  elsewhere", "namespace: t.sub"),
+        ("t.sub", "'namespace':\n  'elsewhere' # why", "'namespace':\n  t.sub # why"),
+        ("2026", "namespace: elsewhere", "namespace: '2026'"),
+        ("1e999", "namespace: elsewhere", "namespace: '1e999'"),
+        ("true", "namespace: 5", "namespace: 'true'"),
+    ],
+)
+@pytest.mark.usefixtures("working")
+def test_a_namespace_is_put_in_place_of_another_however_that_was_written(client: TestClient, namespace: str, written: str, moved: str):
+    rest = f"tasks:\n  - {{id: a, type: {LOG}, message: x}}\n"
+    assert replace(client, f"id: a\n{written}\n{rest}", namespace, override="true").status_code == 200
+    assert client.get(f"{API}/flows/{namespace}/a").json()["source"] == f"id: a\n{moved}\n{rest}"
+
+
+def test_too_many_flows_and_too_many_problems_of_them_are_not_all_told(client: TestClient):
+    assert problem(replace(client, "a\n---\n" * 1_001), 422)["message"].startswith("the text has more than 1,000 flows")
+    told = problem(replace(client, "a: b\n---\n" * 900), 422)
+    assert len(told["errors"]) == 50
+    assert "(and at least 5" in told["message"]
+
+
 # words in texts
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from service.cli.client import Api, Lost, path
 from service.cli.stop import Stop
-from tests.cli.conftest import Command
+from tests.cli.conftest import ROOT, Command
 
 Answering = Callable[[int, str, bytes], str]
 GOOD = "id: good\nnamespace: dev\ntasks:\n  - id: log\n    type: io.kestra.plugin.core.log.Log\n    message: hi\n"
@@ -186,3 +188,13 @@ def test_a_stream_that_ends_early_is_lost_not_ended(answering: Answering) -> Non
 def test_a_stream_of_something_else_stops(answering: Answering) -> None:
     with pytest.raises(Stop):
         next(Api(answering(200, "text/html", b"<html>")).events("/logs/x/follow"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["flow", "explain"], ["flow", "schema"], ["flow", "validate", "nowhere.yml", "-o", "json"], ["--version"]])
+def test_output_that_can_not_be_written_ends_a_command_without_a_traceback(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-m", "service", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1

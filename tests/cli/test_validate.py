@@ -272,3 +272,10 @@ def test_images_without_a_digest_are_told_where_that_is_asked_for(headgate: Comm
     assert (warned.code, refused.code) == (0, 2)
     assert "one.yml:9:21: warning HG-0232: " in warned.out
     assert "one.yml:9:21: error HG-0232: " in refused.out
+
+
+def test_a_pipe_below_a_folder_is_refused_and_not_waited_for(headgate: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yml")
+    done = headgate("flow", "validate", tmp_path, "-o", "concise")
+    assert done.code == 2
+    assert "pipes and devices are left alone" in done.out

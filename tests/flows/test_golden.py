@@ -34,6 +34,10 @@ LARGE: Mapping[str, Callable[[], bytes]] = {
         f"id: x\nnamespace: dev\npluginDefaults:\n  - type: {SHELL}\n    values: {{env: {{{', '.join(f'A{n}: b' for n in range(2_000))}}}}}\ntasks:\n".encode()
         + b"".join(f"  - {{id: t{n}, type: {SHELL}, commands: [a]}}\n".encode() for n in range(200))
     ),
+    "HG-0314-expressions": lambda: (
+        f"id: x\nnamespace: dev\nvariables:\n  text: &text |\n{'    {{ inputs.x }}' * 600}\ninputs:\n  - {{id: x, type: STRING}}\ntasks:\n".encode()
+        + b"".join(f"  - {{id: t{n}, type: {LOG}, message: *text}}\n".encode() for n in range(60))
+    ),
 }
 #: What is looked at only when it is asked for.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"HG-0232-digest": {"require_digests": Severity.WARNING}}

@@ -163,8 +163,36 @@ def test_a_damaged_flow_is_answered(data):
         tasks(
             f"- {{id: a, type: {LOG}, message: x}}", "pluginDefaults:\n  - type: headgate\n    values:\n" + "".join(f"      p{n}: 1\n" for n in range(20_000))
         ),
+        tasks(f"- {{id: a, type: {LOG}, message: x}}", "description: a" + " " * 1_000_000 + "b\n"),
+        tasks(f"- {{id: a, type: {LOG}, message: x}}", "description: |\n" + ("  a" + " " * 2_000 + "\n") * 500),
+        tasks(f"- {{id: a, type: {LOG}, message: x}}", "description: |\n  " + "\t" * 1_000_000 + "a\n"),
+        "a: &a '" + "{{ outputs.a.x }}" * 50_000 + "'\n" + tasks("\n".join(f"- {{id: t{number}, type: {LOG}, message: *a}}" for number in range(99))),
+        tasks(
+            "\n".join(f"- {{id: t{number}, type: {LOG}}}" for number in range(999)),
+            f"pluginDefaults:\n  - {{type: {LOG}, values: {{message: '" + "{{ outputs.t.x }}" * 40_000 + "'}}\n",
+        ),
+        tasks(
+            "\n".join(f"- {{id: t{number}, type: {SHELL}, commands: [a]}}" for number in range(999)),
+            f"pluginDefaults:\n  - type: {SHELL}\n    values: {{env: {{" + ", ".join(f"A{number}: b" for number in range(9_000)) + "}}\n",
+        ),
+        tasks(
+            f"- {{id: a, type: {LOG}, message: x}}",
+            "inputs:\n"
+            + "".join(f"  - {{id: i{n}, type: STRING}}\n" for n in range(6_000))
+            + "triggers:\n"
+            + "".join(f"  - {{id: t{n}, type: io.kestra.plugin.core.trigger.Schedule, cron: '* * * * *'}}\n" for n in range(1_000)),
+        ),
     ],
     ids=lambda text: re.sub(r"\W+", "_", text[:60]),
 )
 def test_large_files_are_answered_in_time(text):
     checked(text.encode()[:1_048_576])
+
+
+@pytest.mark.parametrize("depth", [1, 25])
+def test_tasks_in_types_that_are_not_installed_are_read_once_however_deep_they_are(depth):
+    inner = "{id: leaf, type: a.b.C, lines: [" + ", ".join(["'" + "{{ nope( }}" * 40 + "'"] * 20) + "]}"
+    for number in range(depth):
+        inner = f"{{id: s{number}, type: a.b.D, tasks: [{inner}]}}"
+    problems = checked(f"id: x\nnamespace: dev\ntasks: [{inner}]\n".encode(), allow_unknown_types=True).problems
+    assert [problem.code for problem in problems].count("HG-0301") == 20

@@ -400,3 +400,10 @@ def test_a_flow_with_types_that_are_not_installed_is_read_whole_where_they_are_l
 )
 def test_one_mistake_is_one_problem_and_the_hint_mends_it(text, line):
     assert lines(text) == [f".flows/x.yaml:{line}"]
+
+
+@pytest.mark.parametrize(("namespace", "id"), [("5", "7"), ("dev", "7"), ("2026", "x"), ("true", "x")])
+def test_a_valid_flow_has_the_identity_that_its_file_has(namespace, id):
+    reading = read(f"id: {id}\nnamespace: {namespace}\ntasks:\n  - {{id: a, type: {LOG}, message: x}}\n")
+    assert reading.flow is not None
+    assert reading.identity == (reading.flow.namespace, reading.flow.id) == (namespace, id)
