@@ -27,12 +27,22 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 #: Names of the language that this version lacks: an error then says so, instead of guessing at a typing mistake.
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
-        "appLink assets block credential currentEachOutput currentOutput dayOfMonth dayOfWeek decrypt encrypt errorLogs fetchContext fileEmpty fileExists "
-        "fileSize fileURI fromIon hourOfDay http id iterationOutput isDateAfter isDateBefore isDateBetween isDayWeekInMonth isFileEmpty isLastWorkingDay "
-        "isPublicHoliday isWeekend jsonDecode ksuid kv loopOutputs monthOfYear nanoId parent printContext randomInt randomPort read "
-        "subflow tasksWithState yaml".split()
+        [
+            *"dayOfMonth dayOfWeek hourOfDay isDateAfter isDateBefore isDateBetween isDayWeekInMonth isLastWorkingDay isPublicHoliday isWeekend".split(),
+            *["monthOfYear"],
+            *"fromIon jsonDecode yaml".split(),
+            *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
+            *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
+            *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
+            *"block parent".split(),
+        ]
     ),
-    "filter": frozenset("className jq jsonEncode numberformat toIon yaml".split()),
+    "filter": frozenset(
+        [
+            *["numberformat"],
+            *"className jq jsonEncode toIon yaml".split(),
+        ]
+    ),
     "test": frozenset(),
 }
 
