@@ -26,6 +26,7 @@ class Limits:
     nesting: int = 100  #: levels of maps and lists in a value
     renders: int = 10  #: `render()` inside `render()`
     rounds: int = 100  #: passes of one recursive `render()`
+    calls: int = 40  #: macros, blocks and filtered texts inside each other
 
 
 class Budget:
