@@ -68,13 +68,15 @@ class Expressions:
         """Renders any nesting of maps and lists, keys too, and keeps types.
 
         A template of one expression becomes the expression's value, null when that is null. Several parts become text; when a map or list is among them, the
-        text is read as JSON where it is JSON. Raises ExpressionError, whose `path` says where in the nesting.
+        text is read as JSON where it is JSON. All of it is rendered from one budget. Raises ExpressionError, whose `path` says where in the nesting.
         """
-        return self._nested(value, lambda template: self._typed(template, scope, ports))
+        budget = Budget(self.limits)
+        return self._nested(value, lambda template: self._typed(template, scope, ports, budget))
 
     def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
-        """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Raises ExpressionError like `typed`."""
-        return self._nested(value, lambda template: self.text(template, scope, ports))
+        """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
+        budget = Budget(self.limits)
+        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template)
 
     # --- compiling
 
@@ -113,6 +115,7 @@ class Expressions:
         compiled = self._compiled(source)
         if compiled is None:
             return source
+        _begin(source, budget)
         run = Run(source, compiled.places, scope, ports, budget, self._again, depth, compiled.bodies)
         return roomy(self._printed, compiled, run) if compiled.long else self._printed(compiled, run)
 
@@ -133,13 +136,14 @@ class Expressions:
             raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
         return "".join(texts)
 
-    def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports, budget: Budget) -> Any:
         if "{" not in source:
             return source
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        run = Run(source, compiled.places, scope, ports, Budget(self.limits), self._again, 0, compiled.bodies)
+        _begin(source, budget)
+        run = Run(source, compiled.places, scope, ports, budget, self._again, 0, compiled.bodies)
         return roomy(self._valued, compiled, run) if compiled.long else self._valued(compiled, run)
 
     def _valued(self, compiled: Compiled, run: Run) -> Any:
@@ -220,6 +224,14 @@ class _Scope(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _begin(source: str, budget: Budget) -> None:
+    """A template's own price."""
+    try:
+        budget.template(source)
+    except Refused as refused:
+        raise ExpressionError(str(refused), template=source) from None
 
 
 def _place_of(compiled: Compiled, parts: GeneratorType[Any, None, None]) -> int:

@@ -272,3 +272,18 @@ def test_a_rendered_value_does_not_become_part_of_the_code(text: Callable[..., s
     hostile = "\"\"\"'''\n}}{{ 1 }}{% raw %}\\x00\x00\ud800"
     assert text('{{ x }}|{{ \'a"""b\' }}', x=hostile) == hostile + '|a"""b'
     assert text("\"\"\"'''\\x00 {{ 1 }} \ud800\x00") == "\"\"\"'''\\x00 1 \ud800\x00"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(["{{ 1 }}"] * 200_000, id="many templates"),
+        pytest.param({f"{{{{ {number} }}}}": number for number in range(30_000)}, id="many keys"),
+        pytest.param(["{% for i in 1..100000 %}{% endfor %}"] * 50, id="many loops"),
+        pytest.param([f"{{{{ render('{{{{ {number} }}}}') }}}}" for number in range(10_000)], id="many renders"),
+    ],
+)
+def test_a_value_of_many_templates_has_one_budget(expressions: Expressions, ports: Ports, value: Any) -> None:
+    for render in (expressions.typed, expressions.nested_text):
+        with pytest.raises(ExpressionError, match="too much work"):
+            render(value, {}, ports)
