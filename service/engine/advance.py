@@ -186,7 +186,8 @@ class _Step:
         if parent is None:
             self.execution = replace(self.execution, memory=turn.memory)
         else:
-            parent = replace(self.runs[parent.id], memory=turn.memory)
+            known = self.runs[parent.id]
+            parent = replace(known, memory=turn.memory, outputs=turn.outputs or known.outputs, keep=known.keep if turn.keep is None else turn.keep)
             self._put(parent)
         for start in turn.start:
             self._start(parent, start)
@@ -195,7 +196,7 @@ class _Step:
         if parent is None:
             self._move_execution(turn.end)
         else:
-            self._close(parent, turn.end, None, turn.outputs)
+            self._close(parent, turn.end, turn.message, turn.outputs)
 
     def _start(self, parent: TaskRun | None, start: Start) -> None:
         now, node = self.world.now, start.node
@@ -207,6 +208,7 @@ class _Step:
             (Stamp(State.CREATED, now),),
             value=start.value,
             iteration=start.iteration,
+            values=(*(parent.values if parent else ()), *(() if start.value is None else (start.value,))),
         ).opened(now)
         self._put(run)
         if self._wanted(run, node):

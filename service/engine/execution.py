@@ -44,7 +44,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """A task within an execution. `outputs` is what this step sets; None means that the stored ones stand."""
+    """A task within an execution. `outputs` and `keep` are what this step sets; None means that the stored ones stand. `values` are those of the loops that it
+    is in, outermost first, its own last: together with the task's id they say which of its runs this is."""
 
     id: str
     execution: str
@@ -56,6 +57,8 @@ class TaskRun:
     iteration: int | None = None
     memory: Memory = field(default_factory=dict)
     outputs: Mapping[str, Any] | None = None
+    values: tuple[str, ...] = ()
+    keep: Any = None
 
     @property
     def state(self) -> State:

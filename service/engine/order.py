@@ -9,34 +9,36 @@ from __future__ import annotations
 from service.engine.program import Ended, Memory, Node, Start, Turn
 from service.engine.state import State, worst
 
-_STOPS = frozenset({State.FAILED, State.KILLED, State.CANCELLED})
+#: Ends of a child after which nothing else of its list is started.
+STOPS = frozenset({State.FAILED, State.KILLED, State.CANCELLED})
 
 
-def begin(node: Node) -> Turn:
-    """The first child of the first list that has one."""
-    return _turn(node, "tasks", 0, State.SUCCESS)
+def begin(node: Node, main: str = "tasks") -> Turn:
+    """The first child of the first list that has one. `main` names the list that decides."""
+    return _turn(node, main, main, 0, State.SUCCESS)
 
 
 def follow(node: Node, memory: Memory, child: Ended) -> Turn:
     """The next child, or the end."""
-    branch, at, state = memory["branch"], memory["at"], State(memory["state"])
-    if branch == "tasks":
+    main, branch, at, state = memory.get("main", "tasks"), memory["branch"], memory["at"], State(memory["state"])
+    if branch == main:
         state = worst(state, child.state)
-    if child.state in _STOPS:
-        return _turn(node, _after(branch, state), 0, state)
-    return _turn(node, branch, at + 1, state)
+    if child.state in STOPS:
+        return _turn(node, main, after(branch, state), 0, state)
+    return _turn(node, main, branch, at + 1, state)
 
 
-def _turn(node: Node, branch: str | None, at: int, state: State) -> Turn:
+def after(branch: str, state: State) -> str | None:
+    """The list that follows one that is over; None where none does."""
+    if branch not in ("errors", "finally") and state is State.FAILED:
+        return "errors"
+    return None if branch == "finally" else "finally"
+
+
+def _turn(node: Node, main: str, branch: str | None, at: int, state: State) -> Turn:
     while branch is not None:
         children = node.branches.get(branch, ())
         if at < len(children):
-            return Turn({"branch": branch, "at": at, "state": state.value}, (Start(children[at]),))
-        branch, at = _after(branch, state), 0
-    return Turn({"branch": None, "at": 0, "state": state.value}, end=state)
-
-
-def _after(branch: str, state: State) -> str | None:
-    if branch == "tasks" and state is State.FAILED:
-        return "errors"
-    return None if branch == "finally" else "finally"
+            return Turn({"main": main, "branch": branch, "at": at, "state": state.value}, (Start(children[at]),))
+        branch, at = after(branch, state), 0
+    return Turn({"main": main, "branch": None, "at": 0, "state": state.value}, end=state)

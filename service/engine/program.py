@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from itertools import zip_longest
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -96,13 +95,18 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A flowable's answer: what starts now, what it remembers, and its own end when it has come to one."""
+    """A flowable's answer: what starts now, what it remembers, and its own end when it has come to one.
+
+    `memory` is stored again at every answer, so it stays small; what is large and never changes, such as the values of a loop, is `keep`, stored once.
+    `outputs` can be read from now on. `message` says why an end is a failure.
+    """
 
     memory: Memory
     start: tuple[Start, ...] = ()
     end: State | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    after: timedelta | None = None
+    keep: Any = None
+    message: str | None = None
 
 
 class Ask(Protocol):
@@ -113,6 +117,9 @@ class Ask(Protocol):
 
     def typed(self, value: Any) -> Any:
         """Renders a value of any nesting, keeping types; raises RenderFailed."""
+
+    def kept(self) -> Any:
+        """What the flowable's first answer said to keep."""
 
 
 @runtime_checkable

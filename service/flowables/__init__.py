@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from runners.fields import Typed
-from service.engine.program import Ask, Ended, Memory, Node, Turn
+from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Turn
+from service.expressions.errors import Refused
+from service.expressions.limits import Budget, Limits
+from service.expressions.values import json_text, kind, parse_json
+
+MOST_VALUES = 100_000
 
 #: How a property holds child tasks: a list of them; one alone; a map of lists, by value; a list of `{task, dependsOn}`.
 Shape = Literal["list", "one", "cases", "graph"]
@@ -69,3 +74,36 @@ class FlowableTask(Typed):
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         """What follows, now that this child has ended?"""
         raise NotImplementedError
+
+
+def limit_of(name: str, value: Any, ask: Ask) -> int:
+    """A number of things at once, written or rendered; 0 is no limit. Raises RenderFailed for what is none."""
+    rendered = ask.typed(value)
+    number = int(rendered) if isinstance(rendered, str) and rendered.strip().isascii() and rendered.strip().isdigit() else rendered
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: it must be a whole number of 0 or more")
+    return number
+
+
+def distinct_values(name: str, value: Any, ask: Ask) -> list[str]:
+    """The values of a loop as text, each once: a list, or JSON text that holds one; what is not text becomes JSON. Raises RenderFailed, also for nulls."""
+    rendered = ask.typed(value)
+    if isinstance(rendered, str):
+        try:
+            rendered = parse_json(rendered)
+        except (ValueError, RecursionError):
+            raise RenderFailed(f"`{name}` is text, but no JSON list: `{rendered[:80]}`") from None
+    if not isinstance(rendered, list):
+        raise RenderFailed(f"`{name}` must be a list, not {kind(rendered)}")
+    if nulls := sum(each is None for each in rendered):
+        raise RenderFailed(f"`{name}` has {nulls} null{'s' if nulls > 1 else ''} among its {len(rendered)} values")
+    if len(rendered) > MOST_VALUES:
+        raise RenderFailed(f"`{name}` has {len(rendered):,} values; a loop goes over {MOST_VALUES:,} at most")
+    return list(dict.fromkeys(each if isinstance(each, str) else _json(each) for each in rendered))
+
+
+def _json(value: Any) -> str:
+    try:
+        return json_text(value, Budget(Limits()))
+    except Refused as refused:
+        raise RenderFailed(str(refused)) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
+from service.engine import order
+from service.engine.program import Ask, Ended, Memory, Node, Turn
+from service.engine.state import State
 from service.flowables import FlowableTask
 
 
@@ -12,4 +16,13 @@ class AllowFailure(FlowableTask):
 
     TYPE = "io.kestra.plugin.core.flow.AllowFailure"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.AllowFailure",)
-    RUN = False
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        return _softened(order.begin(node))
+
+    def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
+        return _softened(order.follow(node, memory, child))
+
+
+def _softened(turn: Turn) -> Turn:
+    return replace(turn, end=State.WARNING) if turn.end is State.FAILED else turn

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from runners.fields import Dynamic, Natural, Spelling
-from service.flowables import FlowableTask, Joined
+from service.engine import lanes
+from service.engine.lanes import Lane, Lanes
+from service.engine.program import Ask, Ended, Memory, Node, Turn
+from service.flowables import FlowableTask, Joined, distinct_values, limit_of
 
 
 class ForEach(FlowableTask):
@@ -20,7 +24,19 @@ class ForEach(FlowableTask):
         for name in ("io.kestra.plugin.core.flow.EachSequential", "io.kestra.core.tasks.flows.EachSequential")
     }
     JOINED = Joined("chain", "dynamic", "each value")
-    RUN = False
 
     values: Dynamic[list[Any]] = Field(description="A list, JSON text that holds one, or an expression that renders to one.")
     concurrency_limit: Dynamic[Natural] = Field(1, description="How many values at once; 0: all.")
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        values = distinct_values("values", self.values, ask)
+        limit = limit_of("concurrencyLimit", self.concurrency_limit, ask)
+        return replace(lanes.begin(node, _lanes(node, values), limit), keep=values)
+
+    def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
+        return lanes.follow(node, memory, child, _lanes(node, ask.kept()))
+
+
+def _lanes(node: Node, values: Sequence[str]) -> Lanes:
+    tasks = node.branches["tasks"]
+    return Lanes(len(values) if tasks else 0, lambda index: Lane(tasks, values[index], index), ordered=True)

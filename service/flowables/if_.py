@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from runners.fields import Text
+from service.engine import order
+from service.engine.program import Ask, Ended, Memory, Node, Turn
+from service.expressions import truthy
 from service.flowables import HANDLERS, FlowableTask, Joined, Shape, Way
 
 
@@ -19,6 +23,13 @@ class If(FlowableTask):
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"then": "list", "else": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ("then",)
     JOINED = Joined("ways", "choice", ways={"then": Way("then"), "else": Way("else", passes=True)})
-    RUN = False
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"evaluationResult": "Whether its condition held."}
 
     condition: Text = Field(description="Rendered once; `false`, `0` and nothing do not hold, anything else does.")
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        holds = truthy(ask.text(self.condition))
+        return replace(order.begin(node, "then" if holds else "else"), outputs={"evaluationResult": holds})
+
+    def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
+        return order.follow(node, memory, child)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from runners.fields import Text
+from service.engine import order
+from service.engine.program import Ask, Ended, Memory, Node, Turn
+from service.engine.state import State
 from service.flowables import HANDLERS, FlowableTask, Joined, Shape, Way
 
 
@@ -19,6 +23,17 @@ class Switch(FlowableTask):
     BRANCHES: ClassVar[Mapping[str, Shape]] = {"cases": "cases", "defaults": "list", **HANDLERS}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     JOINED = Joined("ways", "choice", ways={"cases": Way('case "{}"'), "defaults": Way("default")})
-    RUN = False
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"value": "The value.", "defaults": "Whether no case was for it."}
 
     value: Text = Field(description="Rendered; compared with the cases as text.")
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        value = ask.text(self.value)
+        case = f"cases.{value}"
+        outputs = {"value": value, "defaults": case not in node.branches}
+        if case not in node.branches and "defaults" not in node.branches:
+            return Turn({}, end=State.FAILED, outputs=outputs, message=f"there is no case `{value[:80]}`, and no `defaults`")
+        return replace(order.begin(node, case if case in node.branches else "defaults"), outputs=outputs)
+
+    def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
+        return order.follow(node, memory, child)

@@ -15,7 +15,15 @@ from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
+from service.flowables import FlowableTask
+from service.flowables.allow_failure import AllowFailure
+from service.flowables.dag import Dag
+from service.flowables.each_parallel import EachParallel
+from service.flowables.for_each import ForEach
+from service.flowables.if_ import If
+from service.flowables.parallel import Parallel
 from service.flowables.sequential import Sequential
+from service.flowables.switch import Switch
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, FAILED, WARNING, KILLED = State.SUCCESS, State.FAILED, State.WARNING, State.KILLED
@@ -33,7 +41,49 @@ def job(id: str, **rest: Any) -> Node:
 
 def group(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
     """A Sequential."""
-    return Node(id, Sequential.TYPE, "flowable", Sequential(), branches=branches(tasks, errors, finally_), **rest)
+    return flowable(id, Sequential(), *tasks, errors=errors, finally_=finally_, **rest)
+
+
+def flowable(id: str, model: FlowableTask, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
+    """A group of any kind whose children are `tasks`."""
+    return Node(id, model.TYPE, "flowable", model, branches=branches(tasks, errors, finally_), **rest)
+
+
+def allowing(id: str, *tasks: Node, **rest: Any) -> Node:
+    """An AllowFailure."""
+    return flowable(id, AllowFailure(), *tasks, **rest)
+
+
+def parallel(id: str, *tasks: Node, concurrent: int = 0, **rest: Any) -> Node:
+    """A Parallel."""
+    return flowable(id, Parallel(concurrent=concurrent), *tasks, **rest)
+
+
+def dag(id: str, *tasks: Node, concurrent: int = 0, **rest: Any) -> Node:
+    """A Dag; its tasks say themselves on what they depend."""
+    return flowable(id, Dag(concurrent=concurrent), *tasks, **rest)
+
+
+def for_each(id: str, values: Any, *tasks: Node, limit: int = 1, **rest: Any) -> Node:
+    """A ForEach."""
+    return flowable(id, ForEach.model_construct(values=values, concurrency_limit=limit), *tasks, **rest)
+
+
+def each_parallel(id: str, values: Any, *tasks: Node, concurrent: int = 0, **rest: Any) -> Node:
+    """An EachParallel."""
+    return flowable(id, EachParallel.model_construct(value=values, concurrent=concurrent), *tasks, **rest)
+
+
+def choice(id: str, condition: str, then: Sequence[Node], otherwise: Sequence[Node] = (), **rest: Any) -> Node:
+    """An If."""
+    lists = {"then": tuple(then), **({"else": tuple(otherwise)} if otherwise else {}), **branches((), **rest)}
+    return Node(id, If.TYPE, "flowable", If(condition=condition), branches={name: nodes for name, nodes in lists.items() if nodes})
+
+
+def switch(id: str, value: str, cases: Mapping[str, Sequence[Node]], defaults: Sequence[Node] = (), **rest: Any) -> Node:
+    """A Switch."""
+    lists = {**{f"cases.{name}": tuple(nodes) for name, nodes in cases.items()}, "defaults": tuple(defaults), **branches((), **rest)}
+    return Node(id, Switch.TYPE, "flowable", Switch(value=value), branches={name: nodes for name, nodes in lists.items() if nodes})
 
 
 def branches(tasks: Sequence[Node], errors: Sequence[Node] = (), finally_: Sequence[Node] = ()) -> dict[str, tuple[Node, ...]]:
@@ -49,8 +99,8 @@ def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (
 class _Ask:
     """Renders the names of tasks to their output `value`, and `broken` not at all."""
 
-    def __init__(self, outputs: Mapping[str, Mapping[str, Any]]) -> None:
-        self._outputs = outputs
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], kept: Any) -> None:
+        self._outputs, self._kept = outputs, kept
 
     def text(self, template: str) -> str:
         if template == "broken":
@@ -58,7 +108,12 @@ class _Ask:
         return str(self._outputs.get(template, {}).get("value", template))
 
     def typed(self, value: Any) -> Any:
+        if value == "broken":
+            raise RenderFailed("f.yml:1:1: no such variable")
         return value
+
+    def kept(self) -> Any:
+        return self._kept
 
 
 @dataclass
@@ -75,6 +130,7 @@ class Play:
     reports: int = 0
     made: int = 0
     todo: deque[str] = field(default_factory=deque)
+    kept: dict[str, Any] = field(default_factory=dict)
     now: datetime = START
 
     # the engine's world
@@ -84,7 +140,9 @@ class Play:
         return f"run{self.made}"
 
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> _Ask:
-        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()})
+        known = step.get(run.id) if run else None
+        kept = known.keep if known and known.keep is not None else self.kept.get(run.id) if run else None
+        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()}, kept)
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         return [run for run in self.runs.values() if not run.state.terminal]
@@ -101,6 +159,7 @@ class Play:
         step = advance(self.program, self._path(task), event, self)
         self.execution = step.execution or self.execution
         self.runs |= {run.id: run for run in step.runs}
+        self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)
         self._check(*before)
@@ -142,8 +201,8 @@ class Play:
     # what a test sees
 
     def run(self, task: str) -> TaskRun:
-        """The last task run of a task."""
-        return [run for run in self.runs.values() if run.node == task][-1]
+        """The last task run of a task; in loops with its values, as `a[x]`."""
+        return [run for run in self.runs.values() if task in (run.node, name(run))][-1]
 
     @property
     def state(self) -> State:
@@ -152,7 +211,7 @@ class Play:
     @property
     def states(self) -> dict[str, str]:
         """The tasks in the order in which they were started."""
-        return {run.node: run.state.value for run in self.runs.values()}
+        return {name(run): run.state.value for run in self.runs.values()}
 
     def history(self, task: str) -> list[str]:
         return [stamp.state.value for stamp in self.run(task).history]
@@ -168,16 +227,16 @@ class Play:
     def _carry_out(self, command: Command) -> None:
         match command:
             case RunInline(run):
-                self.started.append(self.runs[run].node)
-                self.todo.append(self.runs[run].node)
+                self.started.append(name(self.runs[run]))
+                self.todo.append(name(self.runs[run]))
             case StartJob(run, attempt):
                 assert self.runs[run].attempt.number == attempt
-                self.started.append(self.runs[run].node)
-                self.jobs[self.runs[run].node] = attempt
+                self.started.append(name(self.runs[run]))
+                self.jobs[name(self.runs[run])] = attempt
             case StopJob(run, _):
-                self.stops.append(self.runs[run].node)
+                self.stops.append(name(self.runs[run]))
             case DropJob(run, _):
-                self.jobs.pop(self.runs[run].node, None)
+                self.jobs.pop(name(self.runs[run]), None)
             case Say(level, message, _):
                 self.said.append((level, message))
             case Report():
@@ -196,6 +255,11 @@ class Play:
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
             assert all(run.state.terminal for run in self.runs.values())
+
+
+def name(run: TaskRun) -> str:
+    """A task run as tests call it."""
+    return run.node + "".join(f"[{value}]" for value in run.values)
 
 
 def _check_history(old: tuple[Stamp, ...], new: tuple[Stamp, ...]) -> None:

@@ -9,10 +9,23 @@ from hypothesis import strategies as st
 
 from service.engine.program import Node
 from service.engine.state import State, worst
-from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, flow, group, job, task
+from service.flowables.allow_failure import AllowFailure
+from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, allowing, dag, each_parallel, flow, for_each, group, job, name, parallel, task
 
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
+#: Every construct that is made of a list of its children.
+_MAKERS = [
+    lambda tasks, **rest: group("", *tasks, **rest),
+    lambda tasks, **rest: parallel("", *tasks, **rest),
+    lambda tasks, **rest: parallel("", *tasks, concurrent=2, **rest),
+    lambda tasks, **rest: dag("", *tasks, concurrent=1, **rest),
+    lambda tasks, **rest: allowing("", *tasks, **rest),
+    lambda tasks, **rest: for_each("", ["x", "y"], *tasks, **rest),
+    lambda tasks, **rest: for_each("", ["x", "y", "x", 3], *tasks, limit=0, **rest),
+    lambda tasks, **rest: for_each("", ["x", "y", "z"], *tasks, limit=2, **rest),
+    lambda tasks, **rest: each_parallel("", ["x", "y"], *tasks, **rest),
+]
 
 
 @st.composite
@@ -24,7 +37,8 @@ def leaves(draw) -> Node:
 def groups(children):
     lists = st.lists(children, max_size=3)
     return st.builds(
-        lambda tasks, errors, finally_, run_if, allowed: group("", *tasks, errors=errors, finally_=finally_, run_if=run_if, allow_failure=allowed),
+        lambda make, tasks, errors, finally_, run_if, allowed: make(tasks, errors=errors, finally_=finally_, run_if=run_if, allow_failure=allowed),
+        st.sampled_from(_MAKERS),
         lists,
         st.lists(children, max_size=1),
         st.lists(children, max_size=1),
@@ -48,11 +62,11 @@ def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
     return made
 
 
-def expected(played: Play, node: Node, children: dict[str, list[Node]]) -> State:
+def expected(played: Play, node: Node, parent: str | None) -> State:
     """The state of a group by the rule: the worst of its main list, as far as it ran."""
-    ran = {run.node: run.state for run in played.runs.values()}
-    state = worst(*(ran[child.id] for child in children.get("tasks", ()) if child.id in ran))
-    if state is FAILED and node.allow_failure:
+    main = {child.id for child in node.branches["tasks"]}
+    state = worst(*(run.state for run in played.runs.values() if run.parent == parent and run.node in main))
+    if state is FAILED and (node.allow_failure or isinstance(node.model, AllowFailure)):
         state = WARNING
     return OK if state is WARNING and node.allow_warning else state
 
@@ -62,7 +76,7 @@ def play_at_random(played: Play, draw) -> bool:
     killed = False
     played.begin()
     while not played.state.terminal:
-        running = [run.node for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+        running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
         deed = draw(st.integers(0, 30))
         if deed == 0 and not killed:
             killed = True
@@ -75,9 +89,9 @@ def play_at_random(played: Play, draw) -> bool:
             played.end(running[0], draw(_ENDS))
         else:
             assert played.jobs, "it waits for nothing"
-            name = next(iter(played.jobs))
-            del played.jobs[name]
-            played.claim(name)
+            waiting = next(iter(played.jobs))
+            del played.jobs[waiting]
+            played.claim(waiting)
     return killed
 
 
@@ -89,15 +103,15 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, data):
     played = Play(program)
     killed = play_at_random(played, data.draw)
     assert played.state.terminal, played.states
-    # Each task has one run, whatever was lost or repeated on the way.
-    assert len({run.node for run in played.runs.values()}) == len(played.runs)
+    # Each task has one run for each value, whatever was lost or repeated on the way.
+    assert len({name(run) for run in played.runs.values()}) == len(played.runs)
     if killed:
         assert played.state is KILLED
         return
     for run in played.runs.values():
         node = program.nodes[run.node]
         if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken":
-            assert run.state is expected(played, node, {name: list(children) for name, children in node.branches.items()})
-    assert played.state is expected(played, program.root, {"tasks": named_tasks})
+            assert run.state is expected(played, node, run.id)
+    assert played.state is expected(played, program.root, None)
     assert ("f0" in played.states) == bool(named_finally)
     assert ("e0" in played.states) == (bool(named_errors) and played.state is FAILED)
