@@ -39,10 +39,17 @@ class DropJob:
 
 @dataclass(frozen=True, slots=True)
 class WakeAt:
-    """Send Due(kind) to this task run at that time."""
+    """Send Due(kind) to this task run at that time; to the execution where `task_run` is None."""
 
-    task_run: str
+    task_run: str | None
     kind: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """Start a new execution in place of this one, which ended RETRIED, at that time."""
+
     when: datetime
 
 
@@ -60,4 +67,4 @@ class Report:
     """The execution's state is news for the commit it came from."""
 
 
-Command = RunInline | StartJob | StopJob | DropJob | WakeAt | Say | Report
+Command = RunInline | StartJob | StopJob | DropJob | WakeAt | StartOver | Say | Report

@@ -24,13 +24,14 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a task run. `number` counts from 1."""
+    """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back."""
 
     number: int
     history: History
     runner: str | None = None
     message: str | None = None
     lost: bool = False
+    returned: bool = False
 
     @property
     def state(self) -> State:
@@ -86,7 +87,8 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run of a flow's revision."""
+    """One run of a flow's revision. One that was started over in place of a failed one says which `attempt` it is (from 1), and
+    what the first one was. `waited`: a task of it has waited for a time or a person."""
 
     id: str
     environment: str
@@ -101,6 +103,10 @@ class Execution:
     pin: Pin | None = None
     memory: Memory = field(default_factory=dict)
     generation: int = 1
+    attempt: int = 1
+    original: str | None = None
+    first_created: datetime | None = None
+    waited: bool = False
 
     @property
     def state(self) -> State:

@@ -7,12 +7,12 @@ outlives its group. What is remembered is a handful of numbers, however many lan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from service.engine import order
-from service.engine.program import Ended, Memory, Node, Start, Turn
+from service.engine.program import HANDLERS, Ended, Memory, Node, Start, Turn
 from service.engine.state import State, worst
 
 MAIN = "tasks"
@@ -78,9 +78,20 @@ def follow(node: Node, memory: Memory, child: Ended, lanes: Lanes) -> Turn:
     return _fill(node, place.ended(child), lanes)
 
 
+def resume(node: Node, memory: Memory, children: Sequence[Ended], lanes: Lanes) -> Turn:
+    """Where the lanes stand when these are the children of the main list. Those that a failure has stopped go on."""
+    last = {child.iteration if lanes.ordered else number: child for number, child in enumerate(children)}
+    onward = [child for child in last.values() if lanes.ordered and child.state.terminal and _next_of(node.branches[MAIN], child) is not None]
+    starts = tuple(Start(cast(Node, _next_of(node.branches[MAIN], child)), child.value, child.iteration) for child in onward)
+    open = sum(not child.state.terminal for child in last.values()) + len(starts)
+    state = worst(*(child.state for child in children if child.state.terminal))
+    turn = _fill(node, Place(state=state, next=len(last), open=open, limit=memory["limit"]), lanes)
+    return replace(turn, start=(*starts, *turn.start))
+
+
 def handled(node: Node, place: Place, child: Ended) -> Turn | None:
     """What follows where the main list has been left, or is left now; None while it goes on."""
-    if any(child.node is each for name in ("errors", "finally") for each in node.branches.get(name, ())):
+    if any(child.node is each for name in HANDLERS for each in node.branches.get(name, ())):
         return _handler(node, place, None if child.state in order.STOPS else place.at + 1)
     if place.branch != MAIN:
         return _settled(place.ended(child))

@@ -6,11 +6,13 @@ Main list, then `errors` if a child failed, then `finally` in any case. Only the
 
 from __future__ import annotations
 
-from service.engine.program import Ended, Memory, Node, Start, Turn
+from collections.abc import Sequence
+
+from service.engine.program import HANDLERS, Ended, Memory, Node, Start, Turn
 from service.engine.state import State, worst
 
 #: Ends of a child after which nothing else of its list is started.
-STOPS = frozenset({State.FAILED, State.KILLED, State.CANCELLED})
+STOPS = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRYING, State.RETRIED})
 
 
 def begin(node: Node, main: str = "tasks") -> Turn:
@@ -28,9 +30,20 @@ def follow(node: Node, memory: Memory, child: Ended) -> Turn:
     return _turn(node, main, branch, at + 1, state)
 
 
+def resume(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn:
+    """Where the main list stands when these are its children."""
+    main = memory.get("main", "tasks")
+    if not children:
+        return begin(node, main)
+    *before, last = children
+    state, at = worst(*(child.state for child in before)), node.branches[main].index(last.node)
+    memory = {"main": main, "branch": main, "at": at, "state": state.value}
+    return follow(node, memory, last) if last.state.terminal else Turn(memory)
+
+
 def after(branch: str, state: State) -> str | None:
     """The list that follows one that is over; None where none does."""
-    if branch not in ("errors", "finally") and state is State.FAILED:
+    if branch not in HANDLERS and state in (State.FAILED, State.RETRYING):
         return "errors"
     return None if branch == "finally" else "finally"
 

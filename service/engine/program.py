@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -13,6 +13,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from service.engine.state import State
 
 Runs = Literal["flowable", "inline", "pool", "runner"]
+
+#: The lists of a group, or of the flow, that do not decide how it ends.
+HANDLERS = ("errors", "finally")
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
 
 
@@ -85,7 +88,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A child that has ended, as its parent sees it."""
+    """A child that has ended, as its parent sees it. RETRYING: it has failed for now, and will be tried again."""
 
     node: Node
     state: State
@@ -124,13 +127,16 @@ class Ask(Protocol):
 
 @runtime_checkable
 class Flowable(Protocol):
-    """A construct that decides what runs next. It answers two questions and does nothing itself."""
+    """A construct that decides what runs next. It answers three questions and does nothing itself."""
 
     def begin(self, node: Node, ask: Ask) -> Turn:
         """What should start first?"""
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         """What follows, now that this child has ended?"""
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        """Where does it stand, now that these are its children? It has been left by a failure, and some of them run again: their state is RUNNING."""
 
 
 class RenderFailed(Exception):

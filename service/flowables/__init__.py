@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -73,6 +73,10 @@ class FlowableTask(Typed):
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         """What follows, now that this child has ended?"""
+        raise NotImplementedError
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        """Where does it stand, now that these are its children, some of which run again?"""
         raise NotImplementedError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,6 +23,9 @@ class AllowFailure(FlowableTask):
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         return _softened(order.follow(node, memory, child))
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return _softened(order.resume(node, memory, children))
 
 
 def _softened(turn: Turn) -> Turn:

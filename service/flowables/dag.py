@@ -12,6 +12,7 @@ from runners.fields import Dynamic, Natural
 from service.engine import lanes
 from service.engine.lanes import Place
 from service.engine.program import Ask, Ended, Memory, Node, Start, Turn
+from service.engine.state import worst
 from service.flowables import HANDLERS, FlowableTask, Joined, Shape, limit_of
 
 
@@ -33,6 +34,12 @@ class Dag(FlowableTask):
         if (turn := lanes.handled(node, place, child)) is not None:
             return turn
         return _go_on(node, place.ended(child), memory["started"], [*memory["ended"], child.node.id])
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        started = [child.node.id for child in children]
+        ended = [child.node.id for child in children if child.state.terminal]
+        state = worst(*(child.state for child in children if child.state.terminal))
+        return _go_on(node, Place(state=state, open=len(started) - len(ended), limit=memory["limit"]), started, ended)
 
 
 def _go_on(node: Node, place: Place, started: Sequence[str], ended: Sequence[str]) -> Turn:

@@ -32,6 +32,9 @@ class EachParallel(FlowableTask):
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         return lanes.follow(node, memory, child, _lanes(node, ask.kept()))
 
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return lanes.resume(node, memory, children, _lanes(node, ask.kept()))
+
 
 def _lanes(node: Node, values: Sequence[str]) -> Lanes:
     tasks = node.branches["tasks"]

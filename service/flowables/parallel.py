@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -27,6 +28,9 @@ class Parallel(FlowableTask):
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         return lanes.follow(node, memory, child, _lanes(node))
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return lanes.resume(node, memory, children, _lanes(node))
 
 
 def _lanes(node: Node) -> Lanes:

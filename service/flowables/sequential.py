@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from service.engine import order
@@ -20,3 +21,6 @@ class Sequential(FlowableTask):
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         return order.follow(node, memory, child)
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return order.resume(node, memory, children)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -37,3 +37,6 @@ class Switch(FlowableTask):
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:
         return order.follow(node, memory, child)
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return order.resume(node, memory, children)

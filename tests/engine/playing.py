@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.engine.advance import advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StopJob
-from service.engine.events import Began, Claimed, Ended, Event, Killed, Lost
+from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
+from service.engine.record import WAITING
 from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
@@ -24,6 +25,7 @@ from service.flowables.if_ import If
 from service.flowables.parallel import Parallel
 from service.flowables.sequential import Sequential
 from service.flowables.switch import Switch
+from service.flows.policies import Retry
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, FAILED, WARNING, KILLED = State.SUCCESS, State.FAILED, State.WARNING, State.KILLED
@@ -91,9 +93,14 @@ def branches(tasks: Sequence[Node], errors: Sequence[Node] = (), finally_: Seque
     return {name: nodes for name, nodes in named.items() if nodes or name == "tasks"}
 
 
-def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = ()) -> Program:
+def retry(attempts: int | None = 2, seconds: float = 60, **rest: Any) -> Retry:
+    """A constant retry."""
+    return Retry(type="constant", interval=timedelta(seconds=seconds), max_attempts=attempts, **rest)
+
+
+def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), retry: Retry | None = None) -> Program:
     """A whole flow."""
-    return Program.of(Node("", "flow", "flowable", None, branches=branches(tasks, errors, finally_)))
+    return Program.of(Node("", "flow", "flowable", None, branches=branches(tasks, errors, finally_), retry=retry))
 
 
 class _Ask:
@@ -131,6 +138,8 @@ class Play:
     made: int = 0
     todo: deque[str] = field(default_factory=deque)
     kept: dict[str, Any] = field(default_factory=dict)
+    timers: list[WakeAt] = field(default_factory=list)
+    started_over: list[datetime] = field(default_factory=list)
     now: datetime = START
 
     # the engine's world
@@ -147,6 +156,16 @@ class Play:
     def active(self, execution: str) -> Sequence[TaskRun]:
         return [run for run in self.runs.values() if not run.state.terminal]
 
+    def below(self, execution: str, run: str | None) -> Sequence[TaskRun]:
+        return [each for each in self.runs.values() if run is None or run in self._above(each)]
+
+    def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
+        runs = [run for run in self.active("") if run.id not in but]
+        return frozenset(run.state for run in runs if run.state in WAITING or self.program.nodes[run.node].runs != "flowable")
+
+    def chance(self) -> float:
+        return 0.5
+
     def truthy(self, text: str) -> bool:
         return truthy(text)
 
@@ -158,7 +177,7 @@ class Play:
         before = self.execution, dict(self.runs)
         step = advance(self.program, self._path(task), event, self)
         self.execution = step.execution or self.execution
-        self.runs |= {run.id: run for run in step.runs}
+        self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)
@@ -193,6 +212,15 @@ class Play:
         self.hear(Lost(self.run(task).attempt.number, "shut down", counts=False), task)
         return self
 
+    def due(self) -> Play:
+        """The next timer comes."""
+        timer = min(self.timers, key=lambda each: each.when)
+        self.timers.remove(timer)
+        self.now = max(self.now, timer.when)
+        if timer.task_run is None or timer.task_run in self.runs:
+            self.hear(Due(timer.kind), timer.task_run)
+        return self
+
     def kill(self) -> Play:
         """Somebody wants it stopped."""
         self.hear(Killed("ann"))
@@ -202,7 +230,7 @@ class Play:
 
     def run(self, task: str) -> TaskRun:
         """The last task run of a task; in loops with its values, as `a[x]`."""
-        return [run for run in self.runs.values() if task in (run.node, name(run))][-1]
+        return [run for run in self.runs.values() if task in (run.node, name(run), run.id)][-1]
 
     @property
     def state(self) -> State:
@@ -215,6 +243,14 @@ class Play:
 
     def history(self, task: str) -> list[str]:
         return [stamp.state.value for stamp in self.run(task).history]
+
+    def _above(self, run: TaskRun) -> list[str]:
+        """The task runs around one, nearest first."""
+        found: list[str] = []
+        while run.parent is not None:
+            found.append(run.parent)
+            run = self.runs[run.parent]
+        return found
 
     def _path(self, task: str | None) -> Path:
         chain: list[TaskRun] = []
@@ -237,6 +273,10 @@ class Play:
                 self.stops.append(name(self.runs[run]))
             case DropJob(run, _):
                 self.jobs.pop(name(self.runs[run]), None)
+            case WakeAt():
+                self.timers.append(command)
+            case StartOver(when):
+                self.started_over.append(when)
             case Say(level, message, _):
                 self.said.append((level, message))
             case Report():
@@ -250,7 +290,7 @@ class Play:
             if old is run:
                 continue
             _check_history(old.history if old else (), run.history)
-            assert run.state.terminal == run.attempt.state.terminal, run
+            assert run.state.terminal == run.attempt.state.terminal or run.state is State.RETRYING, run
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
@@ -269,14 +309,19 @@ def _check_history(old: tuple[Stamp, ...], new: tuple[Stamp, ...]) -> None:
         assert second.date >= first.date
 
 
-def play(program: Program, results: Mapping[str, State] | None = None) -> Play:
-    """Runs a flow to its end; tasks that `results` does not name end well."""
+def play(program: Program, results: Mapping[str, State | Sequence[State]] | None = None) -> Play:
+    """Runs a flow to its end; tasks that `results` does not name end well. Of a list each attempt gets its own, and the last stands for all further ones."""
     played = Play(program).begin()
-    while played.todo or played.jobs:
+    left = {task: [ends] if isinstance(ends, State) else list(ends) for task, ends in (results or {}).items()}
+    while played.todo or played.jobs or (played.timers and not played.state.terminal):
+        if not played.todo and not played.jobs:
+            played.due()
+            continue
         if played.todo:
             node = played.todo.popleft()
         else:
             node = next(iter(played.jobs))
             played.claim(node)
-        played.end(node, (results or {}).get(node, OK))
+        ends = left.get(node, [OK])
+        played.end(node, ends.pop(0) if len(ends) > 1 else ends[0])
     return played

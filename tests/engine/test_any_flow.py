@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.program import Node
+from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
-from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, allowing, dag, each_parallel, flow, for_each, group, job, name, parallel, task
+from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, allowing, dag, each_parallel, flow, for_each, group, job, name, parallel, retry, task
 
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
+_RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
 #: Every construct that is made of a list of its children.
 _MAKERS = [
     lambda tasks, **rest: group("", *tasks, **rest),
@@ -31,19 +34,22 @@ _MAKERS = [
 @st.composite
 def leaves(draw) -> Node:
     make = draw(st.sampled_from([task, job]))
-    return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()))
+    return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()), retry=draw(_RETRY))
 
 
 def groups(children):
     lists = st.lists(children, max_size=3)
     return st.builds(
-        lambda make, tasks, errors, finally_, run_if, allowed: make(tasks, errors=errors, finally_=finally_, run_if=run_if, allow_failure=allowed),
+        lambda make, tasks, errors, finally_, run_if, allowed, retry: make(
+            tasks, errors=errors, finally_=finally_, run_if=run_if, allow_failure=allowed, retry=retry
+        ),
         st.sampled_from(_MAKERS),
         lists,
         st.lists(children, max_size=1),
         st.lists(children, max_size=1),
         _RUN_IF,
         st.booleans(),
+        _RETRY,
     )
 
 
@@ -56,9 +62,7 @@ def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
     for number, node in enumerate(nodes):
         id = f"{prefix}{number}"
         lists = {name: tuple(named(children, f"{id}{name[0]}")) for name, children in node.branches.items()}
-        made.append(
-            Node(id, node.type, node.runs, node.model, run_if=node.run_if, allow_failure=node.allow_failure, allow_warning=node.allow_warning, branches=lists)
-        )
+        made.append(replace(node, id=id, branches=lists))
     return made
 
 
@@ -87,19 +91,22 @@ def play_at_random(played: Play, draw) -> bool:
             played.lose(running[0])
         elif running:
             played.end(running[0], draw(_ENDS))
-        else:
-            assert played.jobs, "it waits for nothing"
+        elif played.jobs:
             waiting = next(iter(played.jobs))
             del played.jobs[waiting]
             played.claim(waiting)
+        else:
+            assert played.state in WAITING, "it waits, and does not say so"
+            assert played.timers, "it waits for nothing"
+            played.due()
     return killed
 
 
 @settings(max_examples=300)
-@given(st.lists(trees, max_size=4), st.lists(trees, max_size=1), st.lists(trees, max_size=1), st.data())
-def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, data):
+@given(st.lists(trees, max_size=4), st.lists(trees, max_size=1), st.lists(trees, max_size=1), _RETRY, st.data())
+def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, data):
     named_tasks, named_errors, named_finally = named(tasks, "t"), named(errors, "e"), named(finally_, "f")
-    program = flow(*named_tasks, errors=named_errors, finally_=named_finally)
+    program = flow(*named_tasks, errors=named_errors, finally_=named_finally, retry=retry)
     played = Play(program)
     killed = play_at_random(played, data.draw)
     assert played.state.terminal, played.states
