@@ -156,17 +156,17 @@ class Making(Record):
         run, node = self.runs.get(run.id, run), self.node(run)
         if message and state in (State.FAILED, State.WARNING):
             self.say("ERROR" if state is State.FAILED else "WARN", message, run)
-        if state is State.FAILED and not self.is_leaf(run) and again.owner(self, run)[0] is not None:
+        if state in order.STOPS and not self.is_leaf(run) and again.owner(self, run)[0] is not None:
             again.give_up(self, run)
         run = self.ended(run, _mapped(state, node), self.through(run.attempt, state, message))
         self.put(replace(run, outputs=dict(outputs) if outputs else run.outputs))
         self.agenda.append(self.runs[run.id])
 
     def _end_execution(self, state: State) -> None:
+        if state in order.STOPS and self.program.root.retry is not None:
+            again.give_up(self, None)
         if state is State.RETRIED:
             again.start_over(self)
-        elif state is State.FAILED and self.program.root.retry is not None:
-            again.give_up(self, None)
         self.move_execution(state)
 
 
