@@ -8,13 +8,14 @@ in one transaction per batch. An event for an attempt that is over changes nothi
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from service.engine import again, order
 from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.execution import Path, TaskRun
 from service.engine.kill import kill
-from service.engine.program import Program
+from service.engine.program import Program, Turn, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
 from service.engine.state import State
@@ -45,6 +46,8 @@ def advance(program: Program, path: Path, event: Event, world: World) -> Step:
             _lost(step, run, event)
         case Due(kind):
             _due(step, run, kind)
+        case Resumed(given, by):
+            _wake(step, run, Wakened("resumed", given, by))
     return step.result()
 
 
@@ -84,13 +87,21 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
 
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:
-    if kind != again.RETRY:
+    if kind != again.RETRY and not step.is_leaf(run):
+        _wake(step, run, Wakened(kind))
+    elif kind != again.RETRY:
         _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
     elif run.state is State.RETRYING and step.is_leaf(run):
         step.put(run.to(State.RUNNING, step.now).opened(step.now))
         step.launch(step.runs[run.id])
     elif run.state is State.RETRYING:
         once_more(step, run)
+
+
+def _wake(step: Making, run: TaskRun, why: Wakened) -> None:
+    node = step.node(run)
+    if run.state is State.PAUSED and not step.is_leaf(run):
+        step.decide(run, lambda ask: cast(Turn, node.model.wake(node, run.memory, why, ask)))
 
 
 def _flow_due(step: Making, kind: str) -> None:

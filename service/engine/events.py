@@ -49,10 +49,18 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Somebody lets a paused task run go on, and gave this; the API has checked that it is what the task asks for."""
+
+    given: Mapping[str, Any]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Killed:
     """Somebody wants the execution stopped."""
 
     by: str
 
 
-Event = Began | Claimed | Ended | Lost | Due | Killed
+Event = Began | Claimed | Ended | Lost | Due | Resumed | Killed

@@ -41,6 +41,11 @@ def resume(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn:
     return follow(node, memory, last) if last.state.terminal else Turn(memory)
 
 
+def leave(node: Node, state: State, main: str = "tasks") -> Turn:
+    """The main list is over, and ended so: what follows it."""
+    return _turn(node, main, after(main, state), 0, state)
+
+
 def after(branch: str, state: State) -> str | None:
     """The list that follows one that is over; None where none does."""
     if branch not in HANDLERS and state in (State.FAILED, State.RETRYING):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -101,7 +102,8 @@ class Turn:
     """A flowable's answer: what starts now, what it remembers, and its own end when it has come to one.
 
     `memory` is stored again at every answer, so it stays small; what is large and never changes, such as the values of a loop, is `keep`, stored once.
-    `outputs` can be read from now on. `message` says why an end is a failure.
+    `outputs` can be read from now on. `message` says why an end is a failure. `pause`: nothing is done now, and each name is sent back after its time, or
+    never (`{}`: somebody has to say when it goes on). `clear`: what its children have done so far is forgotten.
     """
 
     memory: Memory
@@ -110,10 +112,25 @@ class Turn:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     keep: Any = None
     message: str | None = None
+    pause: Mapping[str, timedelta] | None = None
+    clear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wakened:
+    """Why a flowable that paused goes on: a name that it gave with a time; `resumed`, with what somebody gave and who."""
+
+    name: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    by: str | None = None
 
 
 class Ask(Protocol):
-    """What a flowable may ask while it decides: rendering in the scope of its own task run."""
+    """What a flowable may ask while it decides: rendering in the scope of its own task run, and the time."""
+
+    @property
+    def now(self) -> datetime:
+        """The time of this step, UTC."""
 
     def text(self, template: str) -> str:
         """Renders to text; raises RenderFailed."""
@@ -127,7 +144,7 @@ class Ask(Protocol):
 
 @runtime_checkable
 class Flowable(Protocol):
-    """A construct that decides what runs next. It answers three questions and does nothing itself."""
+    """A construct that decides what runs next. It answers questions and does nothing itself."""
 
     def begin(self, node: Node, ask: Ask) -> Turn:
         """What should start first?"""
@@ -137,6 +154,9 @@ class Flowable(Protocol):
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         """Where does it stand, now that these are its children? It has been left by a failure, and some of them run again: their state is RUNNING."""
+
+    def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
+        """What follows, now that it goes on?"""
 
 
 class RenderFailed(Exception):

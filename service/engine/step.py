@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from service.engine import again, order
-from service.engine.commands import RunInline, StartJob
+from service.engine.commands import RunInline, StartJob, WakeAt
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
 from service.engine.record import Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
+
+#: Ends, and none, before which a group that paused shows that it goes on.
+_RESUMED = frozenset({None, State.SUCCESS, State.WARNING})
 
 
 @dataclass(slots=True)
@@ -64,8 +67,15 @@ class Making(Record):
             self.execution = replace(self.execution, memory=turn.memory)
         else:
             known = self.runs[parent.id]
-            parent = replace(known, memory=turn.memory, outputs=turn.outputs or known.outputs, keep=known.keep if turn.keep is None else turn.keep)
+            if turn.clear:
+                self._clear(known)
+            state = State.PAUSED if turn.pause is not None else State.RUNNING if known.state is State.PAUSED and turn.end in _RESUMED else known.state
+            changed = replace(known, memory=turn.memory, outputs=turn.outputs or known.outputs, keep=known.keep if turn.keep is None else turn.keep)
+            parent = changed.to(state, self.now)
             self.put(parent)
+            self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
+        if turn.message and turn.end is None:
+            self.say("ERROR", turn.message, parent)
         for start in turn.start:
             self._start(parent, start)
         if turn.end is State.RETRYING:
@@ -74,6 +84,10 @@ class Making(Record):
             self.close(parent, turn.end, turn.message, turn.outputs)
         elif turn.end is not None:
             self._end_execution(turn.end)
+
+    def _clear(self, group: TaskRun) -> None:
+        for run in self.below(group):
+            self.forget(run)
 
     # starting
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from runners.fields import Typed
-from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Turn
+from pydantic_core import PydanticCustomError
+
+from runners.fields import Typed, parse_duration
+from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Turn, Wakened
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text, kind, parse_json
 
 MOST_VALUES = 100_000
+LONGEST = timedelta(days=36_500)  #: dates end with the year 9999; nobody means to wait longer than this
 
 #: How a property holds child tasks: a list of them; one alone; a map of lists, by value; a list of `{task, dependsOn}`.
 Shape = Literal["list", "one", "cases", "graph"]
@@ -79,6 +83,10 @@ class FlowableTask(Typed):
         """Where does it stand, now that these are its children, some of which run again?"""
         raise NotImplementedError
 
+    def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
+        """What follows, now that it goes on after a pause?"""
+        raise NotImplementedError
+
 
 def limit_of(name: str, value: Any, ask: Ask) -> int:
     """A number of things at once, written or rendered; 0 is no limit. Raises RenderFailed for what is none."""
@@ -87,6 +95,18 @@ def limit_of(name: str, value: Any, ask: Ask) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
         raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: it must be a whole number of 0 or more")
     return number
+
+
+def length_of(name: str, value: Any, ask: Ask) -> timedelta:
+    """A time, written or rendered. Raises RenderFailed for what is none."""
+    rendered = ask.typed(value)
+    try:
+        length = parse_duration(rendered)
+    except PydanticCustomError as wrong:
+        raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: {wrong}") from None
+    if length < timedelta():
+        raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: it must not be negative")
+    return min(length, LONGEST)
 
 
 def distinct_values(name: str, value: Any, ask: Ask) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.record import WAITING
@@ -22,7 +22,9 @@ from service.flowables.dag import Dag
 from service.flowables.each_parallel import EachParallel
 from service.flowables.for_each import ForEach
 from service.flowables.if_ import If
+from service.flowables.loop_until import LoopUntil
 from service.flowables.parallel import Parallel
+from service.flowables.pause import Pause
 from service.flowables.sequential import Sequential
 from service.flowables.switch import Switch
 from service.flows.policies import Retry
@@ -76,6 +78,27 @@ def each_parallel(id: str, values: Any, *tasks: Node, concurrent: int = 0, **res
     return flowable(id, EachParallel.model_construct(value=values, concurrent=concurrent), *tasks, **rest)
 
 
+def loop_until(id: str, condition: str, *tasks: Node, fails: bool = False, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **limits: Any) -> Node:
+    """A LoopUntil."""
+    model = LoopUntil.model_validate({"condition": condition, "failOnMaxReached": fails, "checkFrequency": limits})
+    return flowable(id, model, *tasks, errors=errors, finally_=finally_)
+
+
+def pause(
+    id: str,
+    *tasks: Node,
+    on_pause: Node | None = None,
+    errors: Sequence[Node] = (),
+    finally_: Sequence[Node] = (),
+    timeout: str | None = None,
+    allow_failure: bool = False,
+    **properties: Any,
+) -> Node:
+    """A Pause."""
+    lists = branches(tasks, errors, finally_) | ({"onPause": (on_pause,)} if on_pause else {})
+    return Node(id, Pause.TYPE, "flowable", Pause.model_validate(properties), branches=lists, timeout=timeout, allow_failure=allow_failure)
+
+
 def choice(id: str, condition: str, then: Sequence[Node], otherwise: Sequence[Node] = (), **rest: Any) -> Node:
     """An If."""
     lists = {"then": tuple(then), **({"else": tuple(otherwise)} if otherwise else {}), **branches((), **rest)}
@@ -106,8 +129,8 @@ def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (
 class _Ask:
     """Renders the names of tasks to their output `value`, and `broken` not at all."""
 
-    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], kept: Any) -> None:
-        self._outputs, self._kept = outputs, kept
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], kept: Any, now: datetime) -> None:
+        self._outputs, self._kept, self.now = outputs, kept, now
 
     def text(self, template: str) -> str:
         if template == "broken":
@@ -151,7 +174,7 @@ class Play:
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> _Ask:
         known = step.get(run.id) if run else None
         kept = known.keep if known and known.keep is not None else self.kept.get(run.id) if run else None
-        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()}, kept)
+        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()}, kept, self.now)
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         return [run for run in self.runs.values() if not run.state.terminal]
@@ -219,6 +242,11 @@ class Play:
         self.now = max(self.now, timer.when)
         if timer.task_run is None or timer.task_run in self.runs:
             self.hear(Due(timer.kind), timer.task_run)
+        return self
+
+    def resume(self, task: str, by: str = "ann", **given: Any) -> Play:
+        """Somebody lets a paused task go on."""
+        self.hear(Resumed(given, by), task)
         return self
 
     def kill(self) -> Play:
