@@ -40,6 +40,7 @@ from service.actions.reading import FlowReader
 from service.actions.repositories import DEFAULT, NewRepository
 from service.api.parts import Parts
 from service.api.server import application
+from service.egress import Web
 from service.errors import Invalid, ServiceError, Unavailable
 from service.expressions import Expressions
 from service.expressions.errors import Refused
@@ -135,6 +136,7 @@ class Service:
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
             masker=Masker(found.values()),
+            web=Web(settings.private_addresses),
             url=settings.base_url(port),
             version=product_version(),
             envs=_envs(environ, settings.environment_prefix),
@@ -224,6 +226,7 @@ class Service:
         self._reconciler.close()
         self._reporter.close()
         self._sender.close()
+        self.kit.web.close()
         self.helper.close()
         self.database.close()
         self._lock.close()

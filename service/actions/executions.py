@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from service.actions import reports
+from service.actions.files import Whose
 from service.actions.kit import Kit
+from service.actions.reach import Reach
 from service.actions.scope import Rendering, Scope, of_flow
 from service.engine.events import Began, Killed
 from service.engine.execution import Execution, Pin
@@ -94,12 +96,16 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
-    render = _renderer(kit, parts, order, now)
+    # Somebody or something waits for this create, and for nothing else: so its templates may wait for other servers.
+    whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
+    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=True)
+    render = _renderer(kit, parts, order, reach)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
-    chosen = {key: kit.masker.text(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
+    masked = Rendering(kit, {}, reach).masked
+    chosen = {key: masked(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
     labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
     execution = Execution(
         id,
@@ -175,12 +181,12 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
     return {name: render(value, {}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, now: datetime) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
         scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables
-        return Rendering(kit, Scope(scope), lambda: now, "input: ").typed(value)
+        return Rendering(kit, Scope(scope), reach, "input: ").typed(value)
 
     return render

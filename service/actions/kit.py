@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runners.masking import Masker
 from service.actions.reading import FlowReader
+from service.egress import Web
 from service.expressions import Expressions
 from service.git.repository import Git
 from service.secrets import Secrets
@@ -30,6 +31,7 @@ class Kit:
     storage: Storage
     cipher: Cipher
     masker: Masker
+    web: Web
     url: str
     version: str
     envs: Mapping[str, str] = field(default_factory=dict)

@@ -7,11 +7,12 @@ names, paths and how long things may take.
 from __future__ import annotations
 
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from service.errors import NotFound, Unavailable
 from service.git import layout
@@ -106,6 +107,17 @@ class Git:
         """One file of a commit, None where there is none. Raises Invalid for a link, a submodule or a folder, TooLarge."""
         oid: str | None = self._call("find", name, commit, path, quarantine, timeout=SHORT)
         return self.blobs(name, [oid], quarantine)[oid] if oid is not None else None
+
+    def size(self, name: str, commit: str, path: str) -> int | None:
+        """The bytes of one file of a commit, of any size; None where there is none. Raises Invalid for a link, a submodule or a folder."""
+        found: int | None = self._call("size", name, commit, path, timeout=SHORT)
+        return found
+
+    def open(self, name: str, commit: str, path: str) -> IO[bytes] | None:
+        """The content of one file of a commit, of any size, as `export` has it; None where there is none."""
+        tar = tarfile.open(self.export(name, commit), errors="surrogateescape")  # noqa: SIM115 - what is read from it is closed by the caller
+        found = next((member for member in tar if member.name == path and member.isreg()), None)
+        return None if found is None else tar.extractfile(found)
 
     def commit(self, name: str, sha: str) -> CommitInfo:
         """What a commit says of itself. Raises NotFound, Malformed for anything but 40 hex digits."""
