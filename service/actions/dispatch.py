@@ -20,6 +20,7 @@ from runners.fields import parse_duration
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
 from service.actions.files import Files, Whose
 from service.actions.kit import Kit
+from service.actions.places import Where, of_task
 from service.actions.reach import Reach
 from service.actions.results import Results, Stored
 from service.actions.scope import Rendering, of_execution
@@ -113,7 +114,8 @@ class Dispatch:
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
             reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=True)
-            place = f"{execution.pin.path}:{node.place[0]}:{node.place[1]}: task `{node.id}`: " if execution.pin else ""
+            source = flow.source
+            place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, reach, place)
             spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
@@ -294,7 +296,7 @@ def _whose(execution: Execution) -> Whose:
     return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
-def _timeout(rendering: Rendering, node: Node, place: str) -> float | None:
+def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
     if node.timeout is None:
         return None
     text = rendering.text(node.timeout).strip()

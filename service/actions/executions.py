@@ -14,6 +14,7 @@ from typing import Any
 from service.actions import reports
 from service.actions.files import Whose
 from service.actions.kit import Kit
+from service.actions.places import Where
 from service.actions.reach import Reach
 from service.actions.scope import Rendering, Scope, of_flow
 from service.engine.events import Began, Killed
@@ -99,7 +100,8 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     # Somebody or something waits for this create, and for nothing else: so its templates may wait for other servers.
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     reach = Reach(kit, whose, kit.database.read, lambda: now, calls=True)
-    render = _renderer(kit, parts, order, reach)
+    where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
+    render = _renderer(kit, parts, order, reach, where)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
@@ -181,12 +183,12 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
     return {name: render(value, {}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
         scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables
-        return Rendering(kit, Scope(scope), reach, "input: ").typed(value)
+        return Rendering(kit, Scope(scope), reach, where).typed(value)
 
     return render

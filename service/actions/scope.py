@@ -7,6 +7,7 @@ from typing import Any
 
 from runners.masking import Masker
 from service.actions.kit import Kit
+from service.actions.places import Where
 from service.actions.reach import Reach
 from service.actions.results import Results
 from service.engine.execution import Execution, TaskRun
@@ -144,7 +145,7 @@ def _item(valued: Sequence[TaskRun]) -> dict[str, Any]:
 class Rendering:
     """Templates in one scope. Secrets that were named are remembered, so that whoever shows the result can mask them."""
 
-    def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: str = "") -> None:
+    def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: Where | str = "") -> None:
         self._kit, self._scope, self._place = kit, scope, place
         self.used = reach.used
         self._own: tuple[int, Masker] = (0, Masker(()))
@@ -172,4 +173,4 @@ class Rendering:
         try:
             return render(value, self._scope, self._ports)
         except ExpressionError as failure:
-            raise RenderFailed(f"{self._place}{self.masked(str(failure))}") from failure
+            raise RenderFailed(self.masked(self._place.said(failure) if isinstance(self._place, Where) else str(failure))) from failure

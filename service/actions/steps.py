@@ -16,6 +16,7 @@ from typing import Any
 from service.actions import reports
 from service.actions.files import Whose
 from service.actions.kit import Kit
+from service.actions.places import of_task
 from service.actions.reach import Reach
 from service.actions.results import Fresh, Results, Stored
 from service.actions.scope import Rendering, of_execution
@@ -223,10 +224,9 @@ class Batch:
         case.stored = case.stored or Stored(self._session, case.execution.id)
         results = Results(case.stored, case.fresh_runs, step)
         scope = of_execution(self._kit, execution, node, self._lineage(case, run, step), results)
-        place = f"{case.row.execution.pin.path}:{node.place[0]}:{node.place[1]}: task `{node.id}`: " if node and case.row.execution.pin else ""
         whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
         reach = Reach(self._kit, whose, lambda: nullcontext(self._session), lambda: self.now, unstored=lambda: self._unstored(case))
-        return Rendering(self._kit, scope, reach, place)
+        return Rendering(self._kit, scope, reach, of_task(execution, node, lambda: self._source(case.row)))
 
     def _lineage(self, case: _Case, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
         """A task run with those around it, as the step that is being made has them."""
@@ -242,6 +242,10 @@ class Batch:
     def _unstored(self, case: _Case) -> Iterator[tuple[str, str, int, Line]]:
         """What this batch has logged of an execution."""
         return ((run, task, attempt, line) for id, run, task, attempt, line in self._lines if id == case.execution.id)
+
+    def _source(self, row: Row) -> str:
+        flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
+        return flow.source if flow else ""
 
     # storing
 

@@ -33,7 +33,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
             *"fromIon jsonDecode yaml".split(),
             *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
             *["subflow"],
-            *"block parent".split(),
         ]
     ),
     "filter": frozenset(
