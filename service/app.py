@@ -126,17 +126,19 @@ class Service:
         for problem in found.problems():
             _log.warning("%s", problem)
         self.helper = Helper()
+        git = Git(data / "git", self.helper)
         self.kit = Kit(
             settings=settings,
             database=self.database,
-            git=Git(data / "git", self.helper),
+            git=git,
+            trees=git,
             reader=FlowReader(catalogue(), settings.plugin_defaults, image_digests=settings.image_digests),
             expressions=Expressions(),
             secrets=found,
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
             masker=Masker(found.values()),
-            web=Web(settings.private_addresses),
+            web=Web(settings.private_addresses, port),
             url=settings.base_url(port),
             version=product_version(),
             envs=settings.variables(environ),

@@ -21,7 +21,7 @@ from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome,
 from service.actions.files import Files, Whose
 from service.actions.kit import Kit
 from service.actions.places import Where, of_task
-from service.actions.reach import Reach
+from service.actions.reach import CALLS, Reach
 from service.actions.results import Results, Stored
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost
@@ -113,7 +113,7 @@ class Dispatch:
             folder = f"{base}/{lease.directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
-            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=True)
+            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, reach, place)

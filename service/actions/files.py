@@ -4,7 +4,7 @@ path/in/the/tree            of the flow's own namespace, at the execution's comm
 nsfile:///path              the same
 nsfile://company.team/path  of another namespace of the same repository
 kestra:///company/team/_files/path[?revision=COMMIT]    what `fileURI()` gives
-kestra:///…/executions/…    a stored file, of this execution only
+kestra:///…/executions/…    a stored file, of this execution or of one in a namespace that may be read
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO
+from itertools import pairwise
+from typing import BinaryIO
 from urllib.parse import parse_qs, quote, unquote
 
 from service.actions.kit import Kit
 from service.engine.execution import Pin
 from service.errors import Forbidden, Invalid, NotFound, TooLarge
-from service.store import repositories
+from service.store import executions, repositories
 from service.store.database import Session
 
 LARGEST = 1_000_000  #: bytes of a file that becomes text
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_MOST_NAMES = 5
 _STORED, _NAMED, _FOLDER = "kestra:///", "nsfile://", "_files"
 
 #: Opens a session to read with.
@@ -40,6 +42,14 @@ class Whose:
     flow: str
     execution: str | None
     pin: Pin | None
+
+
+def may_read(session: Session, whose: Whose, namespace: str) -> bool:
+    """Its own namespace, those above it, those of its repository, and those that belong to nobody."""
+    if whose.namespace == namespace or whose.namespace.startswith(f"{namespace}."):
+        return True
+    owner = repositories.owner(session, whose.environment, namespace)
+    return owner is None or (whose.pin is not None and owner == whose.pin.repository)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +79,16 @@ class Files:
         """A file's size in bytes, None where there is none."""
         place = self._place(uri, namespace, revision)
         try:
-            return self._kit.storage.size(uri) if place is None else self._kit.git.size(place.repository, place.commit, place.path)
+            return self._kit.storage.size(uri) if place is None else self._kit.trees.size(place.repository, place.commit, place.path)
         except NotFound:
             return None
 
-    def open(self, uri: str) -> IO[bytes]:
+    def open(self, uri: str) -> BinaryIO:
         """The content of a file of any size. Takes as long as it takes: only for whoever may wait."""
         place = self._place(uri, None, None)
         if place is None:
             return self._kit.storage.open(uri)
-        found = self._kit.git.open(place.repository, place.commit, place.path)
+        found = self._kit.trees.open(place.repository, place.commit, place.path)
         if found is None:
             raise NotFound(f"there is no file `{uri[:200]}`")
         return found
@@ -88,7 +98,7 @@ class Files:
         place = self._place(path, namespace, revision)
         if place is None:
             return path
-        if self._kit.git.size(place.repository, place.commit, place.path) is None:
+        if self._kit.trees.size(place.repository, place.commit, place.path) is None:
             raise NotFound(f"there is no file `{path[:200]}`")
         owner, name, given = _parsed(path, namespace or self._whose.namespace)
         asked = revision or given
@@ -102,7 +112,7 @@ class Files:
                 content: bytes | None = stream.read(LARGEST + 1)
         else:
             try:
-                content = self._kit.git.file(place.repository, place.commit, place.path)
+                content = self._kit.trees.file(place.repository, place.commit, place.path)
             except TooLarge:
                 raise _too_large(uri) from None
         if content is None:
@@ -111,12 +121,28 @@ class Files:
             raise _too_large(uri)
         return content
 
+    def _is_ours(self, uri: str) -> bool:
+        """Whether a stored file is one of this execution, or of another one of the environment whose namespace may be read."""
+        whose = self._whose
+        if whose.execution is not None and self._kit.storage.allowed(uri, whose.namespace, whose.flow, whose.execution):
+            return True
+        parts = [unquote(part) for part in uri.split("/")]
+        ids = [id for name, id in pairwise(parts) if name == "executions"]  # a namespace may have a part of that name, too
+        with self._reading() as session:
+            rows = [row.execution for id in ids[:_MOST_NAMES] if (row := executions.get(session, id)) is not None]
+            return any(
+                row.environment == whose.environment
+                and self._kit.storage.allowed(uri, row.namespace, row.flow, row.id)
+                and may_read(session, whose, row.namespace)
+                for row in rows
+            )
+
     def _place(self, uri: str, namespace: str | None, revision: str | None) -> _Place | None:
         """Where in which tree; None for a stored file that may be read."""
         whose = self._whose
         if _is_stored(uri):
-            if whose.execution is None or not self._kit.storage.allowed(uri, whose.namespace, whose.flow, whose.execution):
-                raise Forbidden(f"`{uri[:200]}` is not a file of this execution")
+            if not self._is_ours(uri):
+                raise Forbidden(f"`{uri[:200]}` is not a file of this execution, nor of one whose files it may read")
             return None
         owner, path, given = _parsed(uri, namespace or whose.namespace)
         commit = revision or given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
 
 from runners.masking import Masker
 from service.actions.reading import FlowReader
@@ -17,6 +18,19 @@ from service.storage import Storage
 from service.store.database import Database
 
 
+class Trees(Protocol):
+    """The files of commits."""
+
+    def file(self, name: str, commit: str, path: str) -> bytes | None:
+        """The content of one; None where there is none. Raises Invalid for what is no file, TooLarge."""
+
+    def size(self, name: str, commit: str, path: str) -> int | None:
+        """The bytes of one of any size."""
+
+    def open(self, name: str, commit: str, path: str) -> BinaryIO | None:
+        """The content of one of any size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
     """The service's parts. `masker` knows every secret of the environment; `envs` are the variables that templates may read,
@@ -25,6 +39,7 @@ class Kit:
     settings: Settings
     database: Database
     git: Git
+    trees: Trees
     reader: FlowReader
     expressions: Expressions
     secrets: Secrets

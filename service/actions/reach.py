@@ -11,18 +11,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from service.actions.files import Files, Reading, Whose
+from service.actions.files import Files, Reading, Whose, may_read
 from service.actions.kit import Kit
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
 from service.expressions import Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
-from service.store import kv, logs, repositories
+from service.store import kv, logs
 from service.store.codec import iso
 from service.store.logs import Entry, Line
 
-#: Seconds for all calls of other servers together that the templates of one job make, or those of one set of inputs.
-CALLS = 10.0
+#: Seconds for all calls of other servers together: of the templates of one job, or of the inputs that somebody waits with; and of inputs where a trigger
+#: starts the execution, because other flows' triggers wait behind it.
+CALLS, TRIGGERED = 10.0, 3.0
 _MOST_ENTRIES = 1_000  #: of errors in one list
 _UNTRUSTED = "nothing outside of the execution is reached from a template that runs for the head of a fork"
 #: What is wrong with what the template asks for. Whatever else goes wrong is our own fault, and tried again.
@@ -44,13 +45,13 @@ def _refusing(*more: type[ServiceError]) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Reach:
-    """The world of one rendering. `calls`: it may wait for other servers. `trusted` is False for the templates that run for a fork's head."""
+    """The world of one rendering. `calls`: so many seconds it may wait for other servers. `trusted` is False for the templates that run for a fork's head."""
 
     kit: Kit
     whose: Whose
     reading: Reading
     now: Callable[[], datetime]
-    calls: bool = False
+    calls: float = 0.0
     trusted: bool = True
     unstored: Unstored = tuple
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
@@ -59,7 +60,7 @@ class Reach:
     def ports(self, masked: Callable[[Any], Any]) -> Ports:
         """As functions of the language use it."""
         kit = self.kit
-        harmless: dict[str, Any] = {"zone": kit.settings.timezone, "envs": kit.envs, "token": secrets.token_bytes, "masked": masked}
+        harmless: dict[str, Any] = {"zone": kit.settings.timezone, "token": secrets.token_bytes, "masked": masked}
         if not self.trusted:
             return Ports.sealed(_UNTRUSTED, now=self.now, **harmless)
         files = Files(kit, self.whose, self.reading)
@@ -69,6 +70,7 @@ class Reach:
             harmless["http"] = self._http
         return Ports(
             now=self.now,
+            envs=kit.envs,
             secret=self._secret,
             hide=self.used.add,
             kv=self._kv,
@@ -104,13 +106,8 @@ class Reach:
         return found.value
 
     def _may_read(self, namespace: str) -> bool:
-        """Its own, those above it, those of its repository, and those that belong to nobody."""
-        own = self.whose.namespace
-        if own == namespace or own.startswith(f"{namespace}."):
-            return True
         with self.reading() as session:
-            owner = repositories.owner(session, self.whose.environment, namespace)
-        return owner is None or (self.whose.pin is not None and owner == self.whose.pin.repository)
+            return may_read(session, self.whose, namespace)
 
     def _error_logs(self) -> list[Mapping[str, Any]]:
         whose = self.whose
@@ -120,10 +117,11 @@ class Reach:
         return [_shown(whose, entry) for entry in (*stored, *fresh)][:_MOST_ENTRIES]
 
     def _http(self, call: HttpCall) -> HttpAnswer:
-        self._until = self._until or time.monotonic() + CALLS
+        if self._until is None:
+            self._until = time.monotonic() + self.calls
         left = self._until - time.monotonic()
         if left <= 0:
-            raise Refused(f"the calls of other servers took more than {CALLS:g} seconds together")
+            raise Refused(f"the calls of other servers took more than {self.calls:g} seconds together")
         with _refusing(Unavailable):
             answer = self.kit.web.call(call.method, call.url, call.headers, call.body, follow=call.follow, seconds=left)
         return HttpAnswer(answer.status, answer.type, answer.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from runners.masking import Masker
@@ -15,6 +16,9 @@ from service.engine.program import Node, RenderFailed
 from service.expressions import ExpressionError
 from service.store.codec import iso
 from service.store.repositories import MAIN
+
+#: Variables that hold what the instance was told: not for the head of a fork.
+_OF_THE_INSTANCE = ("envs", "globals")
 
 _Parts = dict[str, Callable[[], Any]]
 
@@ -146,7 +150,8 @@ class Rendering:
     """Templates in one scope. Secrets that were named are remembered, so that whoever shows the result can mask them."""
 
     def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: Where | str = "") -> None:
-        self._kit, self._scope, self._place = kit, scope, place
+        self._kit, self._place = kit, place
+        self._scope = scope if reach.trusted else Scope({name: partial(scope.__getitem__, name) for name in scope if name not in _OF_THE_INSTANCE})
         self.used = reach.used
         self._own: tuple[int, Masker] = (0, Masker(()))
         self._ports = reach.ports(self.masked)

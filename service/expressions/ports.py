@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, Self
@@ -24,6 +24,22 @@ def refusing(name: str, reason: str = _HERE) -> Callable[..., NoReturn]:
         raise Refused(reason.format(name=name))
 
     return refuse
+
+
+class _Closed(Mapping[str, str]):
+    """Variables that nobody may look at."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __getitem__(self, name: str) -> str:
+        raise Refused(self._reason)
+
+    def __iter__(self) -> Iterator[str]:
+        raise Refused(self._reason)
+
+    def __len__(self) -> int:
+        raise Refused(self._reason)
 
 
 def _missing(key: str, _namespace: str | None) -> NoReturn:
@@ -94,21 +110,11 @@ class Ports:
 
     @classmethod
     def sealed(cls, reason: str, *, now: Callable[[], datetime], **harmless: Any) -> Self:
-        """Without any way out: for templates of people who are not trusted. Every function that would read, call or tell something is refused with the
+        """Without any way out: for templates of people who are not trusted. Every function that would read, call or tell something is refused, for the same
         reason; a secret is as missing as one that never was."""
-        closed: dict[str, Any] = {port: refusing(names, f"{names}: {reason}") for port, names in _OUTWARD.items()}
-        return cls(now=now, secret=_missing, **closed, **harmless)
+        closed: dict[str, Any] = dict.fromkeys(_OUTWARD, refusing("", reason))
+        return cls(now=now, secret=_missing, envs=_Closed(reason), **closed, **harmless)
 
 
-#: The ports that reach out, and the functions behind them.
-_OUTWARD = {
-    "kv": "`kv()`",
-    "read": "`read()`",
-    "file_size": "`fileSize()`, `fileExists()` and `isFileEmpty()`",
-    "file_uri": "`fileURI()`",
-    "http": "`http()`",
-    "error_logs": "`errorLogs()`",
-    "credential": "`credential()`",
-    "assets": "`assets()`",
-    "app_link": "`appLink()`",
-}
+#: The ports that reach out.
+_OUTWARD = ("kv", "read", "file_size", "file_uri", "http", "error_logs", "credential", "assets", "app_link")

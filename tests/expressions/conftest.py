@@ -14,7 +14,8 @@ from service.expressions.ports import HttpAnswer, HttpCall
 #: What examples in the documentation see.
 SCOPE = {
     "inputs": {"day": "Monday"},
-    "taskrun": {"value": "b"},
+    "task": {"id": "inner"},
+    "taskrun": {"value": "b", "iteration": 1},
     "outputs": {"inner": {"a": {"value": "of a"}, "b": {"value": "of b"}}},
     "tasks": {"load": {"state": "FAILED"}, "each": {"a": {"state": "SUCCESS"}, "b": {"state": "FAILED"}}},
 }

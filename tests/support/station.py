@@ -90,10 +90,12 @@ class Station:
         def outside(part: Any) -> Any:
             return Outside(part, self.trespasses)
 
+        git = outside(Git(folder / "git", helper))
         self.kit = Kit(
             settings=replace(Settings(), **{"data": folder, **settings}),
             database=Database(path),
-            git=outside(Git(folder / "git", helper)),
+            git=git,
+            trees=git,
             reader=outside(FlowReader(catalogue())),
             expressions=outside(Expressions()),
             secrets=outside(secrets),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from service.expressions.arguments import optional_text, text_of
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
-from service.expressions.values import is_number
+from service.expressions.values import json_text, parse_json
 
 
 @function("secret")
@@ -27,29 +26,30 @@ def secret(call: Run, key: Any, namespace: Any = None, subkey: Any = None, full:
     except KeyError:
         # Missing, not for this flow, or not for this namespace: which of them is nobody's business.
         raise Refused(f"the secret `{name}` is not available") from None
-    if part is not None:
-        value = _part(name, value, part)
-        for text in _texts(value):
-            call.ports.hide(text)
+    if part:
+        value = _part(call, name, value, part)
     return {"value": value, "metadata": {}} if full is True else value
 
 
-def _part(key: str, value: str, subkey: str) -> Any:
+def _part(call: Run, key: str, value: str, subkey: str) -> str:
+    """One value of a secret that holds a map, as text. It gets masked, and every text in it."""
     try:
-        held = json.loads(value)
+        held = parse_json(value)
     except (ValueError, RecursionError):
         held = None
     if not isinstance(held, dict) or subkey not in held:
         raise Refused(f"the secret `{key}` has no key `{subkey}`")
-    return held[subkey]
+    found = held[subkey]
+    part = found if isinstance(found, str) else json_text(found, call.budget)
+    for text in (part, *_texts(found)):
+        call.ports.hide(text)
+    return part
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text and number in a part of a secret."""
+    """The texts in a part of a secret."""
     if isinstance(value, str):
         yield value
-    elif is_number(value):
-        yield str(value)
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _texts(inner)

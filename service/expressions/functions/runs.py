@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.expressions.arguments import list_of, text_of
+from service.expressions.arguments import count_of, list_of, optional_text, text_of
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
+
+_DIGITS = 10  #: of a number of rounds
 
 
 @function("errorLogs")
@@ -52,10 +54,10 @@ def _states(held: Any, values: tuple[str, ...]) -> Iterator[tuple[str | None, st
         yield from _states(below, (*values, value))
 
 
-@function("currentEachOutput")
+@function("currentEachOutput", "currentOutput")
 def current_each_output(call: Run, outputs: Any) -> Any:
     """Of the outputs of a task in a loop those of the present round: found by the values of the loops around, the outermost first, then by `taskrun.value`.
-    Null when there are none.
+    Null when this round has none yet. `currentOutput` is its old name.
 
     {{ currentEachOutput(outputs.inner).value }} -> of b
     """
@@ -64,15 +66,49 @@ def current_each_output(call: Run, outputs: Any) -> Any:
     run = call.scope.get("taskrun")
     if not isinstance(run, Mapping):
         raise Refused("`currentEachOutput` works inside of a loop: here is no `taskrun`")
-    found: Any = outputs
-    for value in (*_values_around(call.scope.get("parents")), run.get("value")):
-        if value is not None:
-            found = found.get(value) if isinstance(found, Mapping) else None
-    return found
+    return _under(outputs, _values_around(call)).get(run.get("value", ""))
 
 
-def _values_around(parents: Any) -> Iterator[Any]:
+@function("iterationOutput")
+def iteration_output(call: Run, task_id: Any = None, iteration: Any = None) -> Any:
+    """The `value` that a task gave in another round of the loop: `taskId` is this task unless it is said, `iteration` the round before. Null where the task
+    has no outputs.
+
+    {{ iterationOutput('inner', 0) }} -> of a
+    {{ iterationOutput('inner') }} -> of a
+    """
+    run = call.scope.get("taskrun")
+    here = run.get("iteration") if isinstance(run, Mapping) else None
+    if not isinstance(here, int):
+        raise Refused("`iterationOutput` works inside of a loop: here is no `taskrun.iteration`")
+    number = here - 1 if iteration is None else _number(iteration)
+    task = optional_text("iterationOutput", task_id) or call.scope["task"]["id"]
+    outputs = call.scope["outputs"].get(task)
+    if outputs is None:
+        return None
+    rounds = list(_under(outputs, _values_around(call)).values())
+    if not 0 <= number < len(rounds):
+        raise Refused(f"`iterationOutput`: there is no round {number} of `{task[:100]}`; it has {len(rounds)} so far, counted from 0")
+    return rounds[number].get("value") if isinstance(rounds[number], Mapping) else None
+
+
+def _number(value: Any) -> int:
+    return count_of("iterationOutput", int(value) if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < _DIGITS else value)
+
+
+def _under(outputs: Mapping[str, Any], values: Iterator[Any]) -> Mapping[str, Any]:
+    """Outputs below the values of loops."""
+    for value in values:
+        found = outputs.get(value)
+        if not isinstance(found, Mapping):
+            raise Refused("there are no outputs for the present round of the loops around")
+        outputs = found
+    return outputs
+
+
+def _values_around(call: Run) -> Iterator[Any]:
     """The values of the loops around, the outermost first; `parents` begins with the nearest."""
+    parents = call.scope.get("parents")
     for parent in reversed(parents) if isinstance(parents, list | tuple) else ():
         run = parent.get("taskrun") if isinstance(parent, Mapping) else None
         if isinstance(run, Mapping):
@@ -80,18 +116,18 @@ def _values_around(parents: Any) -> Iterator[Any]:
 
 
 @function("loopOutputs")
-def loop_outputs(call: Run, outputs: Any, id_: Any) -> list[Any]:
+def loop_outputs(call: Run, outputs: Any, name: Any) -> list[Any]:
     """One output of every iteration of a Loop, in their order; null for an iteration without it.
 
     {{ loopOutputs([{'outputs': {'n': 1}}, {'outputs': {}}], 'n') }} -> [1,null]
     """
     if isinstance(outputs, Mapping) and "uri" in outputs:
         raise Refused("these outputs are stored in a file, `outputs.uri`: set `fetchType: FETCH` on the loop to have them here")
-    rounds = list_of("loopOutputs", outputs)
+    rounds, wanted = list_of("loopOutputs", outputs), text_of("loopOutputs", name)
     call.budget.items(len(rounds))
-    return [_of_round(each, text_of("loopOutputs", id_)) for each in rounds]
+    return [_of_round(each, wanted) for each in rounds]
 
 
-def _of_round(each: Any, id: str) -> Any:
+def _of_round(each: Any, name: str) -> Any:
     held = each.get("outputs") if isinstance(each, Mapping) else None
-    return held.get(id) if isinstance(held, Mapping) else None
+    return held.get(name) if isinstance(held, Mapping) else None

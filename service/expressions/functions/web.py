@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from service.expressions.arguments import text_of
+from service.expressions.arguments import optional_text, text_of
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
 from service.expressions.registry import entries, function
@@ -28,10 +28,10 @@ def http(  # noqa: PLR0913, PLR0917 - the arguments are those of the language
     method: Any = "GET",
     query: Any = None,
     body: Any = None,
-    content_type: Any = _JSON,
+    content_type: Any = None,
     headers: Any = None,
     options: Any = None,
-    accept: Any = _JSON,
+    accept: Any = None,
 ) -> Any:
     """Calls a server and gives the body of its answer: data where that is JSON or YAML, else text. A status of 400 or more is an error. Works where a job is
     made ready for a runner, and in inputs; a call has ten seconds and an answer 1 MB. `options` are `followRedirects`, `allowFailed` and `auth` (a map of
@@ -41,9 +41,12 @@ def http(  # noqa: PLR0913, PLR0917 - the arguments are those of the language
     {{ http(uri='https://api.example/echo', method='POST', body={'a': 1}).a }} -> 1
     """
     chosen = _options(options)
-    sent = None if body is None else _body(call, body, text_of("http", content_type))
-    fields = {"accept": text_of("http", accept), **({"content-type": content_type} if sent is not None else {}), **_authorization(chosen.get("auth"))}
-    fields |= {name.lower(): value for name, value in _pairs(call, "headers", headers)}
+    given = {name.lower(): value for name, value in _pairs(call, "headers", headers)}
+    fields = {**_authorization(chosen.get("auth")), **given, "accept": optional_text("http", accept) or given.get("accept", _JSON)}
+    type = optional_text("http", content_type) or given.get("content-type", _JSON)
+    sent = None if body is None else _body(call, body, type)
+    if sent is not None:
+        fields["content-type"] = type
     url = _url(call, text_of("http", uri), query)
     answer = call.ports.http(HttpCall(_method(method), url, fields, sent, chosen.get("followRedirects") is not False))
     call.budget.text(len(answer.body))
