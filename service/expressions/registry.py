@@ -32,8 +32,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
             *["monthOfYear"],
             *"fromIon jsonDecode yaml".split(),
             *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
-            *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
-            *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
+            *["subflow"],
         ]
     ),
     "filter": frozenset(

@@ -76,7 +76,7 @@ class Run:
         """An error with its place."""
         wrong = UndefinedError if isinstance(refused, Absent) else ExpressionError
         offset = self.places[place].at if place < len(self.places) else 0
-        return error_at(self.template, offset, str(refused), wrong)
+        return error_at(self.template, offset, refused.message, wrong)
 
     # --- names
 
@@ -97,7 +97,7 @@ class Run:
             return self.scope[name]
         except KeyError:
             known = [*self.scope, *(each for names in self.locals for each in names)]
-            raise self.at(place, Absent(f"`{name}` is not defined{did_you_mean(name, known)}")) from None
+            raise self.at(place, Absent(lambda: f"`{name}` is not defined{did_you_mean(name, known)}")) from None
 
     def item(self, place: int, value: Any, key: Any) -> Any:
         """`value.key` or `value[key]`."""
