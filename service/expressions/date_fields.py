@@ -25,18 +25,18 @@ _FIELDS: Mapping[str, tuple[int, int, str]] = {
     **{"y": (1, 9999, "year"), "Y": (1, 9999, "year"), "Q": (1, 4, "quarter"), "M": (1, 12, "month"), "w": (1, 53, "week"), "W": (0, 6, "week of a month")},
     **{"d": (1, 31, "day of a month"), "D": (1, 366, "day of a year"), "F": (1, 5, "week of a month"), "E": (1, 7, "day of a week")},
     **{"e": (1, 7, "day of a week"), "g": (1 - MODIFIED_JULIAN, date.max.toordinal() - MODIFIED_JULIAN, "day between the years 1 and 9999")},
-    **{"H": (0, 24, "hour"), "k": (1, 24, "hour"), "h": (1, 12, "hour of half a day"), "K": (0, 11, "hour of half a day"), "m": (0, 59, "minute")},
+    **{"H": (0, 24, "hour"), "k": (0, 24, "hour"), "h": (0, 12, "hour of half a day"), "K": (0, 11, "hour of half a day"), "m": (0, 59, "minute")},
     **{"s": (0, 59, "second"), "n": (0, _SECOND - 1, "nanosecond"), "A": (0, 86_399_999, "millisecond of a day"), "N": (0, _DAY - 1, "nanosecond of a day")},
 }
 #: Weeks as ISO counts them.
 ISO_WEEKS = replace(ENGLISH, first_day=weeks.ISO[0], min_days=weeks.ISO[1])
 
 
-def resolved(got: Mapping[str, int], part: str, language: Language) -> Moment:
+def resolved(got: Mapping[str, int], parts: frozenset[str], language: Language) -> Moment:
     """The local time that the fields mean, as if it were UTC. Raises Refused with the reason alone."""
     _check(got)
     day, used = _date(got, language)
-    length, spent = _time(got, part, language)
+    length, spent = _time(got, parts, language)
     midnight = datetime.combine(day, time(), UTC)
     _agree(got, used + spent, Moment(midnight + timedelta(microseconds=length % _DAY // 1000), length % 1000), language)
     try:
@@ -93,29 +93,29 @@ def _by_week(got: Mapping[str, int], weekday: int, language: Language) -> tuple[
     return None
 
 
-def _time(got: Mapping[str, int], part: str, language: Language) -> tuple[int, str]:
+def _time(got: Mapping[str, int], parts: frozenset[str], language: Language) -> tuple[int, str]:
     """Nanoseconds of the day, and the letters that made them."""
     for letter, unit in (("N", 1), ("A", 1_000_000)):
         if letter in got:
             return got[letter] * unit + (got.get("n", 0) % unit if unit > 1 else 0), letter
-    hour = _hour(got, part, language)
+    hour = _hour(got, parts, language)
     if hour is None:
-        if got.keys() & set("msna") or part:
+        if got.keys() & set("msn") or parts:
             raise Refused("it names a part of the time, but no hour")
-        return 0, ""
+        return (6 * _HOUR + 12 * _HOUR * got["a"] if "a" in got else 0), ""  # half a day alone is its middle
     if ("s" in got or "n" in got) and "m" not in got or ("n" in got and "s" not in got):
         raise Refused("its time has a gap between the hour and the smallest part")
     rest = got.get("m", 0) * _MINUTE + got.get("s", 0) * _SECOND + got.get("n", 0)
     if hour == 24 and rest:
         raise Refused("24 is no hour")
-    return hour * _HOUR + rest, "H" if hour == 24 else ""
+    return hour * _HOUR + rest, "Hkh"  # 0 is 12, and 24 is 0
 
 
-def _hour(got: Mapping[str, int], part: str, language: Language) -> int | None:
+def _hour(got: Mapping[str, int], parts: frozenset[str], language: Language) -> int | None:
     minute = got.get("m", 0)
     if "H" in got or "k" in got:
         hour = got["H"] if "H" in got else got["k"] % 24
-        if part and not language.lasts(part, hour % 24 * 60 + minute):
+        if parts and not language.lasts(parts, hour % 24 * 60 + minute):
             raise Refused(f"{hour} o'clock is not in the part of the day that it names")
         return hour
     if "h" not in got and "K" not in got:
@@ -124,9 +124,9 @@ def _hour(got: Mapping[str, int], part: str, language: Language) -> int | None:
     if "a" in got:
         return hour + _HALF * got["a"]
     for each in (hour, hour + _HALF):
-        if part and language.lasts(part, each * 60 + minute):
+        if parts and language.lasts(parts, each * 60 + minute):
             return each
-    raise Refused(f"{hour or _HALF} o'clock is not in the part of the day that it names" if part else "it names an hour of half a day, but not AM or PM")
+    raise Refused(f"{hour or _HALF} o'clock is not in the part of the day that it names" if parts else "it names an hour of half a day, but not AM or PM")
 
 
 def _agree(got: Mapping[str, int], used: str, moment: Moment, language: Language) -> None:

@@ -1,7 +1,7 @@
 """Dates out of text, numbers and dates: ISO without being asked, other forms by their Java pattern.
 
 A date keeps the zone that it names itself; what names none is in the zone that is handed in. Numbers are seconds, milliseconds (from 12 digits), microseconds
-(from 15) or nanoseconds (from 18) since 1970.
+(from 16) or nanoseconds (from 18) since 1970.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 #: From how many digits on a number counts which part of a second, in nanoseconds.
-_SCALES = ((18, 1), (15, 1_000), (12, 1_000_000), (0, 1_000_000_000))
+_SCALES = ((18, 1), (16, 1_000), (12, 1_000_000), (0, 1_000_000_000))
 _MOST_DIGITS = 40
 #: The named formats that are read as ISO text is, and those that only write; the others are read by their pattern.
 _AS_ISO = frozenset(["iso_date_time", "iso_zoned_date_time", "iso_local_date_time", "iso_instant", "iso_date", "iso_local_date"])
@@ -36,7 +36,7 @@ _TIMES = frozenset(["iso_time", "iso_offset_time", "iso_local_time"])
 _READ: Mapping[str, str] = {
     "iso_ordinal_date": "yyyy-DDD[XXXXX]",
     "iso_week_date": "YYYY-'W'ww-e[XXXXX]",
-    "rfc_1123_date_time": "[EEE, ]d MMM yyyy HH:mm[:ss] [Z]['GMT']",
+    "rfc_1123_date_time": "[EEE, ]d MMM yyyy H:m[:s] [Z][O]",
 }
 
 
@@ -86,7 +86,8 @@ def from_iso(text: str, zone: tzinfo) -> Moment:
     *parts, fraction, offset, region = match.groups()
     nano = int((fraction or "").ljust(9, "0"))
     try:
-        local = datetime(*(int(part or 0) for part in parts), microsecond=nano // 1000)  # type: ignore[misc]  # noqa: DTZ001  (its zone comes below)
+        year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+        local = datetime(year, month, day, hour, minute, second, nano // 1000)  # noqa: DTZ001  (its zone comes below)
         there = zone_of(region) if region else zone_of(offset.upper()) if offset else zone
         at = zoned(local, zone_of(offset.upper())).astimezone(there) if offset else zoned(local, there)
     except (ValueError, OverflowError) as error:
@@ -105,10 +106,10 @@ def _from_text(text: str, existing: str, zone: tzinfo, language: Language) -> Mo
     if len(text) > LONGEST_PATTERN:
         raise Refused(f"`{text[:40]}…` is too long for a date")
     scanner = Scanner(text, by, name in _READ)
-    if not scanner.whole(nodes(pattern)):
+    if not scanner.whole(nodes(pattern)) or (name == "rfc_1123_date_time" and not scanner.zone):
         raise Refused(f"`{text}` does not look like the pattern `{existing}`: {_where(text, scanner.position)}")
     try:
-        return _placed(resolved(scanner.got, scanner.part, by), scanner.zone, zone)
+        return _placed(resolved(scanner.got, scanner.parts, by), scanner.zone, zone)
     except (Refused, OverflowError) as error:
         reason = str(error) if isinstance(error, Refused) else "it leaves the years 1 to 9999"
         raise Refused(f"`{text}` is no date by the pattern `{existing}`: {reason}") from None

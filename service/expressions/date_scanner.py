@@ -14,9 +14,9 @@ from functools import lru_cache
 from service.expressions.date_patterns import Choice, Field, Node, Text
 from service.expressions.errors import Refused
 from service.expressions.locales import Language, Names
+from service.expressions.zone_names import SPACES, named_zones
 from service.expressions.zones import zone_of
 
-_SPACES = str.maketrans("\u00a0\u202f", "  ")
 #: How an offset is written, by letter and width; what stands there instead of it for zero is in the second group.
 _HHMM, _COLON = r"([+-]\d{2}\d{2})", r"([+-]\d{2}:\d{2})"
 _SHAPES: Mapping[tuple[str, int], str] = {
@@ -25,22 +25,8 @@ _SHAPES: Mapping[tuple[str, int], str] = {
     **dict.fromkeys((("O", 4), ("Z", 4)), r"([+-]\d{2}:\d{2}(?::\d{2})?)?"),
 }
 _OFFSETS = {key: re.compile(shape, re.ASCII) for key, shape in _SHAPES.items()}
+_IN_ID = re.compile(r"[\w/]|[+-]\d")  # what goes on like this is no name but an id, such as EST5EDT
 _ZONE = re.compile(r"(?:GMT|UTC|UT)?[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?|[A-Za-z][A-Za-z0-9~/._+\-]*", re.ASCII)
-#: Letters for zones that are read as the place that is meant by them most.
-_PLACES = {
-    **dict.fromkeys(("EST", "EDT", "ET"), "America/New_York"),
-    **dict.fromkeys(("CST", "CDT", "CT"), "America/Chicago"),
-    **dict.fromkeys(("MST", "MDT", "MT"), "America/Denver"),
-    **dict.fromkeys(("PST", "PDT", "PT"), "America/Los_Angeles"),
-    **dict.fromkeys(("CET", "CEST"), "Europe/Paris"),
-    **dict.fromkeys(("EET", "EEST"), "Europe/Bucharest"),
-    **dict.fromkeys(("WET", "WEST"), "Europe/Lisbon"),
-    **dict.fromkeys(("AEST", "AEDT"), "Australia/Sydney"),
-    **dict.fromkeys(("NZST", "NZDT"), "Pacific/Auckland"),
-    **{"BST": "Europe/London", "IST": "Asia/Kolkata", "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "MSK": "Europe/Moscow"},
-}
-#: The zones whose full names are known when a date is read.
-_FULL_NAMES = ("UTC", "Europe/London", *dict.fromkeys(_PLACES.values()))
 _MOST_DIGITS = 19
 #: Letters that are a number when there is one of them or two.
 _SHORT_NUMBERS = frozenset("MLQqec")
@@ -66,19 +52,19 @@ def _digits(field: Field) -> tuple[int, int] | None:
 
 
 class Scanner:
-    """Reads fields out of a text: `got` holds their numbers by letter, `zone` what it says about a zone, `part` the part of the day.
+    """Reads fields out of a text: `got` holds their numbers by letter, `zone` what it says about a zone, `parts` the part of the day.
 
     `position` is how far it came: where the text stops to be as the pattern says.
     """
 
     def __init__(self, text: str, language: Language, any_case: bool = False) -> None:
-        self.text = text.translate(_SPACES)
+        self.text = text.translate(SPACES)
         self.language = language
         self._any_case = any_case
         self.position = 0
         self.got: dict[str, int] = {}
         self.zone: dict[str, tzinfo] = {}
-        self.part = ""
+        self.parts: frozenset[str] = frozenset()
 
     def whole(self, nodes: tuple[Node, ...]) -> bool:
         """Whether the pattern reads all of the text."""
@@ -89,11 +75,11 @@ class Scanner:
 
     def _node(self, node: Node, reserved: int) -> bool:
         if isinstance(node, Text):
-            return self._literal(node.text.translate(_SPACES))
+            return self._literal(node.text.translate(SPACES))
         if isinstance(node, Choice):
-            before = self.position, dict(self.got), dict(self.zone), self.part
+            before = self.position, dict(self.got), dict(self.zone), self.parts
             if not self._nodes(node.nodes):
-                self.position, self.got, self.zone, self.part = before
+                self.position, self.got, self.zone, self.parts = before
             return True
         return self._padded(node) if node.pad else self._field(node, reserved)
 
@@ -159,10 +145,11 @@ class Scanner:
         return None
 
     def _part_of_day(self, field: Field) -> bool:
-        names = sorted(self.language.periods[max(field.width, 3)].items(), key=lambda each: -len(each[1]))
-        for part, name in names:
-            if self._literal(name.translate(_SPACES)):
-                self.part = part
+        """Parts of the day may share a name (in French, night and morning do); a language without names of them has AM and PM there."""
+        named = self.language.periods[max(field.width, 3)]
+        for name in sorted(set(named.values()), key=len, reverse=True):
+            if self._literal(name.translate(SPACES)):
+                self.parts = frozenset(part for part, each in named.items() if each == name)
                 return True
         return False
 
@@ -174,27 +161,35 @@ class Scanner:
         if (letter == "O" or width == 4) and letter != "x" and not self._literal(self.language.gmt):
             return False
         match = _OFFSETS[letter, width].match(self.text, self.position)
-        return bool(match) and self._zone_of(match[0], match[0] or "Z", "offset")
+        return match is not None and self._zone_of(match[0], match[0] or "Z", "offset")
 
     def _region(self, field: Field) -> bool:
-        if field.letter != "V" and field.width == 4:
-            key = self._name(_full_names(self.language))
-            if key is not None:
-                self.zone["region"] = zone_of(_FULL_NAMES[key])
-                return True
+        if field.letter != "V":
+            before = self.position
+            for name, key in named_zones(self.language, field.width == 4):
+                if self._literal(name):
+                    if not _IN_ID.match(self.text, self.position):
+                        return self._zone_of("", key, "region")
+                    self.position = before
         match = _ZONE.match(self.text, self.position)
-        if not match:
-            return False
-        name = match[0] if field.letter == "V" else _PLACES.get(match[0], match[0])
-        return self._zone_of(match[0], name, "region")
+        return match is not None and any(self._zone_of(text, text, "region") for text in _ids(match[0]))
 
     def _zone_of(self, text: str, name: str, what: str) -> bool:
         try:
-            self.zone[what] = zone_of(name)
+            zone = zone_of(name)
         except Refused:
             return False
+        if what == "offset" and self.zone.setdefault(what, zone) != zone:
+            return False
+        self.zone[what] = zone
         self.position += len(text)
         return True
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    """What can be the id of a zone at the beginning of a text: an offset may follow without a space."""
+    sign = max(text.rfind("+"), text.rfind("-"))
+    return (text, *([text[:sign]] if sign > 0 else []), *([text[:-1]] if text.endswith("Z") else []))
 
 
 def _reserved(nodes: tuple[Node, ...], index: int) -> int:
@@ -210,7 +205,7 @@ def _reserved(nodes: tuple[Node, ...], index: int) -> int:
 
 @lru_cache(maxsize=512)
 def _texts(language: Language, letter: str, width: int) -> tuple[tuple[str, int], ...]:
-    """The names of a field with their numbers, the longest first."""
+    """The names of a field with their numbers, the longest first; a name of several (`J` for three months) is none."""
     names: Names
     first, names = {
         **dict.fromkeys("ML", (1, language.months)),
@@ -223,11 +218,5 @@ def _texts(language: Language, letter: str, width: int) -> tuple[tuple[str, int]
 
 
 def _longest_first(names: tuple[str, ...], first: int) -> tuple[tuple[str, int], ...]:
-    pairs = ((name.translate(_SPACES), number) for number, name in enumerate(names, first))
+    pairs = [(name.translate(SPACES), number) for number, name in enumerate(names, first) if names.count(name) == 1]
     return tuple(sorted(pairs, key=lambda each: -len(each[0])))
-
-
-@lru_cache(maxsize=16)
-def _full_names(language: Language) -> tuple[tuple[str, int], ...]:
-    names = [(text, index) for index, key in enumerate(_FULL_NAMES) for (full, _), text in language.zone_names(key).items() if full]
-    return tuple(sorted(names, key=lambda each: -len(each[0])))

@@ -86,7 +86,13 @@ Write = Callable[[Moment, int, Language], str]
 
 
 def _number(value: Callable[[Moment, Language], int]) -> Write:
-    return lambda moment, width, language: str(value(moment, language)).zfill(width)
+    """At least as many digits as letters; only `g` may be negative."""
+
+    def write(moment: Moment, width: int, language: Language) -> str:
+        number = value(moment, language)
+        return str(number).zfill(width) if number >= 0 else f"-{str(-number).zfill(width)}"
+
+    return write
 
 
 def _year(value: Callable[[Moment, Language], int]) -> Write:
@@ -124,9 +130,9 @@ def _nano_of_day(moment: Moment) -> int:
 
 def _part_of_day(moment: Moment, width: int, language: Language) -> str:
     """`B`: a part of the day, AM or PM where the language has no name for it."""
-    part = language.part_of_day(_minute_of_day(moment))
-    names = language.periods[max(width, 3)]
-    return names.get(part or "") or language.halves[max(width, 3), False][moment.at.hour >= _NOON]
+    part = language.part_of_day(_minute_of_day(moment)) or ""
+    name = language.periods[max(width, 3)].get(part) or language.periods[4].get(part)
+    return name or language.halves[max(width, 3), False][moment.at.hour >= _NOON]
 
 
 def _day_of_week(moment: Moment, language: Language) -> int:

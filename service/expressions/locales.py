@@ -1,7 +1,7 @@
 """The languages that dates are written and read in. English is built in, as it is nearly always asked for; the others come out of CLDR when they are named.
 
-The default is that of Kestra's image, `en_US`: weeks begin on Sunday, and the week with the first of January is the first. A locale without a region has the
-calendar of the region where its language is spoken most. A language that CLDR doesn't know is refused, where Java would write English without a word.
+The default is that of Kestra's image, `en_US`: weeks begin on Sunday, and the week with the first of January is the first. So they do in a locale that names no
+region, as in Java: `fr` counts like `en_US`, `fr_FR` from Monday. A language that CLDR doesn't know is refused, where Java would write English without a word.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Names = Mapping[tuple[int, bool], tuple[str, ...]]
 ZoneNames = Mapping[tuple[bool, str], str]
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[_-]([A-Za-z]{4}))?(?:[_-]([A-Za-z]{2}|\d{3}))?", re.ASCII)
-_PRICE = 30_000  #: steps for a language that has to be read from the disk: ten milliseconds
+_PRICE = 40_000  #: steps for a language that has to be read from the disk: ten milliseconds, and a few more when zones are looked up by name
 _MOST_KEPT = 64
 
 
@@ -43,15 +43,17 @@ class Language:
     min_days: int
     styles: Mapping[str, str]
     gmt: str
+    offset_name: Callable[[str], str]  #: an offset as the name of a zone
     zone_names: Callable[[str], ZoneNames]  #: what it calls a time zone, by its id
+    zones: Callable[[], tuple[str, ...]]  #: all ids that have names
 
     def part_of_day(self, minute: int) -> str | None:
         """The part of the day that a minute lies in."""
         return next((name for start, end, name in self.parts if start <= minute < end or minute == start == end), None)
 
-    def lasts(self, part: str, minute: int) -> bool:
-        """Whether a part of the day holds a minute; noon is in the afternoon too."""
-        return any(name == part and (start <= minute < end or minute == start == end) for start, end, name in self.parts)
+    def lasts(self, parts: frozenset[str], minute: int) -> bool:
+        """Whether one of these parts of the day holds a minute; noon is in the afternoon too."""
+        return any(name in parts and (start <= minute < end or minute == start == end) for start, end, name in self.parts)
 
 
 def names(short: list[str], full: list[str], narrow: list[str]) -> Names:
@@ -93,8 +95,8 @@ ENGLISH = Language(
     halves=names(["AM", "PM"], ["AM", "PM"], ["a", "p"]),
     periods={3: _PARTS, 4: _PARTS, 5: {**_PARTS, "midnight": "mi", "noon": "n"}},
     parts=(
-        *((0, 0, "midnight"), (720, 720, "noon"), (360, 720, "morning1"), (720, 1080, "afternoon1"), (1080, 1260, "evening1")),
-        *((1260, 1440, "night1"), (0, 360, "night1")),
+        *((0, 0, "midnight"), (720, 720, "noon"), (0, 720, "morning1"), (720, 1080, "afternoon1"), (1080, 1260, "evening1")),
+        *((1260, 1440, "night1"),),
     ),
     first_day=6,
     min_days=1,
@@ -105,7 +107,9 @@ ENGLISH = Language(
         "short": "M/d/yy, h:mm\u202fa",
     },
     gmt="GMT",
+    offset_name="GMT{}".format,
     zone_names=_english_zone_names,
+    zones=lambda: _english().zones(),
 )
 
 
@@ -120,7 +124,7 @@ def language_of(tag: Any, budget: Budget) -> Language:
     match = _TAG.fullmatch(tag)
     if match and match[1].lower() == "en" and (match[3] or "US").upper() == "US":
         return ENGLISH
-    found = _foreign(*match.groups(), budget) if match else None
+    found = _foreign(match, budget) if match else None
     if found is None:
         raise Refused(f"there is no locale `{tag[:20]}`; write for example `fr`, `fr-FR` or `pt-BR`")
     return found
@@ -129,9 +133,10 @@ def language_of(tag: Any, budget: Budget) -> Language:
 _kept: dict[str, Language | None] = {}
 
 
-def _foreign(language: str, script: str | None, region: str | None, budget: Budget) -> Language | None:
+def _foreign(match: re.Match[str], budget: Budget) -> Language | None:
+    language, script, region = match.groups()
     tag = "_".join([language.lower(), *([script.title()] if script else []), *([region.upper()] if region else [])])
-    budget.once(f"locale {tag}", _PRICE, 1)
+    budget.once(("locale", tag), _PRICE, 1)
     if tag in _kept:
         return _kept[tag]
     found = _read(tag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 ISO = (0, 4)
 
@@ -14,6 +15,7 @@ def week_of_year(day: date, first_day: int, min_days: int) -> tuple[int, int]:
     return year, (number - start_of_year(year, first_day, min_days)) // 7 + 1
 
 
+@lru_cache(maxsize=512)
 def start_of_year(year: int, first_day: int, min_days: int) -> int:
     """The ordinal of the first day of the first week."""
     january = 365 * (year - 1) + (year - 1) // 4 - (year - 1) // 100 + (year - 1) // 400 + 1

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from service.expressions.locales import ENGLISH, Language
 from service.expressions.moments import Moment
 from service.expressions.zones import offset_text, region_of, zone_id
 
 _UTC = frozenset("UTC Etc/UTC Etc/UCT Etc/Universal Etc/Zulu UCT Universal Zulu".split())
-#: What Java calls zones for which the time-zone database has no letters.
-_ABBREVIATIONS: Mapping[str, str] = {
-    **{"America/Argentina/Buenos_Aires": "ART", "America/Bogota": "COT", "America/Buenos_Aires": "ART", "America/Caracas": "VET"},
-    **{"America/Guayaquil": "ECT", "America/La_Paz": "BOT", "America/Lima": "PET", "America/Montevideo": "UYT", "America/Sao_Paulo": "BRT"},
-    **{"Asia/Bangkok": "ICT", "Asia/Dubai": "GST", "Asia/Ho_Chi_Minh": "ICT", "Asia/Kabul": "AFT", "Asia/Kathmandu": "NPT"},
-    **{"Asia/Kuala_Lumpur": "MYT", "Asia/Riyadh": "AST", "Asia/Singapore": "SGT", "Asia/Tbilisi": "GET", "Asia/Tehran": "IRST"},
-    **{"Asia/Yekaterinburg": "YEKT", "Europe/Istanbul": "TRT", "Europe/Minsk": "MSK", "Europe/Samara": "SAMT"},
-}
+#: Zones that are called by their standard name alone, because they are no place.
+_NO_PLACES = _UTC | frozenset("GMT Etc/GMT Etc/Greenwich Greenwich".split())
+_NO_NAME = "\u2205\u2205\u2205"  #: CLDR: no letters here, although other languages have some
+#: Where letters for summer time are looked for, the newest first: zones that have no more of it keep their general name.
+_YEARS = range(2026, 1940, -1)
 
 
 def offset(moment: Moment, width: int, letter: str) -> str:
@@ -53,7 +52,7 @@ def localized_offset(moment: Moment, width: int, language: Language) -> str:
 
 def zone_name(moment: Moment, width: int, language: Language) -> str:
     """`z`: `CET` or `CEST`, with four letters `Central European Standard Time`."""
-    return _name(moment, width == 4, "daylight" if moment.at.dst() else "standard", language)
+    return _name(moment, width == 4, "daylight" if _is_summer(moment.at) else "standard", language)
 
 
 def generic_zone_name(moment: Moment, width: int, language: Language) -> str:
@@ -61,24 +60,54 @@ def generic_zone_name(moment: Moment, width: int, language: Language) -> str:
     return _name(moment, width == 4, "generic", language)
 
 
+def _is_summer(at: datetime) -> bool:
+    """Whether clocks are ahead. Where the time-zone database calls winter the exception (Ireland), it is still summer that is."""
+    ahead = at.dst() or timedelta()
+    if ahead or not at.tzname() or region_of(at.tzinfo) != "Europe/Dublin":
+        return ahead > timedelta()
+    return at.utcoffset() != timedelta()
+
+
 def _name(moment: Moment, full: bool, form: str, language: Language) -> str:
-    key = region_of(moment.at.tzinfo)
-    if key is None:
+    """What CLDR calls the zone, for short the letters of the time-zone database; its offset where neither knows."""
+    zone = moment.at.tzinfo
+    if not isinstance(zone, ZoneInfo):
         return zone_id(moment.at)
-    if language is ENGLISH and key in _UTC:
+    if zone.key in _UTC and (not full or language is ENGLISH):
         return "Coordinated Universal Time" if full else "UTC"
-    letters = _letters(moment, key)
-    if letters and not full and form != "generic" and language is ENGLISH:
+    letters = _letters(zone).get(form, "")
+    if letters and not full and language is ENGLISH:
         return letters
-    names = language.zone_names(key)
-    name = names.get((full, form)) or (names.get((full, "standard")) if form == "generic" or not moment.at.dst() else None)
-    return name or (letters if not full else None) or localized_offset(moment, 4, language)
+    names = language.zone_names("Etc/UTC" if zone.key in _UTC else zone.key)
+    if full:
+        name = names.get((True, "standard" if zone.key in _NO_PLACES else form)) or names[True, "generic"]
+    else:
+        name = names.get((False, form)) or ("" if names.get((False, "standard")) == _NO_NAME else letters)
+        name = name.replace(_NO_NAME, "")
+    return name or language.offset_name(offset_text(moment.at.utcoffset() or timedelta() if form == "daylight" else _usual(zone)))
 
 
-def _letters(moment: Moment, key: str) -> str | None:
-    """The time-zone database's abbreviation; it has none where it shows an offset."""
-    short = moment.at.tzname() or ""
-    return short if short.isalpha() else _ABBREVIATIONS.get(key)
+@lru_cache(maxsize=256)
+def _letters(zone: ZoneInfo) -> Mapping[str, str]:
+    """The time-zone database's abbreviations as they are now, by form; it has none where it shows an offset."""
+    standard, daylight = "", ""
+    for year in _YEARS:
+        for at in (datetime(year, 1, 15, tzinfo=zone), datetime(year, 7, 15, tzinfo=zone)):
+            if _is_summer(at):
+                daylight = daylight or at.tzname() or ""
+            else:
+                standard = standard or at.tzname() or ""
+        if standard and daylight:
+            break
+    if not standard.isalpha():
+        return {}
+    drops = standard.endswith("ST") and daylight == f"{standard[:-2]}DT"
+    return {"standard": standard, "generic": f"{standard[:-2]}T" if drops else standard} | ({"daylight": daylight} if daylight.isalpha() else {})
+
+
+def _usual(zone: ZoneInfo) -> timedelta:
+    """The offset of a zone without summer time."""
+    return min(datetime(_YEARS[0], month, 15, tzinfo=zone).utcoffset() or timedelta() for month in (1, 7))
 
 
 def zone_key(moment: Moment, _width: int, _language: Language) -> str:

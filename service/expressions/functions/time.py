@@ -9,9 +9,7 @@ from service.expressions.run import Run
 
 
 @function("now")
-def now(
-    call: Run, format_: str | None = "iso", time_zone: str | None = None, existing_format: str | None = None, locale: str | None = None
-) -> str:
+def now(call: Run, format_: str | None = "iso", time_zone: str | None = None, existing_format: str | None = None, locale: str | None = None) -> str:
     """The current time as text, in the default zone or in `timeZone`. `existingFormat` has no meaning here and is accepted as in Kestra.
 
     {{ now() }} -> 2024-03-05T14:07:09.123456Z
