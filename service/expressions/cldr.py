@@ -42,7 +42,7 @@ def language(tag: str) -> Language | None:
         quarters=_names(data, "quarters", range(1, 5)),
         eras=_eras(data, name.partition("_")[0]),
         halves=_halves(data),
-        periods={width: {**_periods(data, "abbreviated"), **_periods(data, kind)} for width, kind in ((3, "wide"), (4, "wide"), (5, "narrow"))},
+        periods={width: _periods(data, kind) for width, kind in ((3, "wide"), (4, "wide"), (5, "narrow"))},
         parts=_parts(data.get("day_period_rules") or {}),
         first_day=first_day,
         min_days=min_days,
@@ -107,14 +107,14 @@ def _offset_name(gmt: str, language: str, offset: str) -> str:
 
 
 def _periods(data: Mapping[str, Any], width: str) -> Mapping[str, str]:
-    """What parts of the day are called: Java has no short names of them."""
-    found: Mapping[str, str] = _at(data, "day_periods", "format", width)
-    return found
+    """What parts of the day are called. Java writes the full names for short ones too; what is missing is as it is when abbreviated."""
+    found = {**_at(data, "day_periods", "format", "abbreviated"), **_at(data, "day_periods", "format", width)}
+    return {name: text for name, text in found.items() if name not in ("am", "pm")}
 
 
 def _halves(data: Mapping[str, Any]) -> Names:
     """AM and PM: the full ones, which some locales leave to the short ones."""
-    found = [_periods(data, width) for width in ("wide", "abbreviated", "narrow")]
+    found = [_at(data, "day_periods", "format", width) for width in ("wide", "abbreviated", "narrow")]
     usual = next(each for each in found if "am" in each)
     narrow = found[2] if "am" in found[2] else usual
     return {(width, alone): (each["am"], each["pm"]) for width, each in ((3, usual), (4, usual), (5, narrow)) for alone in _FORMS}

@@ -69,8 +69,10 @@ class Moment(NamedTuple):
                 return self._at_local(_months_later(self.at.replace(tzinfo=None, fold=0), amount * _MONTHS[unit]))
         except (OverflowError, ValueError):
             raise Refused(_LEAVES) from None
-        if unit == "ERAS":
+        if unit == "ERAS" and amount:
             raise Refused(_LEAVES)
+        if unit == "ERAS":
+            return self
         meant = nearest(unit, _UNITS)
         raise Refused(f"there is no unit `{unit[:40]}` of time; " + (f"did you mean `{meant}`?" if meant else f"known are {', '.join(_UNITS)}"))
 
