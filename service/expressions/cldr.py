@@ -135,10 +135,10 @@ def _parts(rules: Mapping[Any, Any]) -> tuple[tuple[int, int, str], ...]:
 
 
 def _style(data: Mapping[str, Any], style: str) -> str:
-    """Date and time in one pattern of Java."""
+    """Date and time in one pattern of Java, which writes AM and PM where CLDR has parts of the day."""
     time, day = (_at(data, kind, style).pattern for kind in ("time_formats", "date_formats"))
     both: str = _at(data, "datetime_formats", style)
-    return both.replace("{1}", day).replace("{0}", time)
+    return both.replace("{1}", day).replace("{0}", time.replace("B", "a"))
 
 
 @cache

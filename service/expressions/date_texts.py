@@ -17,11 +17,17 @@ from service.expressions.zones import zone_of
 
 #: Steps of a date that is written or read, and of each character of a pattern; a pattern that is new has to be understood first.
 _WRITING, _WRITTEN, _READING, _READ, _NEW = 20, 4, 40, 12, 8
+#: Steps of a zone that is new: it is read from the disk, and its letters are looked up in its years.
+_ZONE, _LONGEST_ZONE = 1_000, 64
 
 
 def zone_for(call: Run, name: Any) -> tzinfo:
     """The zone of that name, or the default one. Raises Refused."""
-    return zone_of(_text("timeZone", name) or call.ports.zone)
+    zone = _text("timeZone", name)
+    if not zone:
+        return zone_of(call.ports.zone)
+    call.budget.once(("time zone", zone[:_LONGEST_ZONE]), _ZONE, 0)
+    return zone_of(zone)
 
 
 def read(call: Run, value: Any, time_zone: Any, existing_format: Any, locale: Any = None) -> Moment:

@@ -87,7 +87,7 @@ def _name(moment: Moment, full: bool, form: str, language: Language) -> str:
     return name or language.offset_name(offset_text(moment.at.utcoffset() or timedelta() if form == "daylight" else _usual(zone)))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # all zones there are: a template may ask for one after the other
 def _letters(zone: ZoneInfo) -> Mapping[str, str]:
     """The time-zone database's abbreviations as they are now, by form; it has none where it shows an offset."""
     standard, daylight = "", ""

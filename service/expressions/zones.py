@@ -36,7 +36,7 @@ class PrefixedOffset(tzinfo):
         return self.key
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def zone_of(name: str) -> tzinfo:
     """The zone of that name. Raises Refused for one that doesn't exist."""
     if name == "Z":
@@ -46,10 +46,15 @@ def zone_of(name: str) -> tzinfo:
         return zone
     try:
         if 0 < len(name) <= _LONGEST and name.split("/")[0] not in _NO_ZONES:
-            return ZoneInfo(name)
+            return _region(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     raise Refused(f"there is no time zone `{name[:_LONGEST]}`; write for example `Europe/Paris` or `+02:00`")
+
+
+@lru_cache(maxsize=1024)  # all there are; offsets, of which there are more, don't push them out
+def _region(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
 
 
 def _fixed(prefix: str, sign: str, hours: str, minutes: str, seconds: str) -> tzinfo | None:
