@@ -45,8 +45,12 @@ class Budget:
 
     def template(self, source: str) -> None:
         """Pays for a template; for a new one also when it has been kept: what a value costs must not depend on what was rendered before."""
-        self.spend(_AGAIN if source in self._seen else _FIRST)
-        self._seen.add(source)
+        self.once(source, _FIRST)
+
+    def once(self, what: str, steps: int) -> None:
+        """Pays for work whose result is kept: in full the first time in this render."""
+        self.spend(_AGAIN if what in self._seen else steps)
+        self._seen.add(what)
 
     def spend(self, steps: int) -> None:
         """Pays for work. Raises Refused when nothing is left."""

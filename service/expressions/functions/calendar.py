@@ -1,0 +1,158 @@
+"""Questions about a date: its day, its place in the month, what lies before and after it.
+
+A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from service.expressions.arguments import text_of
+from service.expressions.days import local
+from service.expressions.errors import Refused, did_you_mean
+from service.expressions.registry import function
+from service.expressions.run import Run
+from service.expressions.values import is_list
+
+_DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+_WORKING, _WEEK = 5, 7
+_POSITIONS = {"FIRST": 1, "SECOND": 2, "THIRD": 3, "FOURTH": 4}
+_LAST = "LAST"
+
+
+@function("dayOfWeek")
+def day_of_week(call: Run, date: Any) -> str:
+    """The day's English name in capitals.
+
+    {{ dayOfWeek('2024-03-05') }} -> TUESDAY
+    {{ dayOfWeek('2024-03-05T23:30:00-05:00') }} -> TUESDAY
+    """
+    return _DAYS[_local(call, date).weekday()]
+
+
+@function("dayOfMonth")
+def day_of_month(call: Run, date: Any) -> int:
+    """The day in its month, from 1.
+
+    {{ dayOfMonth('2024-03-05') }} -> 5
+    """
+    return _local(call, date).day
+
+
+@function("monthOfYear")
+def month_of_year(call: Run, date: Any) -> int:
+    """The month in its year, from 1.
+
+    {{ monthOfYear('2024-03-05') }} -> 3
+    """
+    return _local(call, date).month
+
+
+@function("hourOfDay")
+def hour_of_day(call: Run, date: Any) -> int:
+    """The hour, from 0 to 23.
+
+    {{ hourOfDay('2024-03-05T14:07:09Z') }} -> 14
+    {{ hourOfDay('2024-03-05') }} -> 0
+    """
+    return _local(call, date).hour
+
+
+@function("isWeekend")
+def is_weekend(call: Run, date: Any) -> bool:
+    """Whether it is a Saturday or a Sunday.
+
+    {{ isWeekend('2024-03-09') }} -> true
+    {{ isWeekend('2024-03-08T23:00:00Z') }} -> false
+    """
+    return _local(call, date).weekday() >= _WORKING
+
+
+@function("isDayWeekInMonth")
+def is_day_week_in_month(call: Run, date: Any, day: Any, position: Any) -> bool:
+    """Whether it is that day of the week, the FIRST, SECOND, THIRD, FOURTH or LAST in its month.
+
+    {{ isDayWeekInMonth('2024-03-04', 'MONDAY', 'FIRST') }} -> true
+    {{ isDayWeekInMonth('2024-03-25', 'MONDAY', 'LAST') }} -> true
+    {{ isDayWeekInMonth('2024-03-25', 'MONDAY', 'SECOND') }} -> false
+    """
+    moment, weekday = _local(call, date), _weekday("isDayWeekInMonth", day)
+    place = _known("isDayWeekInMonth", position, (*_POSITIONS, _LAST), "position")
+    if moment.weekday() != weekday:
+        return False
+    return moment.day + _WEEK > _length(moment) if place == _LAST else (moment.day - 1) // _WEEK + 1 == _POSITIONS[place]
+
+
+@function("isLastWorkingDay")
+def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
+    """Whether no other working day follows in its month. `workingDays` lists the days of the week that count, Monday to Friday when absent.
+
+    {{ isLastWorkingDay('2024-03-29') }} -> true
+    {{ isLastWorkingDay('2024-03-31') }} -> false
+    {{ isLastWorkingDay('2024-03-30', ['MONDAY', 'SATURDAY']) }} -> true
+    """
+    moment, working = _local(call, date), _working(working_days)
+    last = next(day for day in range(_length(moment), 0, -1) if moment.replace(day=day).weekday() in working)
+    return moment.day == last
+
+
+@function("isDateAfter")
+def is_date_after(call: Run, date: Any, other: Any) -> bool:
+    """Whether it lies after another date, as an instant.
+
+    {{ isDateAfter('2024-03-05T12:00:00Z', '2024-03-05T12:00:00+01:00') }} -> true
+    {{ isDateAfter('2024-03-05', '2024-03-05') }} -> false
+    """
+    return _local(call, date) > _local(call, other)
+
+
+@function("isDateBefore")
+def is_date_before(call: Run, date: Any, other: Any) -> bool:
+    """Whether it lies before another date, as an instant.
+
+    {{ isDateBefore('2024-03-05', '2024-03-06') }} -> true
+    """
+    return _local(call, date) < _local(call, other)
+
+
+@function("isDateBetween")
+def is_date_between(call: Run, date: Any, after: Any, before: Any) -> bool:
+    """Whether it lies after one date and before another, as an instant; the two do not count.
+
+    {{ isDateBetween('2024-03-05', '2024-03-01', '2024-04-01') }} -> true
+    {{ isDateBetween('2024-03-01', '2024-03-01', '2024-04-01') }} -> false
+    """
+    return _local(call, after) < _local(call, date) < _local(call, before)
+
+
+def _local(call: Run, date: Any) -> datetime:
+    return local(date, call.ports.zone)
+
+
+def _length(moment: datetime) -> int:
+    """How many days its month has."""
+    return monthrange(moment.year, moment.month)[1]
+
+
+def _weekday(name: str, day: Any) -> int:
+    return _DAYS.index(_known(name, day, _DAYS, "day of the week"))
+
+
+def _known(name: str, word: Any, words: Iterable[str], what: str) -> str:
+    """One of some words, in any case."""
+    written = text_of(name, word).strip().upper()
+    if written not in words:
+        raise Refused(f"there is no {what} `{written[:20]}`{did_you_mean(written, words)}")
+    return written
+
+
+def _working(days: Any) -> frozenset[int]:
+    if days is None:
+        return frozenset(range(_WORKING))
+    listed = days.split(",") if isinstance(days, str) else days
+    if not is_list(listed) or not listed:
+        raise Refused("`isLastWorkingDay` takes a list of days such as ['MONDAY', 'TUESDAY']")
+    return frozenset(_weekday("isLastWorkingDay", day) for day in listed)
