@@ -36,7 +36,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     ),
     "filter": frozenset(
         [
-            *["numberformat"],
             *"className jq jsonEncode toIon yaml".split(),
         ]
     ),

@@ -77,7 +77,7 @@ WRITTEN: list[tuple[Any, tuple[int, int], tuple[int, int]]] = [
 @pytest.mark.parametrize(("value", "in_utc", "in_tokyo"), WRITTEN)
 def test_the_zone_of_the_text_decides_then_that_of_the_service(value: Any, in_utc: tuple[int, int], in_tokyo: tuple[int, int]) -> None:
     for zone, wanted in (("UTC", in_utc), ("Asia/Tokyo", in_tokyo)):
-        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret={}.__getitem__, zone=zone)
+        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=str, zone=zone)
         assert tuple(Expressions().typed("{{ [dayOfMonth(d), hourOfDay(d)] }}", {"d": value}, ports)) == wanted
 
 

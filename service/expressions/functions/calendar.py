@@ -22,6 +22,9 @@ _WORKING, _WEEK = 5, 7
 _POSITIONS = {"FIRST": 1, "SECOND": 2, "THIRD": 3, "FOURTH": 4}
 _LAST = "LAST"
 
+#: What looking for a day in a month costs, in steps.
+_MONTH = 25
+
 
 @function("dayOfWeek")
 def day_of_week(call: Run, date: Any) -> str:
@@ -94,6 +97,7 @@ def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
     {{ isLastWorkingDay('2024-03-31') }} -> false
     {{ isLastWorkingDay('2024-03-30', ['MONDAY', 'SATURDAY']) }} -> true
     """
+    call.budget.spend(_MONTH)
     moment, working = _local(call, date), _working(working_days)
     last = next(day for day in range(_length(moment), 0, -1) if moment.replace(day=day).weekday() in working)
     return moment.day == last

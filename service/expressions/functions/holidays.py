@@ -18,7 +18,7 @@ from service.expressions.run import Run
 _DEFAULT = "US"
 
 #: What a year of a country costs, in steps; it is counted once in a render.
-_YEAR = 2_000
+_YEAR = 4_000
 
 
 @function("isPublicHoliday")
