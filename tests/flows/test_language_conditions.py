@@ -52,11 +52,11 @@ SAID: dict[str, list[tuple[str, Gate]]] = {
     "DayWeekInMonth": [("dayOfWeek: MONDAY, dayInMonth: FIRST", f"{{{{ isDayWeekInMonth({DATE}, 'MONDAY', 'FIRST') }}}}")],
     "Weekend": [("description: x", f"{{{{ isWeekend({DATE}) }}}}"), ("date: '2030-01-31T06:00:00Z'", "{{ isWeekend('2030-01-31T06:00:00Z') }}")],
     "PublicHoliday": [
-        ("description: x", f"{{{{ isPublicHoliday({DATE}) }}}}"),
+        ("description: x", f"{{{{ isPublicHoliday({DATE}, 'US') }}}}"),
         ("country: FR", f"{{{{ isPublicHoliday({DATE}, 'FR') }}}}"),
         ("country: NO", f"{{{{ isPublicHoliday({DATE}, 'NO') }}}}"),
         ("country: DE, subDivision: BY", f"{{{{ isPublicHoliday({DATE}, 'DE', 'BY') }}}}"),
-        ("subDivision: BY", f"{{{{ isPublicHoliday({DATE}, null, 'BY') }}}}"),
+        ("subDivision: NY", f"{{{{ isPublicHoliday({DATE}, 'US', 'NY') }}}}"),
     ],
     "Expression": [("expression: '{{ trigger.date }}'", "{{ trigger.date }}")],
     "ExecutionFlow": [("namespace: n, flowId: f", "{{ trigger.namespace == 'n' and trigger.flowId == 'f' }}")],
@@ -113,7 +113,7 @@ def test_conditions_have_an_older_key_and_stand_beside_when():
 
 def test_not_and_or_hold_others():
     inner = f"conditions: [{{type: {CORE}Weekend}}, {{type: {CORE}Or, conditions: [{{type: {CORE}PublicHoliday}}]}}]"
-    weekend, holiday = f"{{{{ isWeekend({DATE}) }}}}", f"{{{{ isPublicHoliday({DATE}) }}}}"
+    weekend, holiday = f"{{{{ isWeekend({DATE}) }}}}", f"{{{{ isPublicHoliday({DATE}, 'US') }}}}"
     assert gates(f"{{type: {CORE}Not, {inner}}}") == (NoneOf((weekend, AnyOf((holiday,)))),)
 
 

@@ -1,13 +1,15 @@
 """Questions about a date: its day, its place in the month, what lies before and after it.
 
-A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone.
+A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone. Where dates
+are compared, one without an offset is in UTC.
 """
 
 from __future__ import annotations
 
+import datetime
+import re
 from calendar import monthrange
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from service.expressions.arguments import text_of
@@ -21,6 +23,7 @@ _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SU
 _WORKING, _WEEK = 5, 7
 _POSITIONS = {"FIRST": 1, "SECOND": 2, "THIRD": 3, "FOURTH": 4}
 _LAST = "LAST"
+_SEPARATORS = re.compile(r"[,\s]+")
 
 #: What looking for a day in a month costs, in steps.
 _MONTH = 25
@@ -56,12 +59,15 @@ def month_of_year(call: Run, date: Any) -> int:
 
 @function("hourOfDay")
 def hour_of_day(call: Run, date: Any) -> int:
-    """The hour, from 0 to 23.
+    """The hour, from 0 to 23. A day alone has none.
 
     {{ hourOfDay('2024-03-05T14:07:09Z') }} -> 14
-    {{ hourOfDay('2024-03-05') }} -> 0
+    {{ hourOfDay('2024-03-05T14:07:09+02:00') }} -> 14
     """
-    return _local(call, date).hour
+    moment = _local(call, date)
+    if type(date) is datetime.date or (isinstance(date, str) and date.strip()[len("2024-03-05") :][:1] not in ("T", " ")):
+        raise Refused(f"`hourOfDay` takes a date with a time, not the day {moment:%Y-%m-%d}")
+    return moment.hour
 
 
 @function("isWeekend")
@@ -75,14 +81,14 @@ def is_weekend(call: Run, date: Any) -> bool:
 
 
 @function("isDayWeekInMonth")
-def is_day_week_in_month(call: Run, date: Any, day: Any, position: Any) -> bool:
-    """Whether it is that day of the week, the FIRST, SECOND, THIRD, FOURTH or LAST in its month.
+def is_day_week_in_month(call: Run, date: Any, day: Any = None, position: Any = None, day_of_week: Any = None) -> bool:
+    """Whether it is that day of the week, the FIRST, SECOND, THIRD, FOURTH or LAST in its month. `dayOfWeek` is another name of `day`.
 
     {{ isDayWeekInMonth('2024-03-04', 'MONDAY', 'FIRST') }} -> true
     {{ isDayWeekInMonth('2024-03-25', 'MONDAY', 'LAST') }} -> true
     {{ isDayWeekInMonth('2024-03-25', 'MONDAY', 'SECOND') }} -> false
     """
-    moment, weekday = _local(call, date), _weekday("isDayWeekInMonth", day)
+    moment, weekday = _local(call, date), _weekday("isDayWeekInMonth", day_of_week if day is None else day)
     place = _known("isDayWeekInMonth", position, (*_POSITIONS, _LAST), "position")
     if moment.weekday() != weekday:
         return False
@@ -91,11 +97,12 @@ def is_day_week_in_month(call: Run, date: Any, day: Any, position: Any) -> bool:
 
 @function("isLastWorkingDay")
 def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
-    """Whether no other working day follows in its month. `workingDays` lists the days of the week that count, Monday to Friday when absent.
+    """Whether no other working day follows in its month. `workingDays` names the days of the week that count, as a list or as
+    text with commas or blanks between them; Monday to Friday when absent.
 
     {{ isLastWorkingDay('2024-03-29') }} -> true
     {{ isLastWorkingDay('2024-03-31') }} -> false
-    {{ isLastWorkingDay('2024-03-30', ['MONDAY', 'SATURDAY']) }} -> true
+    {{ isLastWorkingDay('2024-03-30', 'MONDAY,SATURDAY') }} -> true
     """
     call.budget.spend(_MONTH)
     moment, working = _local(call, date), _working(working_days)
@@ -104,39 +111,43 @@ def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
 
 
 @function("isDateAfter")
-def is_date_after(call: Run, date: Any, other: Any) -> bool:
+def is_date_after(date: Any, reference: Any) -> bool:
     """Whether it lies after another date, as an instant.
 
     {{ isDateAfter('2024-03-05T12:00:00Z', '2024-03-05T12:00:00+01:00') }} -> true
     {{ isDateAfter('2024-03-05', '2024-03-05') }} -> false
     """
-    return _local(call, date) > _local(call, other)
+    return _instant(date) > _instant(reference)
 
 
 @function("isDateBefore")
-def is_date_before(call: Run, date: Any, other: Any) -> bool:
+def is_date_before(date: Any, reference: Any) -> bool:
     """Whether it lies before another date, as an instant.
 
     {{ isDateBefore('2024-03-05', '2024-03-06') }} -> true
     """
-    return _local(call, date) < _local(call, other)
+    return _instant(date) < _instant(reference)
 
 
 @function("isDateBetween")
-def is_date_between(call: Run, date: Any, after: Any, before: Any) -> bool:
+def is_date_between(date: Any, after: Any, before: Any) -> bool:
     """Whether it lies after one date and before another, as an instant; the two do not count.
 
     {{ isDateBetween('2024-03-05', '2024-03-01', '2024-04-01') }} -> true
     {{ isDateBetween('2024-03-01', '2024-03-01', '2024-04-01') }} -> false
     """
-    return _local(call, after) < _local(call, date) < _local(call, before)
+    return _instant(after) < _instant(date) < _instant(before)
 
 
-def _local(call: Run, date: Any) -> datetime:
+def _local(call: Run, date: Any) -> datetime.datetime:
     return local(date, call.ports.zone)
 
 
-def _length(moment: datetime) -> int:
+def _instant(date: Any) -> datetime.datetime:
+    return local(date, "UTC")
+
+
+def _length(moment: datetime.datetime) -> int:
     """How many days its month has."""
     return monthrange(moment.year, moment.month)[1]
 
@@ -154,9 +165,9 @@ def _known(name: str, word: Any, words: Iterable[str], what: str) -> str:
 
 
 def _working(days: Any) -> frozenset[int]:
-    if days is None:
+    listed = _SEPARATORS.split(days.strip(" ,")) if isinstance(days, str) else days
+    if days is None or listed == [""]:
         return frozenset(range(_WORKING))
-    listed = days.split(",") if isinstance(days, str) else days
     if not is_list(listed) or not listed:
-        raise Refused("`isLastWorkingDay` takes a list of days such as ['MONDAY', 'TUESDAY']")
+        raise Refused("`isLastWorkingDay` takes days such as 'MONDAY,TUESDAY' or ['MONDAY', 'TUESDAY']")
     return frozenset(_weekday("isLastWorkingDay", day) for day in listed)

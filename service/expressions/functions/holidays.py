@@ -14,9 +14,6 @@ from service.expressions.errors import Refused, did_you_mean
 from service.expressions.registry import function
 from service.expressions.run import Run
 
-#: The country of who names none. Kestra asks its Java machine, whose locale is en_US in Kestra's own image.
-_DEFAULT = "US"
-
 #: What a year of a country costs, in steps; it is counted once in a render.
 _YEAR = 4_000
 
@@ -25,17 +22,18 @@ _YEAR = 4_000
 def is_public_holiday(call: Run, date: Any, country: Any = None, sub_division: Any = None, country_code: Any = None) -> bool:
     """Whether it is a public holiday in a country, by its ISO 3166 code of two or three letters, and in a part of it: `BY` or `DE-BY`.
 
-    Without a country it is `US`, as in Kestra's image. `countryCode` is another name of `country`. Years that nobody knows the holidays of are refused.
+    `countryCode` is another name of `country`. Years whose holidays nobody knows are refused.
 
     {{ isPublicHoliday('2024-12-25', 'FR') }} -> true
     {{ isPublicHoliday('2024-07-14T08:00:00+02:00', 'FRA') }} -> true
     {{ isPublicHoliday('2024-01-06', 'DE') }} -> false
     {{ isPublicHoliday('2024-01-06', 'DE', 'DE-BY') }} -> true
-    {{ isPublicHoliday('2024-07-04') }} -> true
     """
     given = country_code if country is None else country
-    code = _DEFAULT if given is None else _country(text_of("isPublicHoliday", given))
-    part = None if sub_division is None else _part(code, text_of("isPublicHoliday", sub_division))
+    if given is None:
+        raise Refused("`isPublicHoliday` needs a country: isPublicHoliday(date, 'FR')")
+    code = _country(text_of("isPublicHoliday", given))
+    part = _part(code, text_of("isPublicHoliday", sub_division)) if sub_division not in (None, "") else None
     day = local(date, call.ports.zone).date()
     call.budget.once(f"holidays {code} {part} {day.year}", _YEAR)
     return day in _days(code, part, day.year)
