@@ -1,7 +1,6 @@
-"""Questions about a date: its day, its place in the month, what lies before and after it.
+"""Questions about a date: its day, and its place in the month.
 
-A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone. Where dates
-are compared, one without an offset is in UTC.
+A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone.
 """
 
 from __future__ import annotations
@@ -110,41 +109,8 @@ def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
     return moment.day == last
 
 
-@function("isDateAfter")
-def is_date_after(date: Any, reference: Any) -> bool:
-    """Whether it lies after another date, as an instant.
-
-    {{ isDateAfter('2024-03-05T12:00:00Z', '2024-03-05T12:00:00+01:00') }} -> true
-    {{ isDateAfter('2024-03-05', '2024-03-05') }} -> false
-    """
-    return _instant(date) > _instant(reference)
-
-
-@function("isDateBefore")
-def is_date_before(date: Any, reference: Any) -> bool:
-    """Whether it lies before another date, as an instant.
-
-    {{ isDateBefore('2024-03-05', '2024-03-06') }} -> true
-    """
-    return _instant(date) < _instant(reference)
-
-
-@function("isDateBetween")
-def is_date_between(date: Any, after: Any, before: Any) -> bool:
-    """Whether it lies after one date and before another, as an instant; the two do not count.
-
-    {{ isDateBetween('2024-03-05', '2024-03-01', '2024-04-01') }} -> true
-    {{ isDateBetween('2024-03-01', '2024-03-01', '2024-04-01') }} -> false
-    """
-    return _instant(after) < _instant(date) < _instant(before)
-
-
 def _local(call: Run, date: Any) -> datetime.datetime:
     return local(date, call.ports.zone)
-
-
-def _instant(date: Any) -> datetime.datetime:
-    return local(date, "UTC")
 
 
 def _length(moment: datetime.datetime) -> int:
