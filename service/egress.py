@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -46,12 +47,9 @@ class Web:
                 raise Forbidden(f"{host}:{port} is this service itself; its own API is not called from a template")
             return found
 
-        self._client = httpx2.Client(
-            transport=GuardedTransport(allow_private, others),
-            trust_env=False,
-            max_redirects=_REDIRECTS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._resolve = others
+        self._made: httpx2.Client | None = None
+        self._making = threading.Lock()
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str | None, *, follow: bool, seconds: float) -> Answer:
         """Makes a call and reads its answer within so many seconds. Raises Forbidden (an address), Unavailable (no answer in time), TooLarge, Invalid."""
@@ -76,12 +74,25 @@ class Web:
 
     def close(self) -> None:
         """Ends idle connections."""
-        self._client.close()
+        if self._made is not None:
+            self._made.close()
+
+    def _client(self) -> httpx2.Client:
+        """Made when it is first needed: the certificates of the world take their time to be read."""
+        with self._making:
+            if self._made is None:
+                self._made = httpx2.Client(
+                    transport=GuardedTransport(self._allow_private, self._resolve),
+                    trust_env=False,
+                    max_redirects=_REDIRECTS,
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                )
+            return self._made
 
     def _answer(self, method: str, url: str, headers: Mapping[str, str], body: str | None, follow: bool, seconds: float) -> Answer:
-        content = None if body is None else body.encode()
-        request = self._client.build_request(method, url, headers=headers, content=content, timeout=httpx2.Timeout(None, pool=seconds))
-        response = self._client.send(request, stream=True, follow_redirects=follow)
+        client, content = self._client(), None if body is None else body.encode()
+        request = client.build_request(method, url, headers=headers, content=content, timeout=httpx2.Timeout(None, pool=seconds))
+        response = client.send(request, stream=True, follow_redirects=follow)
         try:
             text = _read(response)
         finally:

@@ -16,7 +16,7 @@ from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, Reach
-from service.actions.scope import Rendering, Scope, of_flow
+from service.actions.scope import Rendering, Scope, nested_labels, of_flow
 from service.engine.events import Began, Killed
 from service.engine.execution import Execution, Pin
 from service.engine.program import RenderFailed
@@ -186,7 +186,7 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
 
 def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
-        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
+        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: nested_labels(order.labels)}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables

@@ -80,7 +80,7 @@ class Files:
         place = self._place(uri, namespace, revision)
         try:
             return self._kit.storage.size(uri) if place is None else self._kit.trees.size(place.repository, place.commit, place.path)
-        except NotFound:
+        except (NotFound, Invalid):  # a folder, a link, something below a file
             return None
 
     def open(self, uri: str) -> BinaryIO:

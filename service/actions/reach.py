@@ -29,7 +29,7 @@ _UNTRUSTED = "nothing outside of the execution is reached from a template that r
 #: What is wrong with what the template asks for. Whatever else goes wrong is our own fault, and tried again.
 _ASKED_WRONG = (NotFound, Forbidden, Invalid, Malformed, TooLarge)
 
-#: Log lines of an execution that are not stored yet, with task, task run and attempt.
+#: Log lines of an execution that are not stored yet, with task run, task and attempt.
 Unstored = Callable[[], Iterable[tuple[str, str, int, Line]]]
 
 
@@ -113,7 +113,7 @@ class Reach:
         whose = self.whose
         with self.reading() as session:
             stored = list(islice(logs.read(session, whose.execution or "", level="ERROR"), _MOST_ENTRIES))
-        fresh = [Entry(0, whose.execution or "", run, task, attempt, line) for task, run, attempt, line in self.unstored() if line.level == "ERROR"]
+        fresh = [Entry(0, whose.execution or "", run, task, attempt, line) for run, task, attempt, line in self.unstored() if line.level == "ERROR"]
         return [_shown(whose, entry) for entry in (*stored, *fresh)][:_MOST_ENTRIES]
 
     def _http(self, call: HttpCall) -> HttpAnswer:

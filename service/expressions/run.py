@@ -279,15 +279,15 @@ class Run:
 
     # --- functions, filters, tests
 
-    def function(self, place: int, name: str, *args: Any, **named: Any) -> Any:
+    def function(self, place: int, name: str, /, *args: Any, **named: Any) -> Any:
         """`name(…)`."""
         return self._apply(place, entries()["function", name], args, named)
 
-    def filter(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+    def filter(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> Any:
         """`value | name(…)`."""
         return self._apply(place, entries()["filter", name], (value, *args), named)
 
-    def test(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+    def test(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> bool:
         """`value is name`."""
         return bool(self._apply(place, entries()["test", name], (value, *args), named))
 

@@ -133,8 +133,14 @@ def _stored(value: Any) -> tuple[str, str]:
     return JSON, to_json(value)
 
 
+def _number(text: str) -> Any:
+    """A number with all its digits."""
+    found = from_json(text)
+    return Decimal(text) if isinstance(found, float) and Decimal(text) != Decimal(repr(found)) else found
+
+
 def _entry(row: Any) -> Entry:
-    held = from_json(row.value)
+    held = _number(row.value) if row.type == NUMBER else from_json(row.value)
     return Entry(
         row.namespace,
         row.key,

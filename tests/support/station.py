@@ -113,7 +113,8 @@ class Station:
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
-        """Ends the writer."""
+        """Ends the writer, and idle connections."""
+        self.kit.web.close()
         self.database.close()
 
     def allow(self) -> None:
