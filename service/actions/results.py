@@ -1,11 +1,12 @@
 """`outputs` and `tasks`, as templates see them: maps that read of a task only what is named.
 
 What a batch has not stored yet lies over what the database has. In loops a task's results stand under the values of the loops around it, the outermost first,
-and then under its own.
+and then under its own; of ten thousand rounds only those are read that a template asks for.
 """
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any
 
@@ -19,6 +20,7 @@ _ONE_BY_ONE = 50
 
 #: What of a task run is shown; None for one that shows nothing.
 _Leaf = Callable[[Result], Mapping[str, Any] | None]
+_Values = tuple[str, ...]
 
 
 class Stored:
@@ -27,7 +29,8 @@ class Stored:
     def __init__(self, session: Session, execution: str) -> None:
         self._session, self._execution = session, execution
         self._by_task: dict[str, tuple[Result, ...]] = {}
-        self._by_id: dict[str, Result] = {}
+        self._by_round: dict[tuple[str, _Values], tuple[Result, ...]] = {}
+        self._depths: dict[tuple[str, bool], int | None] = {}
         self._names: dict[bool, tuple[str, ...]] = {}
         self._whole = False
 
@@ -37,6 +40,12 @@ class Stored:
             self._names[outputs] = results.names(self._session, self._execution, outputs=outputs)
         return self._names[outputs]
 
+    def depth(self, task: str, *, outputs: bool) -> int | None:
+        """In how many loops a task stands; None where it has no run, or none with outputs."""
+        if (task, outputs) not in self._depths:
+            self._depths[task, outputs] = results.depth(self._session, self._execution, task, outputs=outputs)
+        return self._depths[task, outputs]
+
     def of(self, task: str) -> tuple[Result, ...]:
         """The runs of a task, oldest first."""
         if task not in self._by_task:
@@ -44,6 +53,18 @@ class Stored:
                 return ()
             self._by_task[task] = results.of_task(self._session, self._execution, task)
         return self._by_task[task]
+
+    def of_round(self, task: str, values: _Values) -> tuple[Result, ...]:
+        """The runs of a task for these values, oldest first."""
+        if task in self._by_task:
+            return tuple(result for result in self._by_task[task] if result.values == values)
+        if (task, values) not in self._by_round:
+            self._by_round[task, values] = results.of_round(self._session, self._execution, task, values)
+        return self._by_round[task, values]
+
+    def has_rounds(self, task: str, values: _Values) -> bool:
+        """Whether a task has runs below these values."""
+        return results.has_rounds(self._session, self._execution, task, values)
 
     def read_all(self) -> None:
         """From here on nothing is read any more."""
@@ -55,13 +76,6 @@ class Stored:
         self._by_task = {task: tuple(runs) for task, runs in found.items()}
         self._whole = True
 
-    def runs(self, ids: Iterable[str]) -> Mapping[str, Result]:
-        """Task runs by id, without their outputs."""
-        missing = [id for id in ids if id not in self._by_id]
-        if missing:
-            self._by_id |= results.of_runs(self._session, missing)
-        return self._by_id
-
     def outputs(self, ids: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """The outputs of some task runs, of those that have any."""
         found = results.of_runs(self._session, ids, outputs=True)
@@ -69,16 +83,26 @@ class Stored:
 
 
 class Fresh:
-    """Task runs that changed since the database was read, found by id and by task."""
+    """Task runs that changed since the database was read, found by id, by task, and by the round of a loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs: Iterable[TaskRun] = ()) -> None:
         self.runs: dict[str, TaskRun] = {}
         self._by_task: dict[str, dict[str, TaskRun]] = {}
+        self._by_round: dict[tuple[str, _Values], dict[str, TaskRun]] = {}
+        for run in runs:
+            self.put(run)
 
     def put(self, run: TaskRun) -> None:
         """Takes a change."""
         self.runs[run.id] = run
         self._by_task.setdefault(run.node, {})[run.id] = run
+        self._by_round.setdefault((run.node, run.values), {})[run.id] = run
+
+    def forget(self, run: TaskRun) -> None:
+        """Takes it out again."""
+        self.runs.pop(run.id, None)
+        self._by_task.get(run.node, {}).pop(run.id, None)
+        self._by_round.get((run.node, run.values), {}).pop(run.id, None)
 
     def names(self, *, outputs: bool) -> Iterable[str]:
         """Their tasks, all or those with outputs."""
@@ -88,12 +112,18 @@ class Fresh:
         """Those of a task, oldest first."""
         return self._by_task.get(task, {}).values()
 
+    def of_round(self, task: str, values: _Values) -> Iterable[TaskRun]:
+        """Those of a task for these values, oldest first."""
+        return self._by_round.get((task, values), {}).values()
+
 
 class Results:
     """What the database has of an execution, under the changes of a batch, under those of the step that is being made."""
 
     def __init__(self, stored: Stored, fresh: Fresh | None = None, step: Mapping[str, TaskRun] | None = None) -> None:
-        self._stored, self._fresh, self._step = stored, fresh or Fresh(), step or {}
+        self._stored, self._fresh = stored, fresh or Fresh()
+        self._step: Mapping[str, TaskRun] = step or {}
+        self._stepped = Fresh()
 
     def outputs(self) -> Mapping[str, Any]:
         """Outputs by task."""
@@ -105,13 +135,12 @@ class Results:
 
     def names(self, *, outputs: bool) -> list[str]:
         """The tasks that have runs, or outputs."""
-        stepped = (run.node for run in self._step.values() if not outputs or run.outputs is not None)
-        return list(dict.fromkeys([*self._stored.names(outputs=outputs), *self._fresh.names(outputs=outputs), *stepped]))
+        layers = (self._stored.names(outputs=outputs), *(layer.names(outputs=outputs) for layer in self._unstored()))
+        return list(dict.fromkeys(name for layer in layers for name in layer))
 
     def of_runs(self, ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         """The outputs of some task runs, of those that have any."""
-        wanted = list(ids)
-        changed = {id: run for id in wanted if (run := self._step.get(id) or self._fresh.runs.get(id)) is not None}
+        wanted, changed = list(ids), ChainMap(dict(self._step), self._fresh.runs)
         stored = self._stored.outputs([id for id in wanted if id not in changed or changed[id].outputs is None])
         return {id: found for id in wanted if (found := stored.get(id) or (changed[id].outputs if id in changed else None)) is not None}
 
@@ -119,51 +148,51 @@ class Results:
         """Everything is going to be asked for."""
         self._stored.read_all()
 
-    def of(self, task: str, leaf: _Leaf) -> Any:
+    def of(self, task: str, leaf: _Leaf, *, outputs: bool) -> Any:
         """What a task shows, under the values of loops where there are any; None where it shows nothing."""
-        shown = [(result, part) for result in self._runs(task) if (part := leaf(result)) is not None]
-        found: Any = None
-        for (_, part), values in zip(shown, self._values([result for result, _ in shown]), strict=True):
-            if not values:
-                found = part
+        unstored = [run for layer in self._unstored() for run in layer.of(task) if not outputs or run.outputs is not None]
+        depth = len(unstored[0].values) if unstored else self._stored.depth(task, outputs=outputs)
+        if depth is None:
+            return None
+        return Rounds(self, task, leaf, depth) if depth else self.round(task, (), leaf)
+
+    def round(self, task: str, values: _Values, leaf: _Leaf) -> Any:
+        """What a task shows for the values of all loops around it: its last run; None where that shows nothing."""
+        changed = [run for layer in self._unstored() for run in layer.of_round(task, values)]
+        shown = (leaf(result) for result in _merged(self._stored.of_round(task, values), changed))
+        return next((part for part in reversed([*shown]) if part is not None), None)
+
+    def rounds(self, task: str, leaf: _Leaf) -> dict[str, Any]:
+        """What a task in loops shows, all of it."""
+        changed = [run for layer in self._unstored() for run in layer.of(task)]
+        found: dict[str, Any] = {}
+        for result in _merged(self._stored.of(task), changed):
+            if (part := leaf(result)) is None:
                 continue
-            at = found = found if isinstance(found, dict) else {}
-            for value in values[:-1]:
+            at = found
+            for value in result.values[:-1]:
                 at = at.setdefault(value, {})
-            at[values[-1]] = part
+            at[result.values[-1]] = part
         return found
 
-    def _runs(self, task: str) -> Iterable[Result]:
-        found = {result.id: result for result in self._stored.of(task)}
-        for run in (*self._fresh.of(task), *(run for run in self._step.values() if run.node == task)):
-            found[run.id] = found[run.id].moved(run) if run.id in found else Result.of(run)
-        return found.values()
+    def has_rounds(self, task: str, values: _Values) -> bool:
+        """Whether a task has runs below these values of the outermost loops around it."""
+        if any(run.values[: len(values)] == values for layer in self._unstored() for run in layer.of(task)):
+            return True
+        return self._stored.has_rounds(task, values)
 
-    def _values(self, found: list[Result]) -> list[list[str]]:
-        """The values of the loops around each, the outermost first, and its own."""
-        above = {result.parent for result in found} - {None}
-        known: dict[str, Result] = {}
-        while above:
-            level = {id: result for id in above if id is not None and (result := self._run(id, above)) is not None}
-            known |= level
-            above = {result.parent for result in level.values()} - {None} - known.keys()
-        return [list(_values(result, known)) for result in found]
-
-    def _run(self, id: str, beside: Iterable[str | None]) -> Result | None:
-        changed = self._step.get(id) or self._fresh.runs.get(id)
-        if changed is not None:
-            return Result.of(changed)
-        return self._stored.runs(each for each in beside if each is not None and each not in self._fresh.runs and each not in self._step).get(id)
+    def _unstored(self) -> tuple[Fresh, Fresh]:
+        """The changes of the batch, and those of the step so far."""
+        if len(self._stepped.runs) != len(self._step):
+            self._stepped = Fresh(self._step.values())
+        return self._fresh, self._stepped
 
 
-def _values(result: Result, known: Mapping[str, Result]) -> list[str]:
-    found = []
-    at: Result | None = result
-    while at is not None:
-        if at.value is not None:
-            found.append(at.value)
-        at = known.get(at.parent) if at.parent is not None else None
-    return found[::-1]
+def _merged(stored: Iterable[Result], changed: Iterable[TaskRun]) -> Iterable[Result]:
+    found = {result.id: result for result in stored}
+    for run in changed:
+        found[run.id] = found[run.id].moved(run) if run.id in found else Result.of(run)
+    return found.values()
 
 
 class ByTask(Mapping[str, Any]):
@@ -180,7 +209,7 @@ class ByTask(Mapping[str, Any]):
         if task not in self._held:
             if len(self._held) >= _ONE_BY_ONE:
                 self._of.read_all()
-            self._held[task] = self._of.of(task, self._leaf)
+            self._held[task] = self._of.of(task, self._leaf, outputs=self._outputs)
         if self._held[task] is None:
             raise KeyError(task)
         return self._held[task]
@@ -205,3 +234,44 @@ class ByTask(Mapping[str, Any]):
         """All of them, read at once."""
         self._of.read_all()
         return {task: self[task] for task in self}.values()
+
+
+class Rounds(Mapping[str, Any]):
+    """What a task in a loop shows, by the values of the loop. One round costs its own runs; whoever wants all of them gets them with one query."""
+
+    def __init__(self, of: Results, task: str, leaf: _Leaf, depth: int, values: _Values = ()) -> None:
+        self._of, self._task, self._leaf, self._depth, self._above = of, task, leaf, depth, values
+        self._held: dict[str, Any] = {}
+        self._all: dict[str, Any] | None = None
+
+    def __getitem__(self, value: str) -> Any:
+        if not isinstance(value, str):
+            raise KeyError(value)
+        if self._all is not None:
+            return self._all[value]
+        if value not in self._held:
+            if len(self._held) >= _ONE_BY_ONE:
+                return self._whole()[value]
+            self._held[value] = self._round((*self._above, value))
+        if self._held[value] is None:
+            raise KeyError(value)
+        return self._held[value]
+
+    def _round(self, values: _Values) -> Any:
+        if len(values) == self._depth:
+            return self._of.round(self._task, values, self._leaf)
+        return Rounds(self._of, self._task, self._leaf, self._depth, values) if self._of.has_rounds(self._task, values) else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def _whole(self) -> dict[str, Any]:
+        if self._all is None:
+            found = self._of.rounds(self._task, self._leaf)
+            for value in self._above:
+                found = found.get(value, {})
+            self._all = found
+        return self._all

@@ -7,29 +7,24 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from service.actions import reports
-from service.actions.files import Whose
+from service.actions.case import Case, CaseWorld, started_over
+from service.actions.kept import Kept
 from service.actions.kit import Kit
-from service.actions.places import of_task
-from service.actions.reach import Reach
-from service.actions.results import Fresh, Results, Stored
-from service.actions.scope import Rendering, of_execution
 from service.engine import events as heard
-from service.engine.advance import Step, advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StopJob, WakeAt
-from service.engine.execution import Execution, Path, TaskRun
+from service.engine.advance import BEGIN, advance
+from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
+from service.engine.execution import TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import State
 from service.errors import Bug
-from service.expressions import truthy
 from service.store import events, executions, jobs, logs
-from service.store.codec import new_id, to_json
+from service.store.codec import to_json
 from service.store.database import Session
 from service.store.events import Waiting
 from service.store.executions import OUTPUT_LIMIT, Row
@@ -43,33 +38,15 @@ _SLEEP = "sleep"
 _EMPTY = Program.of(Node("", "", "flowable", None))
 
 
-@dataclass(slots=True)
-class _Case:
-    """An execution as this batch has it so far."""
-
-    row: Row
-    program: Program
-    execution: Execution
-    position: int
-    runs: dict[str, TaskRun] = field(default_factory=dict)
-    fresh: set[str] = field(default_factory=set)
-    new: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, None] = field(default_factory=dict)
-    fresh_runs: Fresh = field(default_factory=Fresh)
-    stored: Stored | None = None
-    reported: bool = False
-
-
 class Batch:
     """Events of one tick, and what came of them. Used by one thread, once."""
 
-    def __init__(self, kit: Kit, session: Session, now: datetime) -> None:
-        self._kit, self._session, self.now = kit, session, now
-        self._cases: dict[str, _Case] = {}
+    def __init__(self, kit: Kit, session: Session, now: datetime, kept: Kept) -> None:
+        self._kit, self._session, self.now, self._kept = kit, session, now, kept
+        self._cases: dict[str, Case] = {}
         self._heard: list[Waiting] = []
-        self._lines: list[tuple[str, str, str, int, Line]] = []
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
-        self._timers: list[tuple[str, str, str, float]] = []
+        self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: list[tuple[str, str]] = []
 
     # hearing
@@ -82,12 +59,14 @@ class Batch:
         case = self._case(waiting.execution)
         if case is None or case.execution.state.terminal:
             return
+        if waiting.task_run and not case.path(waiting.task_run).runs:
+            return  # a timer of what has been forgotten since
         if isinstance(waiting.event, heard.Due) and waiting.event.kind == "inline" and waiting.task_run:
             self._run_all(case, deque([RunInline(waiting.task_run)]))
         else:
             self._run_all(case, self._advance(case, waiting.task_run, waiting.event))
 
-    def _run_all(self, case: _Case, todo: deque[RunInline]) -> None:
+    def _run_all(self, case: Case, todo: deque[RunInline]) -> None:
         for _ in range(INLINE_BUDGET):
             if not todo:
                 return
@@ -97,9 +76,9 @@ class Batch:
                 todo.extend(self._advance(case, command.task_run, event))
         self._later.extend((case.execution.id, command.task_run) for command in todo)
 
-    def _advance(self, case: _Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:
-        step = advance(case.program, self._path(case, task_run), event, _World(self, case))
-        self._merge(case, step)
+    def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:
+        step = advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
+        case.take(step)
         inline: deque[RunInline] = deque()
         for command in step.commands:
             if isinstance(command, RunInline):
@@ -108,70 +87,48 @@ class Batch:
                 self._note(case, command)
         return inline
 
-    def _merge(self, case: _Case, step: Step) -> None:
-        if step.execution is not None:
-            case.execution = step.execution
-        for run in step.runs:
-            if run.id in case.fresh and run.id not in case.new:
-                case.position += 1
-                case.new[run.id] = case.position
-            case.runs[run.id] = run
-            case.changed[run.id] = None
-            case.fresh_runs.put(run)
-
-    def _note(self, case: _Case, command: Command) -> None:
+    def _note(self, case: Case, command: Command) -> None:
         match command:
             case StartJob() | StopJob() | DropJob():
                 self._jobs.append((case.execution.id, command))
             case WakeAt(run, kind, when):
                 self._timers.append((case.execution.id, run, kind, when.timestamp()))
+            case StartOver(when):
+                case.over = when
             case Say(level, message, run):
-                self._say(case, run, level, message)
+                case.say(run, level, message)
             case Report():
                 case.reported = True
             case RunInline():
                 raise Bug("inline tasks are run, not noted")
 
-    def _say(self, case: _Case, run: str | None, level: str, message: str) -> None:
-        task = case.runs[run].node if run else ""
-        attempt = len(case.runs[run].attempts) if run else 0
-        self._lines.append((case.execution.id, run or "", task, attempt, Line(self.now, level, self._kit.masker.text(message))))
-
     # inline tasks
 
-    def _inline(self, case: _Case, task_run: str) -> heard.Event | None:
+    def _inline(self, case: Case, task_run: str) -> heard.Event | None:
         """Runs one; None when it waits for a timer or is over already."""
-        run = self._path(case, task_run).runs[-1]
-        if run.state.terminal:
+        run = next(iter(case.path(task_run).runs[-1:]), None)
+        if run is None or run.state.terminal:
             return None
-        node, attempt = case.program.nodes[run.node], run.attempt.number
-        ask = _InlineAsk(self, case, run)
+        attempt = run.attempt.number
+        ask = _InlineAsk(case, run, self._source(case))
         try:
-            came = node.model.run(ask)
+            came = case.program.nodes[run.node].model.run(ask)
         except RenderFailed as failure:
             return heard.Ended(attempt, State.FAILED, message=self._kit.masker.text(str(failure)))
         if isinstance(came, Wait):
             self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
             return None
-        return self._ended(attempt, came, ask)
-
-    def _ended(self, attempt: int, done: Done, ask: _InlineAsk) -> heard.Event:
-        size = len(to_json(done.outputs))
-        if size > OUTPUT_LIMIT:
-            return heard.Ended(attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
-        # As with a runner's outcome: no secret is stored with a task run.
-        return heard.Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
+        return _ended(attempt, came, ask)
 
     # what the batch knows
 
-    def _case(self, id: str) -> _Case | None:
+    def _case(self, id: str) -> Case | None:
         if id not in self._cases:
             row = executions.get(self._session, id)
             if row is None:
                 return None
             program = self._program(row)
-            case = _Case(row, program or _EMPTY, row.execution, executions.last_position(self._session, id))
-            self._cases[id] = case
+            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY)
             if program is None and not row.execution.state.terminal:
                 self._unreadable(case)
         return self._cases[id]
@@ -180,7 +137,14 @@ class Batch:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
         return None if flow is None else flow.program
 
-    def _unreadable(self, case: _Case) -> None:
+    def _source(self, case: Case) -> Callable[[], str]:
+        def source() -> str:
+            flow = self._kit.reader.revision(self._session, case.row.flow, case.row.execution.revision).flow
+            return flow.source if flow else ""
+
+        return source
+
+    def _unreadable(self, case: Case) -> None:
         """A revision that an older Headgate accepted and this one does not: the execution ends, and says why."""
         self._end(case, "this version of Headgate can't read the flow's revision any more; push a corrected file and start it again")
 
@@ -191,94 +155,65 @@ class Batch:
         if case is not None and not case.execution.state.terminal:
             self._end(case, reason)
 
-    def _end(self, case: _Case, reason: str) -> None:
+    def _end(self, case: Case, reason: str) -> None:
         """Ends an execution from outside the engine, and whatever of it is open."""
         state = State.FAILED if case.execution.state is not State.KILLING else State.KILLED
         case.execution, case.reported = case.execution.to(state, self.now), True
-        for run in self._active(case):
+        for run in case.active():
             self._jobs.append((case.execution.id, DropJob(run.id, run.attempt.number)))
-            case.runs[run.id] = run.to(state, self.now).with_attempt(run.attempt.to(state, self.now))
-            case.changed[run.id] = None
-        self._say(case, None, "ERROR", reason)
-
-    def _path(self, case: _Case, task_run: str | None) -> Path:
-        """The task run with its ancestors, as this batch left them."""
-        chain: list[TaskRun] = []
-        while task_run is not None:
-            if task_run not in case.runs:
-                stored = executions.path(self._session, case.row, task_run).runs
-                for run in stored:
-                    case.runs.setdefault(run.id, run)
-                if task_run not in case.runs:
-                    break
-            chain.append(case.runs[task_run])
-            task_run = case.runs[task_run].parent
-        return Path(case.execution, tuple(reversed(chain)))
-
-    def _active(self, case: _Case) -> Sequence[TaskRun]:
-        found = {run.id: run for run in executions.active(self._session, case.execution.id)}
-        return [run for run in (found | case.runs).values() if not run.state.terminal]
-
-    def _rendering(self, case: _Case, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Rendering:
-        node = case.program.nodes[run.node] if run else None
-        case.stored = case.stored or Stored(self._session, case.execution.id)
-        results = Results(case.stored, case.fresh_runs, step)
-        scope = of_execution(self._kit, execution, node, self._lineage(case, run, step), results)
-        whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
-        reach = Reach(self._kit, whose, lambda: nullcontext(self._session), lambda: self.now, unstored=lambda: self._unstored(case))
-        return Rendering(self._kit, scope, reach, of_task(execution, node, lambda: self._source(case.row)))
-
-    def _lineage(self, case: _Case, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
-        """A task run with those around it, as the step that is being made has them."""
-        lineage = [run] if run else []
-        while lineage and lineage[-1].parent is not None:
-            id = lineage[-1].parent
-            above = step.get(id) or next(iter(self._path(case, id).runs[-1:]), None)
-            if above is None:
-                break
-            lineage.append(above)
-        return lineage[::-1]
-
-    def _unstored(self, case: _Case) -> Iterator[tuple[str, str, int, Line]]:
-        """What this batch has logged of an execution."""
-        return ((run, task, attempt, line) for id, run, task, attempt, line in self._lines if id == case.execution.id)
-
-    def _source(self, row: Row) -> str:
-        flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
-        return flow.source if flow else ""
+            attempt = run.attempt if run.attempt.state.terminal else run.attempt.to(state, self.now)
+            case.put(run.to(state, self.now).with_attempt(attempt))
+        case.say(None, "ERROR", reason)
 
     # storing
 
     def store(self, session: Session) -> None:
         """Everything at once; to be run as one action of the writer."""
         for case in self._cases.values():
-            self._store_case(session, case)
+            _store(session, case)
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
         events.wake(session, self._timers)
         for execution, run in self._later:
             events.add(session, execution, run, heard.Due("inline"))
-        self._store_lines(session)
+        for case in self._cases.values():
+            _store_lines(session, case)
         events.remove(session, self._heard)
         for case in self._cases.values():
             if case.reported:
                 row = Row(case.execution, case.row.flow, case.row.version, case.row.caused, case.row.created_at)
                 reports.execution_moved(session, self._kit, row, self.now.timestamp())
 
-    def _store_case(self, session: Session, case: _Case) -> None:
-        if case.execution is not case.row.execution:
-            executions.save(session, case.row, case.execution)
-        elif case.changed:
-            executions.touch(session, case.row)
-        new = [(position, case.runs[id]) for id, position in case.new.items()]
-        executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new])
 
-    def _store_lines(self, session: Session) -> None:
-        grouped: dict[tuple[str, str, str, int], list[Line]] = {}
-        for execution, run, task, attempt, line in self._lines:
-            grouped.setdefault((execution, run, task, attempt), []).append(line)
-        for (execution, run, task, attempt), lines in grouped.items():
-            logs.append(session, execution, run, task, attempt, lines)
+def _ended(attempt: int, done: Done, ask: _InlineAsk) -> heard.Event:
+    size = len(to_json(done.outputs))
+    if size > OUTPUT_LIMIT:
+        return heard.Ended(attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
+    # As with a runner's outcome: no secret is stored with a task run.
+    return heard.Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
+
+
+def _store(session: Session, case: Case) -> None:
+    if case.execution is not case.row.execution:
+        executions.save(session, case.row, case.execution)
+    elif case.changed or case.gone:
+        executions.touch(session, case.row)
+    new = [(position, case.runs[id]) for id, position in case.new.items()]
+    flowables = {id for id, node in case.program.nodes.items() if node.runs == "flowable"} if new else ()
+    executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
+    executions.forget_runs(session, [*case.gone])
+    if case.over is not None:
+        again = started_over(case.execution, case.now)
+        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=f"again:{again.original}:{again.attempt}"):
+            events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
+
+
+def _store_lines(session: Session, case: Case) -> None:
+    grouped: dict[tuple[str, str, int], list[Line]] = {}
+    for run, task, attempt, line in case.lines:
+        grouped.setdefault((run, task, attempt), []).append(line)
+    for (run, task, attempt), lines in grouped.items():
+        logs.append(session, case.execution.id, run, task, attempt, lines)
 
 
 def _apply_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
@@ -291,42 +226,14 @@ def _apply_job(session: Session, execution: str, command: StartJob | StopJob | D
             jobs.drop(session, run, attempt)
 
 
-class _World:
-    """The engine's world, for one execution of the batch."""
-
-    def __init__(self, batch: Batch, case: _Case) -> None:
-        self._batch, self._case = batch, case
-
-    @property
-    def now(self) -> datetime:
-        return self._batch.now
-
-    def new_id(self) -> str:
-        id = new_id()
-        self._case.fresh.add(id)
-        return id
-
-    def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Rendering:
-        return self._batch._rendering(self._case, execution, run, step)  # noqa: SLF001 - one thing in two classes
-
-    def active(self, execution: str) -> Sequence[TaskRun]:
-        return self._batch._active(self._case)  # noqa: SLF001 - as above
-
-    def truthy(self, text: str) -> bool:
-        return truthy(text)
-
-
 class _InlineAsk:
     """What an inline task may use."""
 
-    def __init__(self, batch: Batch, case: _Case, run: TaskRun) -> None:
-        self._batch, self._case, self._run = batch, case, run
-        self._rendering = batch._rendering(case, case.execution, run, {})  # noqa: SLF001 - one thing in two classes
+    def __init__(self, case: Case, run: TaskRun, source: Callable[[], str]) -> None:
+        self.now = case.now
+        self._rendering = case.rendering(case.execution, run, {}, source)
         self._least = logs.LEVELS.get(case.program.nodes[run.node].log_level or "TRACE", 0)
-
-    @property
-    def now(self) -> datetime:
-        return self._batch.now
+        self._say = partial(case.say, run.id)
 
     def text(self, template: Any) -> str:
         return self._rendering.text(template)
@@ -336,7 +243,7 @@ class _InlineAsk:
 
     def log(self, level: str, message: str) -> None:
         if logs.LEVELS.get(level, 2) >= self._least:
-            self._batch._say(self._case, self._run.id, level, self.masked(message))  # noqa: SLF001 - as above
+            self._say(level, self.masked(message))
 
     def masked(self, value: Any) -> Any:
         """Without secrets, and without the parts of them that this task rendered."""

@@ -25,6 +25,10 @@ from service.engine.step import Making
 LOST_LIMIT = 3
 
 
+#: The kind of timer at which an execution begins.
+BEGIN = "begin"
+
+
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
     """What follows from `event`."""
     step = Making(program, path, world)
@@ -105,5 +109,7 @@ def _wake(step: Making, run: TaskRun, why: Wakened) -> None:
 
 
 def _flow_due(step: Making, kind: str) -> None:
-    if kind == again.RETRY and step.execution.state is State.RETRYING:
+    if kind == BEGIN:
+        _begin(step)
+    elif kind == again.RETRY and step.execution.state is State.RETRYING:
         once_more(step, None)

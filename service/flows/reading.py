@@ -171,7 +171,15 @@ class _Reader:
             return None
         place = self.source.place(())
         branches = {key: nodes for key, nodes in lists.items() if nodes or key == "tasks"}
-        return Node(id=top.id if top else "", type=FLOW, runs="flowable", model=None, branches=branches, place=(place.line, place.column))
+        return Node(
+            id=top.id if top else "",
+            type=FLOW,
+            runs="flowable",
+            model=None,
+            branches=branches,
+            retry=top.retry if top else None,
+            place=(place.line, place.column),
+        )
 
     def _children(self, key: str) -> list[Child]:
         return [Child(entry, (key, number)) for number, entry in enumerate(self._list(key))]

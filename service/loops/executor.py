@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from service.actions.kept import Kept
 from service.actions.kit import Kit
 from service.actions.steps import Batch
 from service.store import events
@@ -25,7 +26,7 @@ class Executor:
     topics: Sequence[Topic] = (("events", ""),)
 
     def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+        self._kit, self._kept = kit, Kept()
 
     def tick(self, moment: datetime) -> float:
         """Deals with what waits."""
@@ -47,7 +48,7 @@ class Executor:
 
     def _deal_with(self, waiting: Sequence[Waiting], moment: datetime) -> None:
         with self._kit.database.read() as session:
-            batch = Batch(self._kit, session, moment)
+            batch = Batch(self._kit, session, moment, self._kept)
             for entry in waiting:
                 batch.hear(entry)
         self._kit.database.write(batch.store)
@@ -70,7 +71,7 @@ class Executor:
         _log.error("execution %s is ended: event %s could not be dealt with %d times", entry.execution, entry.event, events.FAILURES, exc_info=failure)
         try:
             with self._kit.database.read() as session:
-                batch = Batch(self._kit, session, moment)
+                batch = Batch(self._kit, session, moment, self._kept)
                 batch.end(entry, "a fault of Headgate's own ended this execution; the service's log has the error. It can be started again.")
             self._kit.database.write(batch.store)
         except Exception:  # noqa: BLE001 - the others go on

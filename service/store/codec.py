@@ -111,6 +111,7 @@ def attempts_to_json(attempts: Sequence[Attempt]) -> str:
                 "runner": attempt.runner,
                 "message": attempt.message,
                 "lost": attempt.lost,
+                **({"returned": True} if attempt.returned else {}),
             }
             for attempt in attempts
         ]
@@ -119,4 +120,7 @@ def attempts_to_json(attempts: Sequence[Attempt]) -> str:
 
 def attempts_from(text: str) -> tuple[Attempt, ...]:
     """A task run's tries from their column."""
-    return tuple(Attempt(entry["number"], history_from(entry["history"]), entry["runner"], entry["message"], entry["lost"]) for entry in json.loads(text))
+    return tuple(
+        Attempt(entry["number"], history_from(entry["history"]), entry["runner"], entry["message"], entry["lost"], entry.get("returned", False))
+        for entry in json.loads(text)
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
@@ -18,7 +18,7 @@ from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
 
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Claimed, Ended, Lost, Due, Killed)}
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Claimed, Ended, Lost, Due, Resumed, Killed)}
 
 #: An event that could not be dealt with this often ends its execution.
 FAILURES = 5
@@ -77,8 +77,8 @@ def put_off(session: Session, entry: Waiting, until: float) -> None:
         session.execute(update(_table).where(_table.c.id == entry.id).values(failures=_table.c.failures + 1, not_before=until))
 
 
-def wake(session: Session, timers: Iterable[tuple[str, str, str, float]]) -> None:
-    """Sets timers: (execution, task run, kind, due)."""
+def wake(session: Session, timers: Iterable[tuple[str, str | None, str, float]]) -> None:
+    """Sets timers: (execution, task run or None, kind, due)."""
     rows = [{"execution_id": execution, "task_run_id": run, "kind": kind, "due_at": due} for execution, run, kind, due in timers]
     if rows:
         session.execute(insert(_timers), rows)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
 from service.engine.execution import Execution, Path, Pin, TaskRun
+from service.engine.record import WAITING
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
-from service.store.codec import attempts_from, attempts_to_json, from_json, history_from, history_to_json, to_json
+from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
 from service.store.database import Session, announce
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
 from service.store.tables import core
 
 _table, _runs = core(Table), core(RunTable)
+_MANY = 500  #: ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         caused=caused,
         generation=execution.generation,
         once=once,
+        waited=execution.waited,
+        attempt=execution.attempt,
+        original_id=execution.original,
+        first_created_at=None if execution.first_created is None else execution.first_created.timestamp(),
         version=1,
         created_at=execution.created.timestamp(),
     )
@@ -163,6 +169,7 @@ def save(session: Session, row: Row, execution: Execution) -> None:
             memory=to_json(execution.memory),
             labels=to_json(execution.labels),
             variables=to_json(execution.variables),
+            waited=execution.waited,
             version=row.version + 1,
             ended_at=None if ended is None else ended.timestamp(),
         )
@@ -206,6 +213,37 @@ def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
     return tuple(_run(row) for row in session.execute(statement))
 
 
+def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, ...]:
+    """The task runs below one, or all of the execution, in the order of their creation."""
+    if run is None:
+        rows = session.execute(select(_runs).where(_runs.c.execution_id == execution).order_by(_runs.c.position))
+    else:
+        tree = select(_runs.c.id).where(_runs.c.parent_id == run).cte("tree", recursive=True)
+        tree = tree.union_all(select(_runs.c.id).where(_runs.c.parent_id == tree.c.id))
+        rows = session.execute(select(_runs).where(_runs.c.id.in_(select(tree.c.id))).order_by(_runs.c.position))
+    return tuple(_run(row) for row in rows)
+
+
+def standing(session: Session, execution: str, but: Collection[str]) -> frozenset[State]:
+    """The states of the tasks that are under way, and of the groups that wait, some task runs left out."""
+    open_ = (_runs.c.execution_id == execution, _runs.c.ended_at.is_(None), _runs.c.leaf | _runs.c.state.in_([state.value for state in WAITING]))
+    if len(but) <= _MANY:
+        return frozenset(State(state) for state in session.execute(select(_runs.c.state).where(*open_, _runs.c.id.not_in(but)).distinct()).scalars())
+    return frozenset(State(row.state) for row in session.execute(select(_runs.c.id, _runs.c.state).where(*open_)) if row.id not in but)
+
+
+def kept(session: Session, run: str) -> Any:
+    """What a flowable keeps; None where it keeps nothing."""
+    found = session.execute(select(_runs.c.keep).where(_runs.c.id == run)).scalar()
+    return None if found is None else from_json(found)
+
+
+def forget_runs(session: Session, ids: Sequence[str]) -> None:
+    """Takes task runs out of an execution: what they did is done again."""
+    for at in range(0, len(ids), _MANY):
+        session.execute(delete(_runs).where(_runs.c.id.in_(ids[at : at + _MANY])))
+
+
 def last_position(session: Session, execution: str) -> int:
     """The position of the newest task run, -1 when there is none."""
     found = session.execute(select(func.max(_runs.c.position)).where(_runs.c.execution_id == execution)).scalar()
@@ -218,18 +256,22 @@ _update_run = (
     .where(_runs.c.id == bindparam("b_id"))
     .values({name: bindparam(f"b_{name}") for name in ("state", "history", "attempts", "memory", "ended_at")})
 )
+_update_keep = update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("b_keep"))
 _update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("b_outputs"))
 
 
-def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun]) -> None:
-    """Stores task runs: new ones with their positions, and changed ones."""
+def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun], flowables: Container[str] = ()) -> None:
+    """Stores task runs: new ones with their positions, and changed ones. `flowables` are the ids of the tasks that hold others."""
     if new:
-        session.execute(_insert_run, [_run_values(run) | {"position": position} for position, run in new])
+        more = [{"position": position, "leaf": run.node not in flowables} for position, run in new]
+        session.execute(_insert_run, [_run_values(run) | each for (_, run), each in zip(new, more, strict=True)])
     for run in changed:
         values = _run_values(run)
         session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", "state", "history", "attempts", "memory", "ended_at")})
         if run.outputs is not None:
             session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
+        if run.keep is not None:
+            session.execute(_update_keep, {"b_id": run.id, "b_keep": values["keep"]})
 
 
 def _run_values(run: TaskRun) -> dict[str, Any]:
@@ -245,6 +287,8 @@ def _run_values(run: TaskRun) -> dict[str, Any]:
         "attempts": attempts_to_json(run.attempts),
         "memory": to_json(run.memory),
         "outputs": None if run.outputs is None else to_json(run.outputs),
+        "loop_values": to_json(run.values),
+        "keep": None if run.keep is None else to_json(run.keep),
         "ended_at": run.history[-1].date.timestamp() if run.state.terminal else None,
     }
 
@@ -261,6 +305,7 @@ def _run(row: Any, *, outputs: bool = False) -> TaskRun:
         row.iteration,
         from_json(row.memory),
         from_json(row.outputs) if outputs else None,
+        tuple(from_json(row.loop_values)),
     )
 
 
@@ -279,6 +324,10 @@ def _row(row: Any) -> Row:
         Pin(row.repository_id, row.commit_sha, row.ref, row.path, row.blob),
         from_json(row.memory),
         row.generation,
+        row.attempt,
+        row.original_id,
+        None if row.first_created_at is None else from_epoch(row.first_created_at),
+        row.waited,
     )
     return Row(execution, row.flow, row.version, row.caused, row.created_at)
 

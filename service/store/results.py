@@ -5,31 +5,31 @@ An execution may hold ten thousand outputs, and a template that names one of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
 
 from service.engine.execution import TaskRun
-from service.store.codec import from_json
+from service.store.codec import from_json, to_json
 from service.store.database import Session
 from service.store.tables import TaskRun as Table
 from service.store.tables import core
 
 _table = core(Table)
-_COLUMNS = (_table.c.id, _table.c.task_id, _table.c.parent_id, _table.c.value, _table.c.state)
+_COLUMNS = (_table.c.id, _table.c.task_id, _table.c.loop_values, _table.c.state)
 _MANY = 500  #: ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A task run, as far as templates of others see it. `outputs` is None where it has none, and where they were not asked for."""
+    """A task run, as far as templates of others see it. `values` are those of the loops around it, the outermost first, its own last. `outputs` is None where it
+    has none, and where they were not asked for."""
 
     id: str
     task: str
-    parent: str | None
-    value: str | None
+    values: tuple[str, ...]
     state: str
     outputs: Mapping[str, Any] | None = None
 
@@ -40,7 +40,7 @@ class Result:
     @classmethod
     def of(cls, run: TaskRun) -> Result:
         """One that isn't stored yet at all."""
-        return cls(run.id, run.node, run.parent, run.value, run.state.value, run.outputs)
+        return cls(run.id, run.node, run.values, run.state.value, run.outputs)
 
 
 def names(session: Session, execution: str, *, outputs: bool) -> tuple[str, ...]:
@@ -54,6 +54,25 @@ def names(session: Session, execution: str, *, outputs: bool) -> tuple[str, ...]
 def of_task(session: Session, execution: str, task: str) -> tuple[Result, ...]:
     """The runs of one task in the order of their creation."""
     return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task), outputs=True)
+
+
+def of_round(session: Session, execution: str, task: str, values: Sequence[str]) -> tuple[Result, ...]:
+    """The runs of one task for these values of the loops around it, in the order of their creation."""
+    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task, _table.c.loop_values == to_json(values)), outputs=True)
+
+
+def depth(session: Session, execution: str, task: str, *, outputs: bool) -> int | None:
+    """In how many loops a task stands; None where it has no run, or none with outputs."""
+    where = (_table.c.execution_id == execution, _table.c.task_id == task, *((_table.c.outputs.is_not(None),) if outputs else ()))
+    found = session.execute(select(_table.c.loop_values).where(*where).limit(1)).scalar()
+    return None if found is None else len(from_json(found))
+
+
+def has_rounds(session: Session, execution: str, task: str, values: Sequence[str]) -> bool:
+    """Whether a task has runs below these values of the loops outermost around it."""
+    start = to_json(values)[:-1] + ","
+    where = (_table.c.loop_values >= start, _table.c.loop_values < start + "\U0010ffff")
+    return session.execute(select(_table.c.id).where(_table.c.execution_id == execution, _table.c.task_id == task, *where).limit(1)).first() is not None
 
 
 def of_all(session: Session, execution: str) -> tuple[Result, ...]:
@@ -71,4 +90,4 @@ def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> d
 def _read(session: Session, where: tuple[Any, ...], *, outputs: bool) -> tuple[Result, ...]:
     columns = (*_COLUMNS, _table.c.outputs) if outputs else _COLUMNS
     rows = session.execute(select(*columns).where(*where).order_by(_table.c.position))
-    return tuple(Result(row.id, row.task_id, row.parent_id, row.value, row.state, from_json(row.outputs) if outputs else None) for row in rows)
+    return tuple(Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(row.outputs) if outputs else None) for row in rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint, false, text, true
 from sqlmodel import Field, SQLModel
 
 
@@ -235,18 +235,24 @@ class Execution(SQLModel, table=True):
     caused: bool = False
     generation: int = 1
     once: str | None = None
+    waited: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    attempt: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    original_id: str | None = None
+    first_created_at: float | None = None
     version: int = 1
     created_at: float
     ended_at: float | None = None
 
 
 class TaskRun(SQLModel, table=True):
-    """A task run. `position` keeps the order of creation within the execution."""
+    """A task run. `position` keeps the order of creation within the execution; `loop_values` are those of the loops around it, its own last; `leaf`: it does
+    something itself, and holds no others; `keep` is what a flowable keeps, stored once."""
 
     __table_args__ = (
         Index("ix_task_run_execution", "execution_id", "position"),
         Index("ix_task_run_open", "execution_id", "ended_at"),
-        Index("ix_task_run_task", "execution_id", "task_id", "position"),
+        Index("ix_task_run_task", "execution_id", "task_id", "loop_values", "position"),
+        Index("ix_task_run_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL")),
     )
 
     id: str = Field(primary_key=True)
@@ -261,6 +267,9 @@ class TaskRun(SQLModel, table=True):
     attempts: str = Field(sa_column=_text())
     memory: str = Field(sa_column=_text())
     outputs: str | None = Field(default=None, sa_column=_text(nullable=True))
+    loop_values: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    keep: str | None = Field(default=None, sa_column=_text(nullable=True))
+    leaf: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     ended_at: float | None = None
 
 
@@ -279,13 +288,13 @@ class Event(SQLModel, table=True):
 
 
 class Timer(SQLModel, table=True):
-    """A task run that waits for a time."""
+    """A task run, or an execution as a whole, that waits for a time."""
 
     __table_args__ = (Index("ix_timer_due", "due_at"),)
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
-    task_run_id: str
+    task_run_id: str | None = None
     kind: str
     due_at: float
 

@@ -1,0 +1,231 @@
+"""An execution as a batch has it so far: what is stored, under what the batch has changed. The engine's world is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import random
+from typing import Any
+
+from service.actions.files import Whose
+from service.actions.kept import Kept
+from service.actions.kit import Kit
+from service.actions.places import of_task
+from service.actions.reach import Reach
+from service.actions.results import Fresh, Results, Stored
+from service.actions.scope import Rendering, of_execution
+from service.engine.execution import Execution, Path, TaskRun
+from service.engine.program import Program
+from service.engine.record import WAITING, Step
+from service.engine.state import Stamp, State
+from service.expressions import truthy
+from service.store import executions
+from service.store.codec import new_id
+from service.store.database import Session
+from service.store.executions import Row
+from service.store.logs import Line
+
+Logged = tuple[str, str, int, Line]  #: task run, task, attempt, line
+
+
+@dataclass(slots=True)
+class Case:
+    """Used by one thread, for one batch."""
+
+    kit: Kit
+    session: Session
+    now: datetime
+    keeps: Kept
+    row: Row
+    program: Program
+    execution: Execution = field(init=False)
+    position: int = field(init=False)
+    runs: dict[str, TaskRun] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    new: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, None] = field(default_factory=dict)
+    gone: dict[str, None] = field(default_factory=dict)
+    lines: list[Logged] = field(default_factory=list)
+    over: datetime | None = None
+    reported: bool = False
+    _fresh: Fresh = field(default_factory=Fresh)
+    _stored: Stored | None = None
+
+    def __post_init__(self) -> None:
+        self.execution = self.row.execution
+        self.position = executions.last_position(self.session, self.execution.id)
+
+    def take(self, step: Step) -> None:
+        """What the engine has changed."""
+        self.execution = step.execution or self.execution
+        for run in step.runs:
+            self.put(run)
+        for id in step.gone:
+            self.gone[id] = None
+            self.new.pop(id, None)
+            self.changed.pop(id, None)
+            if id in self.runs:
+                self._fresh.forget(self.runs.pop(id))
+        if step.gone:
+            self._stored = None
+
+    def put(self, run: TaskRun) -> None:
+        """A new task run, or one that has changed."""
+        if run.id in self.made and run.id not in self.new:
+            self.position += 1
+            self.new[run.id] = self.position
+        self.runs[run.id] = run
+        self.changed[run.id] = None
+        self._fresh.put(run)
+
+    def say(self, run: str | None, level: str, message: str) -> None:
+        """A line in the log of a task run, or of the execution."""
+        task = self.runs[run].node if run else ""
+        attempt = len(self.runs[run].attempts) if run else 0
+        self.lines.append((run or "", task, attempt, Line(self.now, level, self.kit.masker.text(message))))
+
+    # what is known
+
+    def path(self, task_run: str | None) -> Path:
+        """The task run with its ancestors, as this batch left them; the bare execution for what is no more."""
+        chain: list[TaskRun] = []
+        while task_run is not None:
+            if task_run not in self.runs:
+                stored = () if task_run in self.gone else executions.path(self.session, self.row, task_run).runs
+                for run in stored:
+                    self.runs.setdefault(run.id, run)
+                if task_run not in self.runs:
+                    break
+            chain.append(self.runs[task_run])
+            task_run = self.runs[task_run].parent
+        return Path(self.execution, tuple(reversed(chain)))
+
+    def active(self) -> Sequence[TaskRun]:
+        """Task runs that have not ended."""
+        found = {run.id: run for run in executions.active(self.session, self.execution.id) if run.id not in self.gone}
+        return [run for run in (found | self.runs).values() if not run.state.terminal]
+
+    def below(self, run: str | None) -> Sequence[TaskRun]:
+        """Task runs below one, or all of them."""
+        stored = executions.below(self.session, self.execution.id, run)
+        found = {each.id: self.runs.get(each.id, each) for each in stored if each.id not in self.gone}
+        for id in self.new:
+            each = self.runs[id]
+            if run is None or each.parent == run or each.parent in found:
+                found[id] = each
+        return list(found.values())
+
+    def standing(self, but: Collection[str]) -> frozenset[State]:
+        """The states of tasks that are under way, and of groups that wait."""
+        mine = [run for run in self.runs.values() if run.id not in but and not run.state.terminal]
+        found = {run.state for run in mine if run.state in WAITING or self.program.nodes[run.node].runs != "flowable"}
+        return frozenset(found) | executions.standing(self.session, self.execution.id, {*but, *self.runs, *self.gone})
+
+    def kept(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Any:
+        """What a flowable keeps."""
+        known = None if run is None else step.get(run.id) or self.runs.get(run.id)
+        if known is None:
+            return None
+        return known.keep if known.keep is not None else self.keeps.of(self.session, known.id)
+
+    # rendering
+
+    def rendering(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str]) -> Rendering:
+        """Templates in the scope of a task run. `step` lies over what the batch has."""
+        node = self.program.nodes[run.node] if run else None
+        self._stored = self._stored or Stored(self.session, self.execution.id)
+        results = Results(self._stored, self._fresh, step)
+        scope = of_execution(self.kit, execution, node, self._lineage(run, step), results)
+        whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+        reach = Reach(self.kit, whose, lambda: nullcontext(self.session), lambda: self.now, unstored=lambda: iter(self.lines))
+        return Rendering(self.kit, scope, reach, of_task(execution, node, source))
+
+    def _lineage(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
+        """A task run with those around it, as the step that is being made has them."""
+        lineage = [run] if run else []
+        while lineage and lineage[-1].parent is not None:
+            id = lineage[-1].parent
+            above = step.get(id) or next(iter(self.path(id).runs[-1:]), None)
+            if above is None:
+                break
+            lineage.append(above)
+        return lineage[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a flowable may ask."""
+
+    rendering: Rendering
+    now: datetime
+    find: Callable[[], Any]
+
+    def text(self, template: str) -> str:
+        """Renders to text."""
+        return self.rendering.text(template)
+
+    def typed(self, value: Any) -> Any:
+        """Renders a value, keeping types."""
+        return self.rendering.typed(value)
+
+    def kept(self) -> Any:
+        """What it keeps."""
+        return self.find()
+
+
+class CaseWorld:
+    """The engine's world, for one execution of the batch. `source` gives the text of its flow."""
+
+    def __init__(self, case: Case, source: Callable[[], str]) -> None:
+        self._case, self._source = case, source
+
+    @property
+    def now(self) -> datetime:
+        """The time of the batch."""
+        return self._case.now
+
+    def new_id(self) -> str:
+        """A fresh id."""
+        id = new_id()
+        self._case.made.add(id)
+        return id
+
+    def chance(self) -> float:
+        """A random number of [0, 1)."""
+        return random()  # noqa: S311 - spreads pauses, guards nothing
+
+    def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Asked:
+        """Rendering in the scope of a task run."""
+        return Asked(self._case.rendering(execution, run, step, self._source), self.now, lambda: self._case.kept(run, step))
+
+    def active(self, execution: str) -> Sequence[TaskRun]:
+        """Task runs that have not ended."""
+        return self._case.active()
+
+    def below(self, execution: str, run: str | None) -> Sequence[TaskRun]:
+        """Task runs below one, or all of them."""
+        return self._case.below(run)
+
+    def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
+        """The states of tasks that are under way, and of groups that wait."""
+        return self._case.standing(but)
+
+    def truthy(self, text: str) -> bool:
+        """Whether a rendered condition holds."""
+        return truthy(text)
+
+
+def started_over(execution: Execution, now: datetime) -> Execution:
+    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger."""
+    return replace(
+        execution,
+        id=new_id(),
+        history=(Stamp(State.CREATED, now),),
+        memory={},
+        waited=False,
+        attempt=execution.attempt + 1,
+        original=execution.original or execution.id,
+        first_created=execution.first_created or execution.created,
+    )
