@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from statistics import median
 from time import perf_counter
+
+_ROUNDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,17 @@ def seconds(work: Callable[[], object]) -> float:
     start = perf_counter()
     work()
     return perf_counter() - start
+
+
+def interleaved(works: Mapping[str, tuple[int, Callable[[], object]]]) -> dict[str, float]:
+    """Seconds per call of each work, which is done so many times a round: the median of rounds in which all take their turn."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(_ROUNDS):
+        for name, (each, work) in works.items():
+            times[name].append(seconds(partial(_repeat, work, each)) / each)
+    return {name: median(found) for name, found in times.items()}
+
+
+def _repeat(work: Callable[[], object], each: int) -> None:
+    for _ in range(each):
+        work()

@@ -6,22 +6,20 @@ service, read all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from io import BytesIO
 from multiprocessing import get_context
-from statistics import median
 
 import yaml
 from ruamel.yaml import YAML
 
-from bench.figure import Figure, best, seconds
+from bench.figure import Figure, best, interleaved
 from service.app import catalogue
 from service.flows.findings import Findings
 from service.flows.loading import read_source
 from service.flows.reading import read_flow
 
-ROUNDS, EACH = 7, 40
+EACH = 40
 MANY, MEASURED, PROCESSES = 100_000, 10_000, 2
 
 #: Sixty lines of what flows are made of.
@@ -92,32 +90,19 @@ triggers:
 def run() -> Iterator[Figure]:
     """Milliseconds per flow, by reader; and the minute that a hundred thousand flows may take."""
     text, types = FLOW.encode(), catalogue()
-    readers: dict[str, Callable[[], object]] = {
-        "YAML with places": lambda: read_source(text, Findings("x")),
-        "read and checked": lambda: read_flow(text, "x", types),
-        "PyYAML, C loader": lambda: yaml.load(text, yaml.CSafeLoader),
-        "ruamel.yaml, round trip": lambda: YAML().load(BytesIO(text)),
-    }
-    found = interleaved(readers)
-    floor = found["PyYAML, C loader"]
-    for name, milliseconds in found.items():
+    found = interleaved(
+        {
+            "YAML with places": (EACH, lambda: read_source(text, Findings("x"))),
+            "read and checked": (EACH, lambda: read_flow(text, "x", types)),
+            "PyYAML, C loader": (EACH, lambda: yaml.load(text, yaml.CSafeLoader)),
+            "ruamel.yaml, round trip": (2, lambda: YAML().load(BytesIO(text))),
+        }
+    )
+    times = {name: each * 1e3 for name, each in found.items()}
+    floor = times["PyYAML, C loader"]
+    for name, milliseconds in times.items():
         yield Figure(f"{len(FLOW.splitlines())} lines: {name}", milliseconds, "ms", floor)
     yield Figure(f"{MANY:,} flows, {PROCESSES} processes ({MEASURED:,} measured)", best(read_many, 2) * MANY / MEASURED, "s", floor * MANY / PROCESSES / 1e3)
-
-
-def interleaved(readers: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds per call of each: the median of rounds in which all take their turn."""
-    times: dict[str, list[float]] = {name: [] for name in readers}
-    for _ in range(ROUNDS):
-        for name, read in readers.items():
-            count = EACH if "ruamel" not in name else 2
-            times[name].append(seconds(partial(_repeat, read, count)) / count)
-    return {name: median(found) * 1e3 for name, found in times.items()}
-
-
-def _repeat(read: Callable[[], object], count: int) -> None:
-    for _ in range(count):
-        read()
 
 
 def read_many() -> None:

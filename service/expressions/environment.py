@@ -22,11 +22,13 @@ _LAZY: dict[str, frozenset[int]] = {
     "if_undefined": frozenset({0, 1}),
     "optional": frozenset({0}),
     "defined": frozenset({0}),
+    "unless_given": frozenset({1}),
 }
 _JOINED = {"both": " and ", "either": " or "}
 HELPERS = frozenset(
     "path item assign each was_empty truth chosen negate negative positive both either contains equals differs less more at_most at_least if_null if_undefined "
-    "is_in add subtract multiply divide modulo concatenate between mapping function filter test defined optional".split()
+    "is_in add subtract multiply divide modulo concatenate between mapping function filter test defined optional "
+    "macro captured unless_given".split()
 )
 _ALLOWED: frozenset[type[nodes.Node]] = frozenset(
     {

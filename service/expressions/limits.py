@@ -26,16 +26,27 @@ class Limits:
     nesting: int = 100  #: levels of maps and lists in a value
     renders: int = 10  #: `render()` inside `render()`
     rounds: int = 100  #: passes of one recursive `render()`
+    calls: int = 40  #: macros, blocks and filtered texts inside each other
+
+
+#: Steps that a template costs by itself: the first time, mostly for being compiled, and again.
+_FIRST, _AGAIN = 1_000, 10
 
 
 class Budget:
-    """What is left of a render's steps, shared with the renders that it starts itself."""
+    """What is left of a render's steps, shared by all templates of one value and the renders that they start themselves."""
 
-    __slots__ = ("left", "limits")
+    __slots__ = ("_seen", "left", "limits")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.left = limits.steps
+        self._seen: set[str] = set()
+
+    def template(self, source: str) -> None:
+        """Pays for a template; for a new one also when it has been kept: what a value costs must not depend on what was rendered before."""
+        self.spend(_AGAIN if source in self._seen else _FIRST)
+        self._seen.add(source)
 
     def spend(self, steps: int) -> None:
         """Pays for work. Raises Refused when nothing is left."""

@@ -1,9 +1,14 @@
-"""Whole templates to `jinja2.nodes`: text, printed expressions and tags. The statements are If, For, Output and ExprStmt; `pratt.py` has the expressions."""
+"""Whole templates: statements, and the tags whose bodies are rendered on their own.
+
+What stands inside `macro`, `block` and `filter` is a body of its own (`Syntax.bodies`), which the tree calls by its number. A macro may be called before the
+place where it is defined, so calls are put together with their macros at the end. `cache` and `parallel` say how a body is rendered, not what it gives:
+here they give their body. Tags that would load another template are refused: there is none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from jinja2 import nodes
 
@@ -11,13 +16,12 @@ from service.expressions import lexer
 from service.expressions.errors import did_you_mean
 from service.expressions.lexer import Token
 from service.expressions.limits import Limits
-from service.expressions.pratt import CONSTANTS, ExpressionParser
-from service.expressions.syntax import Syntax
+from service.expressions.registry import entries
+from service.expressions.statements import ENDS, StatementParser
+from service.expressions.syntax import Body, Syntax
 
-_REFUSED_TAGS = frozenset("macro block filter import include embed extends cache parallel flush from autoescape".split())
-_TAGS = ("if", "for", "set", "raw", "verbatim")
-_ENDS: Mapping[str, tuple[str, ...]] = {"if": ("elseif", "else", "endif"), "for": ("else", "endfor"), "else of if": ("endif",), "else of for": ("endfor",)}
-_INNER_TAGS = frozenset({"elseif", "else", "endif", "endfor", "endset"})
+#: Words of functions that only tags give a meaning: the block of this name, and what an extended template has in its place.
+_BLOCK, _PARENT = "block", "parent"
 
 
 def parse(template: str, limits: Limits) -> Syntax:
@@ -25,127 +29,169 @@ def parse(template: str, limits: Limits) -> Syntax:
     return _Parser(template, limits).run()
 
 
-class _Parser(ExpressionParser):
+@dataclass(frozen=True, slots=True)
+class _Macro:
+    body: int
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """A call of a macro, or of `block()`, that was read before all of them are known. The two constants are filled in at the end."""
+
+    token: Token
+    body: nodes.Const
+    names: nodes.Const
+    positional: int
+    named: tuple[Token, ...]
+    literal: str | None
+
+
+class _Parser(StatementParser):
+    def __init__(self, template: str, limits: Limits) -> None:
+        super().__init__(template, limits)
+        self.bodies: list[Body] = []
+        self.macros: dict[str, _Macro] = {}
+        self.named_blocks: dict[str, int] = {}
+        self.later: list[_Later] = []
+        self.defines = any(word.kind == lexer.NAME and word.value == "macro" for word in self.tokens)
+
     def run(self) -> Syntax:
         body = self.body(())
-        return Syntax(nodes.Template(body, lineno=0), tuple(self.places), tuple(self.found))
+        for call in self.later:
+            self.settle(call)
+        return Syntax(nodes.Template(body, lineno=0), tuple(self.places), tuple(self.found), tuple(self.bodies))
 
-    # --- statements
+    def tags(self) -> dict[str, Callable[[Token], list[nodes.Node]]]:
+        more = {"macro": self.macro_tag, "block": self.block_tag, "filter": self.filter_tag, "cache": self.plain_tag, "parallel": self.plain_tag}
+        return super().tags() | more | {"flush": self.flush_tag}
 
-    def body(self, ends: tuple[str, ...], opened: Token | None = None) -> list[nodes.Node]:
-        """Statements up to one of the tags that end this block; the tag's name is left as the current token."""
-        result: list[nodes.Node] = []
-        while True:
-            token = self.next()
-            if token.kind == lexer.TEXT:
-                result.append(nodes.Output([nodes.TemplateData(str(token.value), lineno=0)], lineno=0))
-            elif token.kind == lexer.PRINT:
-                result.append(nodes.Output([self.printed()], lineno=0))
-            elif token.kind == lexer.TAG:
-                if self.now.kind == lexer.NAME and self.now.value in ends:
-                    return result
-                result.extend(self.tag())
-            elif opened is not None:
-                raise self.error(opened.start, f"this `{opened.value}` is never closed by {{% {ends[-1]} %}}")
-            else:
-                return result
+    # --- bodies of their own
 
-    def printed(self) -> nodes.Expr:
-        if self.at(lexer.PRINT_END):
-            raise self.error(self.now.start, "an expression is missing between `{{` and `}}`")
-        value = self.whole_expression()
-        self.expect(lexer.PRINT_END, after=" after the expression")
-        return value
-
-    def tag(self) -> list[nodes.Node]:
-        token = self.expect(lexer.NAME)
-        name = str(token.value)
-        known: dict[str, Callable[[Token], nodes.Node]] = {"if": self.if_tag, "for": self.for_tag, "set": self.set_tag}
-        if name not in known:
-            raise self.error(token.start, self.bad_tag(name))
-        self.blocks += 1
-        if self.blocks > self.limits.blocks:
-            raise self.error(token.start, f"tags nested deeper than {self.limits.blocks} levels")
-        statement = known[name](token)
-        self.blocks -= 1
-        return [statement]
-
-    def bad_tag(self, name: str) -> str:
-        if name == "elif":
-            return "there is no tag `elif`; it is written `elseif`"
-        if name in _REFUSED_TAGS:
-            return f"the tag `{name}` is not allowed here: a template can't load or define templates; allowed are {', '.join(f'`{tag}`' for tag in _TAGS)}"
-        if name in _INNER_TAGS:
-            return f"`{name}` without the tag that it belongs to"
-        return f"there is no tag `{name}`{did_you_mean(name, _TAGS)}"
-
-    def if_tag(self, token: Token) -> nodes.Node:
-        test = self.condition("if")
-        self.expect(lexer.TAG_END)
-        body = self.body(_ENDS["if"], token)
-        others: list[nodes.If] = []
-        while self.accept(lexer.NAME, "elseif"):
-            other = self.condition("elseif")
-            self.expect(lexer.TAG_END)
-            others.append(nodes.If(other, self.body(_ENDS["if"], token), [], [], lineno=0))
-        otherwise = self.else_body("if", token)
-        self.expect(lexer.TAG_END)
-        return nodes.If(test, body, others, otherwise, lineno=0)
-
-    def else_body(self, tag: str, token: Token) -> list[nodes.Node]:
-        """What stands between `else` and the end, if there is an `else`; the end tag's name is taken."""
-        result: list[nodes.Node] = []
-        if self.accept(lexer.NAME, "else"):
-            self.expect(lexer.TAG_END)
-            result = self.body(_ENDS[f"else of {tag}"], token)
+    def ended(self, token: Token, name: str | None = None) -> list[nodes.Node]:
+        """The body of a tag that has one end; the end may repeat the name."""
+        body = self.body(ENDS[str(token.value)], token)
         self.next()
-        return result
+        if name is not None:
+            self.accept(lexer.NAME, name) or self.accept(lexer.STRING, name)
+        self.expect(lexer.TAG_END)
+        return body
 
-    def condition(self, tag: str) -> nodes.Expr:
-        start = self.now.start
-        if self.at(lexer.TAG_END):
-            raise self.error(start, f"`{tag}` needs a condition")
-        value = self.whole_expression()
-        return self.call("truth", [value], self.place(start, start, start))
+    def kept(self, body: list[nodes.Node], before: int) -> int:
+        """Keeps a body; gives its number. `before` is how many nodes there were when it began."""
+        self.bodies.append(Body(nodes.Template(body, lineno=0), 2 + self.total - before))
+        return len(self.bodies) - 1
 
-    def for_tag(self, token: Token) -> nodes.Node:
+    def captured(self, body: nodes.Const, token: Token) -> nodes.Expr:
+        return self.call("captured", [body], self.place(token.start, token.start, token.end))
+
+    def macro_tag(self, token: Token) -> list[nodes.Node]:
         name = self.new_name()
-        self.expect(lexer.NAME, "in", after=f" after `for {name.value}`")
-        start = self.now.start
-        values = self.whole_expression()
+        if ("function", name.value) in entries() or name.value in (_BLOCK, _PARENT):
+            raise self.error(name.start, f"a macro can't be named `{name.value}`: there is a function of this name")
+        if name.value in self.macros:
+            raise self.error(name.start, f"there is another macro `{name.value}` in this template")
+        before, (parameters, defaults) = self.total, self.parameters()
+        self.expect(lexer.TAG_END)
+        with self.binding(*parameters):
+            body = self.ended(token, str(name.value))
+        self.macros[str(name.value)] = _Macro(self.kept([*defaults, *body], before), parameters)
+        return []
+
+    def parameters(self) -> tuple[tuple[str, ...], list[nodes.Node]]:
+        """A macro's parameters, and the statements that give them their defaults; null is the default of one that names none."""
+        self.expect(lexer.PUNCTUATION, "(", after=" after the macro's name")
+        names: list[str] = []
+        defaults: list[nodes.Node] = []
+        while not self.accept(lexer.PUNCTUATION, ")"):
+            if names:
+                self.expect(lexer.PUNCTUATION, ",")
+            name = self.new_name()
+            if name.value in names:
+                raise self.error(name.start, f"the argument `{name.value}` is there twice")
+            names.append(str(name.value))
+            value = self.expression(0) if self.accept(lexer.PUNCTUATION, "=") else self.constant(None, name)
+            given = self.call("unless_given", [self.constant(str(name.value), name), value], self.place(name.start, name.start, name.end))
+            defaults.append(nodes.ExprStmt(given, lineno=0))
+        return tuple(names), defaults
+
+    def block_tag(self, token: Token) -> list[nodes.Node]:
+        name = self.next() if self.at(lexer.STRING) else self.new_name()
+        if name.value in self.named_blocks:
+            raise self.error(name.start, f"there is another block `{name.value}` in this template")
+        self.expect(lexer.TAG_END)
+        number = self.constant(0, name)
+        before = self.total
+        body = self.kept(self.ended(token, str(name.value)), before)
+        self.named_blocks[str(name.value)] = number.value = body
+        return [nodes.Output([self.captured(number, name)], lineno=0)]
+
+    def filter_tag(self, token: Token) -> list[nodes.Node]:
+        first, mark = self.now, len(self.found)
+        number = self.constant(0, token)
+        value = self.filtered(self.captured(number, token), first.start, mark)
+        while self.accept(lexer.PUNCTUATION, "|"):
+            value = self.filtered(value, first.start, mark)
         self.expect(lexer.TAG_END)
         before = self.total
-        with self.binding(str(name.value), "loop"):
-            body = self.body(_ENDS["for"], token)
-        weight = nodes.Const(2 + self.total - before, lineno=0)
-        self.heights[id(weight)] = 1
-        place = self.place(start, start, self.now.start)
-        each = self.call("each", [values, self.constant(str(name.value), name), weight], place)
-        otherwise = self.else_body("for", token)
+        number.value = self.kept(self.ended(token), before)
+        return [nodes.Output([value], lineno=0)]
+
+    def plain_tag(self, token: Token) -> list[nodes.Node]:
+        """`cache` (with a name) and `parallel`."""
+        if not self.at(lexer.TAG_END):
+            self.whole_expression()
         self.expect(lexer.TAG_END)
-        guarded: list[nodes.Node] = [nodes.If(self.call("was_empty", [], place), otherwise, [], [], lineno=0)] if otherwise else []
-        return nodes.For(nodes.Name("item", "store", lineno=0), each, body, guarded, None, False, lineno=0)
+        return self.ended(token)
 
-    def set_tag(self, _token: Token) -> nodes.Node:
-        name = self.new_name()
-        self.expect(lexer.PUNCTUATION, "=", after=f" after `set {name.value}`")
-        value = self.whole_expression()
+    def flush_tag(self, _token: Token) -> list[nodes.Node]:
         self.expect(lexer.TAG_END)
-        self.bound.append(str(name.value))
-        place = self.place(name.start, name.start, name.end)
-        return nodes.ExprStmt(self.call("assign", [self.constant(str(name.value), name), value], place), lineno=0)
+        return []
 
-    def new_name(self) -> Token:
-        token = self.expect(lexer.NAME)
-        if token.value in CONSTANTS:
-            raise self.error(token.start, f"`{token.value}` is a constant, it can't be given a value")
-        return token
+    # --- calls of macros and blocks
 
-    @contextmanager
-    def binding(self, *added: str) -> Iterator[None]:
-        """Names that are known inside a loop's body."""
-        depth = len(self.bound)
-        self.bound.extend(added)
-        yield
-        # What `set` gave inside stays known: it may have been meant for a name outside.
-        self.bound[depth : depth + len(added)] = []
+    def function(self, token: Token) -> nodes.Expr:
+        if token.value == _PARENT:
+            raise self.error(token.start, "`parent()` belongs to templates that extend others, and a template can't load others here")
+        if ("function", token.value) in entries() or not (self.defines or token.value == _BLOCK):
+            return super().function(token)
+        self.expect(lexer.PUNCTUATION, "(")
+        args, named = self.given_arguments()
+        body, names = self.constant(None, token), self.constant((), token)
+        literal = args[0].value if len(args) == 1 and not named and isinstance(args[0], nodes.Const) else None
+        later = _Later(token, body, names, len(args), tuple(name for name, _ in named), literal)
+        self.later.append(later)
+        place = self.place(token.start, token.start, token.end)
+        if token.value == _BLOCK:
+            return self.call("captured", [body], place)
+        return self.call("macro", [body, names, *args, *(value for _, value in named)], place)
+
+    def settle(self, call: _Later) -> None:
+        """Puts a call together with what it calls."""
+        name = str(call.token.value)
+        if name == _BLOCK:
+            if not isinstance(call.literal, str):
+                raise self.error(call.token.start, "`block(name)` takes the name of a block of this template, as text")
+            if call.literal not in self.named_blocks:
+                raise self.error(call.token.start, f"there is no block `{call.literal}` in this template{did_you_mean(call.literal, self.named_blocks)}")
+            call.body.value = self.named_blocks[call.literal]
+            return
+        if name not in self.macros:
+            self.entry("function", call.token)
+        macro = self.macros[name]
+        call.body.value = macro.body
+        call.names.value = self.bound_names(call, macro)
+
+    def bound_names(self, call: _Later, macro: _Macro) -> tuple[str, ...]:
+        """Which parameter each given value is for."""
+        shown = f"{call.token.value}({', '.join(macro.parameters)})"
+        if call.positional > len(macro.parameters):
+            raise self.error(call.token.start, f"`{shown}` takes at most {len(macro.parameters)} arguments, not {call.positional}")
+        names = list(macro.parameters[: call.positional])
+        for name in call.named:
+            if name.value not in macro.parameters:
+                raise self.error(name.start, f"`{shown}` has no argument `{name.value}`{did_you_mean(str(name.value), macro.parameters)}")
+            if name.value in names:
+                raise self.error(name.start, f"the argument `{name.value}` is given twice")
+            names.append(str(name.value))
+        return tuple(names)

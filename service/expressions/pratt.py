@@ -7,7 +7,7 @@ node. A node's `lineno` is the number of its place in `Syntax.places`, not a lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -136,11 +136,13 @@ class ExpressionParser:
         self.heights[id(node)] = height
         return node
 
-    def constant(self, value: Any, token: Token) -> nodes.Expr:
-        return self.measured(nodes.Const(value, lineno=0), [], token.start)
+    def constant(self, value: Any, token: Token) -> nodes.Const:
+        node = nodes.Const(value, lineno=0)
+        self.measured(node, [], token.start)
+        return node
 
-    def call(self, helper: str, args: list[nodes.Expr], place: int, named: list[nodes.Keyword] | None = None) -> nodes.Expr:
-        node = nodes.Call(nodes.EnvironmentAttribute(helper), args, named or [], None, None, lineno=place)
+    def call(self, helper: str, args: Sequence[nodes.Expr], place: int, named: list[nodes.Keyword] | None = None) -> nodes.Expr:
+        node = nodes.Call(nodes.EnvironmentAttribute(helper), list(args), named or [], None, None, lineno=place)
         values = [*args, *(each.value for each in named or [])]
         return self.measured(node, [value for value in values if id(value) in self.heights], self.places[place].at)
 
@@ -364,6 +366,10 @@ class ExpressionParser:
 
     def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:
         self.expect(lexer.PUNCTUATION, "(")
+        return self.bound_arguments(entry, token, *self.given_arguments())
+
+    def given_arguments(self) -> tuple[list[nodes.Expr], list[tuple[Token, nodes.Expr]]]:
+        """What stands between parentheses, the closing one included: values, then values with names."""
         args: list[nodes.Expr] = []
         named: list[tuple[Token, nodes.Expr]] = []
         while not self.accept(lexer.PUNCTUATION, ")"):
@@ -378,7 +384,7 @@ class ExpressionParser:
                 raise self.error(self.now.start, "an argument without a name can't follow named ones")
             else:
                 args.append(self.expression(0))
-        return self.bound_arguments(entry, token, args, named)
+        return args, named
 
     def bound_arguments(
         self, entry: Entry, token: Token, args: list[nodes.Expr], named: list[tuple[Token, nodes.Expr]]

@@ -34,7 +34,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
             *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
             *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
             *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
-            *"block parent".split(),
         ]
     ),
     "filter": frozenset(

@@ -22,7 +22,7 @@ from service.expressions.parser import parse
 from service.expressions.ports import Ports
 from service.expressions.run import Run
 from service.expressions.stack import roomy
-from service.expressions.syntax import Call, Place, Reference
+from service.expressions.syntax import Body, Call, Place, Reference, Syntax
 from service.expressions.values import is_number, parse_json, plain, printed
 
 _FALSE = frozenset({"", "false", "0", "-0"})
@@ -40,6 +40,7 @@ class Compiled:
     template: Template
     places: tuple[Place, ...]
     long: bool  #: it has a loop, or is so large that a render takes a while
+    bodies: tuple[Callable[[Run], str], ...] = ()
 
     def parts(self, run: Run) -> GeneratorType[Any, None, None]:
         """The values that it writes, texts in between included."""
@@ -67,13 +68,15 @@ class Expressions:
         """Renders any nesting of maps and lists, keys too, and keeps types.
 
         A template of one expression becomes the expression's value, null when that is null. Several parts become text; when a map or list is among them, the
-        text is read as JSON where it is JSON. Raises ExpressionError, whose `path` says where in the nesting.
+        text is read as JSON where it is JSON. All of it is rendered from one budget. Raises ExpressionError, whose `path` says where in the nesting.
         """
-        return self._nested(value, lambda template: self._typed(template, scope, ports))
+        budget = Budget(self.limits)
+        return self._nested(value, lambda template: self._typed(template, scope, ports, budget))
 
     def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
-        """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Raises ExpressionError like `typed`."""
-        return self._nested(value, lambda template: self.text(template, scope, ports))
+        """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
+        budget = Budget(self.limits)
+        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template)
 
     # --- compiling
 
@@ -82,12 +85,26 @@ class Expressions:
         if not has_expressions(source):
             return None
         syntax = roomy(parse, source, self.limits)
+        long = len(source) > _SHORT or bool(syntax.bodies) or syntax.tree.find(nodes.For) is not None
+        bodies = tuple(self._body(source, syntax, body) for body in syntax.bodies)
+        return Compiled(source, self._ready(source, syntax.tree), syntax.places, long, bodies)
+
+    def _ready(self, source: str, tree: nodes.Template) -> Template:
         try:
-            code = roomy(self._sandbox.compile, syntax.tree)
+            return Template.from_code(self._sandbox, roomy(self._sandbox.compile, tree), {})
         except (RecursionError, MemoryError, SyntaxError):
             raise ExpressionError("this template is nested too deeply", template=source) from None
-        long = len(source) > _SHORT or syntax.tree.find(nodes.For) is not None
-        return Compiled(source, Template.from_code(self._sandbox, code, {}), syntax.places, long)
+
+    def _body(self, source: str, syntax: Syntax, body: Body) -> Callable[[Run], str]:
+        compiled = Compiled(source, self._ready(source, body.tree), syntax.places, long=True)
+
+        def render(run: Run) -> str:
+            run.budget.spend(body.weight)
+            text = self._printed(compiled, run)
+            run.budget.text(len(text))
+            return text
+
+        return render
 
     def _compiled(self, source: str) -> Compiled | None:
         return self._small(source) if len(source) <= _SMALL else self._large(source)
@@ -98,7 +115,8 @@ class Expressions:
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        run = Run(source, compiled.places, scope, ports, budget, self._again, depth)
+        _begin(source, budget)
+        run = Run(source, compiled.places, scope, ports, budget, self._again, depth, compiled.bodies)
         return roomy(self._printed, compiled, run) if compiled.long else self._printed(compiled, run)
 
     def _printed(self, compiled: Compiled, run: Run) -> str:
@@ -118,13 +136,14 @@ class Expressions:
             raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
         return "".join(texts)
 
-    def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports, budget: Budget) -> Any:
         if "{" not in source:
             return source
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        run = Run(source, compiled.places, scope, ports, Budget(self.limits), self._again)
+        _begin(source, budget)
+        run = Run(source, compiled.places, scope, ports, budget, self._again, 0, compiled.bodies)
         return roomy(self._valued, compiled, run) if compiled.long else self._valued(compiled, run)
 
     def _valued(self, compiled: Compiled, run: Run) -> Any:
@@ -205,6 +224,14 @@ class _Scope(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _begin(source: str, budget: Budget) -> None:
+    """A template's own price."""
+    try:
+        budget.template(source)
+    except Refused as refused:
+        raise ExpressionError(str(refused), template=source) from None
 
 
 def _place_of(compiled: Compiled, parts: GeneratorType[Any, None, None]) -> int:

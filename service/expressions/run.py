@@ -47,7 +47,7 @@ def _comparison(symbol: str) -> Binary:
 class Run:
     """The state of one render, and what functions get as `call`."""
 
-    __slots__ = ("_empty", "budget", "depth", "locals", "places", "ports", "render", "scope", "template")
+    __slots__ = ("_calls", "_empty", "bodies", "budget", "depth", "locals", "places", "ports", "render", "scope", "template")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Run:
         budget: Budget,
         render: Callable[[Run, Any, bool], Any],
         depth: int = 0,
+        bodies: tuple[Callable[[Run], str], ...] = (),
     ) -> None:
         self.template = template
         self.places = places
@@ -66,6 +67,8 @@ class Run:
         self.budget = budget
         self.render = render  #: renders a value again, in this run's scope: `render()`
         self.depth = depth
+        self.bodies = bodies  #: render the bodies of macros, blocks and filters, by their number
+        self._calls = 0
         self.locals: list[dict[str, Any]] = []
         self._empty = False
 
@@ -146,6 +149,37 @@ class Run:
     def was_empty(self, _place: int) -> bool:
         """Whether the loop just left had nothing to go over; for null its `else` isn't meant either."""
         return self._empty
+
+    # --- macros, blocks, filtered text
+
+    def macro(self, place: int, body: int, names: tuple[str, ...], *values: Any) -> str:
+        """A macro's text: it sees its arguments and nothing else."""
+        locals_, scope = self.locals, self.scope
+        self.locals, self.scope = [dict(zip(names, values, strict=True))], {}
+        try:
+            return self.captured(place, body)
+        finally:
+            self.locals, self.scope = locals_, scope
+
+    def unless_given(self, _place: int, name: str, value: Callable[[], Any]) -> None:
+        """The default of a macro's argument."""
+        if name not in self.locals[0]:
+            self.locals[0][name] = value()
+
+    def captured(self, place: int, body: int) -> str:
+        """The text of a body that is rendered on its own."""
+        if self._calls >= self.budget.limits.calls:
+            raise self.at(place, Refused(f"macros call each other more than {self.budget.limits.calls} levels deep; does one call itself for ever?"))
+        depth = len(self.locals)
+        self._calls += 1
+        try:
+            return self.bodies[body](self)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+        finally:
+            self._calls -= 1
+            # A loop that an error left half way has not taken its names away.
+            del self.locals[max(depth, 1) :]
 
     # --- truth
 

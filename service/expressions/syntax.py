@@ -40,9 +40,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """What stands inside a tag that is rendered on its own: a macro, a block, the text of a filter. `weight` is how many nodes a render of it goes through."""
+
+    tree: nodes.Template
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
 class Syntax:
-    """A template that was read: its tree, the places of its nodes, and what it names."""
+    """A template that was read: its tree, the places of its nodes, what it names, and the bodies that its tree calls by their number."""
 
     tree: nodes.Template
     places: tuple[Place, ...]
     found: tuple[Reference | Call, ...]
+    bodies: tuple[Body, ...] = ()

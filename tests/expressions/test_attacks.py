@@ -92,7 +92,12 @@ class Thing:
         "{% call x() %}{% endcall %}",
         "{% do x %}",
         "{% autoescape false %}{% endautoescape %}",
-        "{% filter upper %}{% endfilter %}",
+        "{% filter attr('x') %}{% endfilter %}",
+        "{% macro m(a) %}{{ inputs }}{% endmacro %}{{ m(1) }}",
+        "{% macro m(a) %}{{ a }}{% endmacro %}{{ m.name }}",
+        "{% macro m(a) %}{{ a }}{% endmacro %}{{ m }}",
+        "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(__class__=1) }}",
+        "{% macro m(a) %}{{ varargs }}{{ kwargs }}{{ caller() }}{% endmacro %}{{ m(1) }}",
         "{{ 2 ** 99 }}",
         "{{ 1 if true else 2 }}",
         "{{ lambda: 1 }}",
@@ -183,6 +188,15 @@ def nested_loops(depth: int) -> str:
         "{% for i in 1..100000 %}{% set x = big | upper %}{% endfor %}",
         "{% for i in 1..100000 %}{% set x = big | sha256 %}{% endfor %}",
         "{% set l = [] %}{% for i in 1..100000 %}{% set l = l + [big ~ i] %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() ?? m() }}",
+        "{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(38) }}",
+        "{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) ?? '' }}{{ m(n - 1) ?? '' }}{% endif %}{% endmacro %}{{ m(38) }}",
+        "{% macro m(a) %}{{ a }}{{ a }}{% endmacro %}{% set a = 'x' %}{% for i in 1..1000 %}{% set a = m(a) %}{% endfor %}",
+        "{% macro m() %}" + "x" * 16_000 + "{% endmacro %}{% for i in 1..100000 %}{% set a = m() %}{% endfor %}",
+        "{% block b %}" + "x" * 16_000 + "{% endblock %}{% for i in 1..100000 %}{% set a = block('b') %}{% endfor %}",
+        "{% block b %}{{ block('b') }}{% endblock %}",
+        "{% for i in 1..100000 %}{% filter upper %}{{ big }}{% endfilter %}{% endfor %}",
         "{{ big | replace({'a': big}) }}",
         "{{ big | replace({'': big}) }}",
         "{{ big | replace({'a': '$0$0$0$0$0$0'}, true) | replace({'a': 'aaaaaaaa'}) | replace({'a': 'aaaaaaaa'}) }}",
@@ -277,3 +291,18 @@ def test_a_rendered_value_does_not_become_part_of_the_code(text: Callable[..., s
     hostile = "\"\"\"'''\n}}{{ 1 }}{% raw %}\\x00\x00\ud800"
     assert text('{{ x }}|{{ \'a"""b\' }}', x=hostile) == hostile + '|a"""b'
     assert text("\"\"\"'''\\x00 {{ 1 }} \ud800\x00") == "\"\"\"'''\\x00 1 \ud800\x00"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(["{{ 1 }}"] * 200_000, id="many templates"),
+        pytest.param({f"{{{{ {number} }}}}": number for number in range(30_000)}, id="many keys"),
+        pytest.param(["{% for i in 1..100000 %}{% endfor %}"] * 50, id="many loops"),
+        pytest.param([f"{{{{ render('{{{{ {number} }}}}') }}}}" for number in range(10_000)], id="many renders"),
+    ],
+)
+def test_a_value_of_many_templates_has_one_budget(expressions: Expressions, ports: Ports, value: Any) -> None:
+    for render in (expressions.typed, expressions.nested_text):
+        with pytest.raises(ExpressionError, match="too much work"):
+            render(value, {}, ports)

@@ -1,0 +1,46 @@
+"""What a template costs: kept and rendered again, read for the first time, forty of them as in a large task, and one beside ten thousand outputs.
+
+The floor is Jinja2's own sandbox with the same template and values, which knows neither Pebble's rules nor budgets nor places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from bench.figure import Figure, interleaved
+from service.expressions import Expressions, Ports
+
+HELLO = "Hello {{ inputs.user }}"
+SCOPE = {"inputs": {"user": "Ada", "day": "2026-01-31"}, "outputs": {f"task{number}": {"value": number} for number in range(40)}}
+#: As many expressions as the largest tasks have: their environment, their arguments, their script.
+TASK = {f"KEY_{number}": f"{number}-{{{{ outputs.task{number}.value }}}}" for number in range(40)}
+OTHERS = 10_000
+
+
+def run() -> Iterator[Figure]:
+    """Microseconds and milliseconds, each the median of rounds in which all take their turn."""
+    ports = Ports(now=lambda: datetime.now(UTC), secret=str)
+    ours, plain = Expressions(), ImmutableSandboxedEnvironment()
+    kept = plain.from_string(HELLO)
+    forty = [plain.from_string(text) for text in TASK.values()]
+    number = count()
+    wide = {**SCOPE, "outputs": {f"other{each}": {"value": each} for each in range(OTHERS)} | {"task1": {"value": 1}}}
+    found = interleaved(
+        {
+            "kept": (2_000, lambda: ours.text(HELLO, SCOPE, ports)),
+            "kept, floor": (2_000, lambda: kept.render(SCOPE)),
+            "wide": (2_000, lambda: ours.text("Hello {{ outputs.task1.value }}", wide, ports)),
+            "forty": (50, lambda: ours.nested_text(TASK, SCOPE, ports)),
+            "forty, floor": (50, lambda: [each.render(SCOPE) for each in forty]),
+            "first": (100, lambda: ours.text(f"{HELLO} {next(number)}", SCOPE, ports)),
+            "first, floor": (20, lambda: plain.from_string(f"{HELLO} {next(number)}").render(SCOPE)),
+        }
+    )
+    yield Figure(f"kept template `{HELLO}`", found["kept"] * 1e6, "µs", found["kept, floor"] * 1e6)
+    yield Figure(f"kept template beside {OTHERS:,} outputs", found["wide"] * 1e6, "µs", found["kept"] * 1e6)
+    yield Figure(f"task of {len(TASK)} expressions, kept", found["forty"] * 1e3, "ms", found["forty, floor"] * 1e3)
+    yield Figure("first render of a template, compiled", found["first"] * 1e3, "ms", found["first, floor"] * 1e3)
