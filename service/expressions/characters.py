@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 import regex
 
@@ -81,7 +81,6 @@ _ASCII: Mapping[str, Ranges] = {
     "XDigit": of("0-9A-Fa-f"),
     "Space": SPACE,
     "L1": of("\x00-\xff"),
-    "LD": (),
     "all": ANY,
 }
 
@@ -142,6 +141,7 @@ _JAVA: Mapping[str, str] = {
     "UnicodeIdentifierStart": r"\p{ID_Start}",
     "UnicodeIdentifierPart": r"\p{ID_Continue}" + _IGNORABLE,
     "IdentifierIgnorable": _IGNORABLE,
+    "Mirrored": r"\p{Bidi_Mirrored}",
     "SpaceChar": r"\p{Z}",
     "Whitespace": r"\t-\r\x1c-\x20\u1680\u2000-\u2006\u2008-\u200a\u205f\u3000\p{Zl}\p{Zp}",
     "ISOControl": r"\x00-\x1f\x7f-\x9f",
@@ -160,7 +160,7 @@ def _all() -> str:
     return "".join(map(chr, range(_LAST + 1)))
 
 
-@cache
+@lru_cache(maxsize=256)
 def _scanned(content: str) -> Ranges:
     """The ranges of a class that the regex package knows: it is asked once, about all characters."""
     try:
@@ -170,7 +170,7 @@ def _scanned(content: str) -> Ranges:
     return tuple((found.start(), found.end() - 1) for found in runs.finditer(_all()))
 
 
-@cache
+@lru_cache(maxsize=256)
 def named(name: str, any_case: bool, unicode: bool) -> Ranges:
     r"""The characters of `\p{name}`; with `any_case` in every case, with `unicode` (Java's U flag) POSIX names go beyond ASCII. Raises Unknown."""
     key, equals, value = name.partition("=")
@@ -221,6 +221,8 @@ def _binary(name: str, any_case: bool) -> Ranges:
 
 
 def _category(name: str, any_case: bool) -> Ranges:
+    if name == "LD":
+        return _scanned(r"\p{L}\p{Nd}")
     if name not in _CATEGORIES:
         raise Unknown
     return _scanned(r"\p{Lu}\p{Ll}\p{Lt}" if name == "LC" or any_case and name in _CASED else rf"\p{{gc={name}}}")
@@ -237,7 +239,9 @@ def _variants() -> tuple[tuple[int, Ranges], ...]:
 
 
 def _simple(character: str, change: object) -> str:
-    """Java maps one character to one; where Unicode makes two of it, it stays."""
+    """Java maps one character to one; where Unicode makes two of it, it stays, but for one that is an `i` with its dot."""
+    if character == "\u0130" and change is str.lower:
+        return "i"
     changed: str = change(character)  # type: ignore[operator]
     return changed if len(changed) == 1 else character
 

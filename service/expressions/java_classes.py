@@ -15,6 +15,49 @@ _DEEPEST = 50
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
+#: Letters below 256 with other cases above it.
+_FOLDED_FAR = frozenset((0xFF, 0xB5, 0x49, 0x69, 0x53, 0x73, 0x4B, 0x6B, 0xC5, 0xE5))
+
+
+@dataclass(slots=True)
+class _Content:
+    """What a class holds so far. Java keeps its single characters below 256 apart, all in one set: where they were put in before an `&&`, those that
+    follow are put in there too, and those from before are there once more when one follows: `[ab&&[a]c]` is `[abc]`."""
+
+    steps: list[tuple[bool, Ranges | None]] = field(default_factory=list)  #: whether it narrows, and by what; None for the single characters
+    singles: Ranges = ()
+    waiting: bool = False
+
+    @property
+    def something(self) -> bool:
+        return self.waiting or bool(self.steps)
+
+    def add(self, chars: Ranges) -> None:
+        self.steps.append((False, chars))
+
+    def add_single(self, chars: Ranges) -> None:
+        self.singles = characters.union(self.singles, chars)
+        self.waiting = True
+
+    def narrow(self, right: Ranges | None) -> None:
+        self._put()
+        if right is not None:
+            self.steps.append((bool(self.steps), right))
+
+    def _put(self) -> None:
+        if self.waiting:
+            self.steps.append((False, None))
+        self.waiting = False
+
+    def chars(self) -> Ranges:
+        self._put()
+        found: Ranges = ()
+        for narrows, step in self.steps:
+            chars = self.singles if step is None else step
+            found = characters.common(found, chars) if narrows else characters.union(found, chars)
+        return found
+
+
 @dataclass(slots=True)
 class Reader:
     """A place in a pattern, and the flags that hold there."""
@@ -61,27 +104,25 @@ class Reader:
         return characters.complement(chars) if negated else chars
 
     def _content(self, depth: int) -> Ranges:
-        """Up to the `]`, which stays. As in Java, a `]` with nothing before it is a character, and `&&` takes all that was read so far."""
-        found: Ranges | None = None
+        """Up to the `]`, which stays. A `]` with nothing before it is a character, and `&&` takes all that was read so far."""
+        read = _Content()
         while True:
             character = self.peek()
             if not character:
                 raise self.wrong("`[` is not closed")
-            if character == "]" and found is not None:
-                return found
+            if character == "]" and read.something:
+                return read.chars()
             if character == "&" and self.peek(1) == "&":
                 self.at += 2
                 right = self._right(depth)
-                if found is None and right is None:
+                if right is None and not read.something:
                     raise self.wrong("`&&` has nothing on either side")
-                found = right if found is None else found if right is None else characters.common(found, right)
-                continue
-            if character == "[":
+                read.narrow(right)
+            elif character == "[":
                 self.at += 1
-                more = self.class_(depth + 1)
+                read.add(self.class_(depth + 1))
             else:
-                more = self._item()
-            found = more if found is None else characters.union(found, more)
+                self._item(read)
 
     def _right(self, depth: int) -> Ranges | None:
         """What `&&` goes with: classes in brackets, then anything up to the end."""
@@ -91,33 +132,33 @@ class Reader:
                 raise self.wrong("`[` is not closed")
             if depth > _DEEPEST:
                 raise self.wrong("classes are nested too deeply")
-            if character == "[":
-                self.at += 1
-                more = self.class_(depth + 1)
-                right = more if right is None else characters.union(right, more)
-            else:
-                right = self._content(depth + 1)
+            self.at += character == "["
+            more = self.class_(depth + 1) if character == "[" else self._content(depth + 1)
+            right = more if right is None else characters.union(right, more)
         return right
 
-    def _item(self) -> Ranges:
+    def _item(self, read: _Content) -> None:
         """A character, a range, or an escape that stands for many."""
         first = self._one(ranged=False)
         if not isinstance(first, int):
-            return first
-        if self.peek() == "-" and self.peek(1) not in ("[", "]", ""):
+            read.add(first)
+        elif self.peek() == "-" and self.peek(1) not in ("[", "]", ""):
             self.next()
             last = self._one(ranged=True)
             if not isinstance(last, int) or last < first:
                 raise self.wrong("a range ends before it begins")
-            return self.in_case(((first, last),))
-        return self.in_case(((first, first),))
+            read.add(self.in_case(((first, last),)))
+        elif first < 256 and not ({"i", "u"} <= self.flags and first in _FOLDED_FAR):
+            read.add_single(self.in_case(((first, first),)))
+        else:
+            read.add(self.in_case(((first, first),)))
 
     def _one(self, ranged: bool) -> int | Ranges:
         character = self.next()
         if character != "\\":
             return ord(character)
-        if self.peek() == "v" and (ranged or self.peek(1) == "-"):
-            self.next()
+        if self.source.startswith("v" if ranged else "v-", self.at):
+            self.at += 1
             return 11
         return self.escape()
 

@@ -20,14 +20,17 @@ _FULL_ANCHORS = {
     "z": r"\Z",
     "$": rf"(?:(?=\r\n\Z)|(?<!\r)(?=\n\Z)|(?={_ODD}\Z)|\Z)",
     "$d": r"(?=\n?\Z)",
-    "m^": "(?:\\A|(?!\\Z)(?:(?<=[\\n\x85\u2028\u2029])|(?<=\\r)(?!\\n)))",
-    "m^d": r"(?:\A|(?!\Z)(?<=\n))",
+    "m^": "(?!\\Z)(?:\\A|(?<=[\\n\x85\u2028\u2029])|(?<=\\r)(?!\\n))",
+    "m^d": r"(?!\Z)(?:\A|(?<=\n))",
     "m$": rf"(?:(?={_ODD})|(?<!\r)(?=\n)|\Z)",
     "m$d": r"(?:(?=\n)|\Z)",
 }
 _LINEAR_ANCHORS = {"^": r"\A", "z": r"\z", "$": r"\z", "$d": r"\z", "m^": "(?m:^)", "m^d": "(?m:^)", "m$": "(?m:$)", "m$d": "(?m:$)"}
-_WORD = "[0-9A-Za-z_]"
+#: A mark on a letter belongs to its word.
+_WORD, _MARKED = "[0-9A-Za-z_]", r"[\p{L}\p{Nd}]\p{Mn}"
+_BEFORE, _AFTER = rf"(?<={_WORD}|{_MARKED}+)", rf"(?:(?={_WORD})|(?=\p{{Mn}})(?<={_MARKED}*))"
 _UNICODE_WORD = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]"
+_UNICODE_BEFORE, _UNICODE_AFTER = f"(?<={_UNICODE_WORD})", f"(?={_UNICODE_WORD})"
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Forms:
     linear: list[str] = field(default_factory=list)
     runs_linear: bool = True
     lines: bool = False
+    edges: bool = False
     sets: int = 0
     size: int = 0
     references: list[tuple[int, int]] = field(default_factory=list)  #: a place in `full`, and the group that it names
@@ -73,10 +77,11 @@ class Forms:
 
     def boundary(self, letter: str, unicode: bool) -> None:
         r"""`\b` or `\B`."""
-        word = _UNICODE_WORD if unicode else _WORD
+        before, after = (_UNICODE_BEFORE, _UNICODE_AFTER) if unicode else (_BEFORE, _AFTER)
         self.runs_linear = self.runs_linear and not unicode
-        at, within = rf"(?:(?<={word})(?!{word})|(?<!{word})(?={word}))", rf"(?:(?<={word})(?={word})|(?<!{word})(?!{word}))"
-        self.write(at if letter == "b" else within, f"\\{letter}")
+        self.edges = True
+        yes, no = (after, f"(?!{after})") if letter == "B" else (f"(?!{after})", after)
+        self.write(f"(?:{before}{yes}|(?!{before}){no})", f"\\{letter}")
 
     def line_break(self) -> None:
         r"""`\R`."""

@@ -15,6 +15,8 @@ from service.expressions.java_classes import Reader
 from service.expressions.java_forms import Forms
 
 _DEEPEST = 100
+#: Java's largest count, and RE2's.
+_MOST, _MOST_LINEAR = 2**31 - 1, 1_000
 _FLAGS = frozenset("imsxudU")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _INLINE = re.compile(r"([a-zA-Z]*)(?:-([a-zA-Z]*))?([:)])")
@@ -27,12 +29,14 @@ class Translation:
 
     full: str
     linear: str | None
-    lines: bool  #: `linear` holds only for texts whose only line terminators are `\n`, none of them at the end
+    lines: bool  #: `linear` holds only for texts whose only line terminators are `\n`, none of them at the end, and not for an empty one
+    edges: bool  #: `linear` holds only for texts without combining marks
     far: bool  #: a match may be given up for a shorter one after reading on to the end: finding all matches may take the square of the length
     fixed: bool  #: nothing in it is repeated
     groups: int
     names: dict[str, int]
     sets: int  #: ranges of large sets of characters
+    rounds: int  #: pieces, each as often as it must be there
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class _Open:
     flags: frozenset[str]
     endless: bool = False  #: it repeats something without limit
     branches: bool = False
+    rounds: int = 0
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class _Translator(Reader):
             raise self.wrong("`(` is not closed")
         self._left(self.open[0], repeated=False)
         full, linear = self.out.texts(self.groups)
-        return Translation(full, linear, self.out.lines, self.far, self.fixed, self.groups, self.names, self.out.sets)
+        return Translation(full, linear, self.out.lines, self.out.edges, self.far, self.fixed, self.groups, self.names, self.out.sets, self.open[0].rounds)
 
     # --- pieces
 
@@ -113,7 +118,7 @@ class _Translator(Reader):
             case "A" | "z" | "Z":
                 self.out.anchor({"A": "^", "z": "z", "Z": "$"}[letter], "d" in self.flags)
             case "b" | "B":
-                if self.source.startswith("b{", self.at):
+                if self.source.startswith("b{g", self.at):
                     raise self.wrong("`\\b{g}` is not supported")
                 self.out.boundary(letter, "U" in self.flags)
             case "G" | "X":
@@ -219,29 +224,26 @@ class _Translator(Reader):
         group = self.open.pop()
         self.flags = group.flags
         self.out.write(")")
-        self._left(group, repeated=self._quantifier())
+        self._left(group, repeated=self._quantifier(group.rounds))
 
     def _left(self, group: _Open, repeated: bool) -> None:
         """A match of the group can be given up after an endless repetition in it, when there is another way: a branch, or one round less."""
         if group.endless and (group.branches or repeated):
             self.far = True
-        if self.open:
-            self.open[-1].endless = self.open[-1].endless or group.endless
+        self.open[-1].endless = self.open[-1].endless or group.endless
 
     # --- quantifiers
 
-    def _quantifier(self) -> bool:
-        """Reads one; whether there was one."""
+    def _quantifier(self, rounds: int = 1) -> bool:
+        """Reads one, after what is made of so many pieces; whether there was one."""
         character = self.peek()
-        if character and character in "*+?":
-            self.at += 1
-            text, endless = character, character != "?"
-        elif character == "{":
-            text, endless = self._count()
-        else:
+        if not character or character not in "*+?{":
+            self.open[-1].rounds += rounds
             return False
-        self.fixed = False
+        text, least, endless = self._count() if character == "{" else (self.next(), 1, character != "?")
+        self.open[-1].rounds += rounds * max(1, least)
         self.open[-1].endless = self.open[-1].endless or endless
+        self.fixed = False
         kind = self.peek()
         if kind == "+":
             self.out.runs_linear = False
@@ -251,14 +253,20 @@ class _Translator(Reader):
         self.out.write(text)
         return True
 
-    def _count(self) -> tuple[str, bool]:
+    def _count(self) -> tuple[str, int, bool]:
+        """A count as both engines write it, its least, and whether it has no most."""
         found = _COUNT.match(self.source, self.at)
         if not found or (found[3] and not found[2]):
             raise self.wrong("`{` begins no count; as a character it is written `\\{`")
-        if found[3] and int(found[3]) < int(found[1]):
+        least = int(found[1])
+        most = int(found[3] or least)
+        if most < least:
             raise self.wrong("the count ends before it begins")
+        if most > _MOST:
+            raise self.wrong("the count is too large")
+        self.out.runs_linear = self.out.runs_linear and most <= _MOST_LINEAR
         self.at = found.end()
-        return found[0], bool(found[2] and not found[3])
+        return found[0], least, bool(found[2] and not found[3])
 
 
 def _unquoted(source: str) -> str:

@@ -45,8 +45,14 @@ class Budget:
 
     def template(self, source: str) -> None:
         """Pays for a template; for a new one also when it has been kept: what a value costs must not depend on what was rendered before."""
-        self.spend(_AGAIN if source in self._seen else _FIRST)
+        self.spend(_FIRST if self.first(source) else _AGAIN)
+
+    def first(self, source: str) -> bool:
+        """Whether this value meets a text for the first time that has to be compiled; also when it has been kept from an earlier one."""
+        if source in self._seen:
+            return False
         self._seen.add(source)
+        return True
 
     def spend(self, steps: int) -> None:
         """Pays for work. Raises Refused when nothing is left."""

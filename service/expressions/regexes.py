@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import re2
@@ -30,6 +31,9 @@ _LONGEST_BACKTRACKED = 1_048_576
 _TERMINATORS = ("\n", "\r", "\x85", "\u2028", "\u2029")
 #: Up to this length the square of it is cheap enough.
 _SHORT = 2_048
+#: The backtracking engine writes out as many copies of what is repeated as there must be.
+_MOST_ROUNDS = 10_000
+_MARK = backtracking.compile(r"\p{Mn}")
 _MATCH, _FAST_MATCH, _PROPERTY = 14, 4, 30_000
 #: Tenths of an instruction that RE2 needs for each range of Unicode's large sets; only few of them are at work at a time.
 _SET_PART = 16
@@ -55,7 +59,6 @@ class Regex:
     source: str
     translation: Translation
     linear: Any  #: RE2's form, None without one
-    full: Any  #: the backtracking form, None when only RE2 takes it
     weight: int  #: instructions that RE2 may be busy with at each character
 
     @property
@@ -81,29 +84,35 @@ class Regex:
 
         A pattern that repeats nothing is run by the engine that gives matches fastest.
         """
-        if self._is_linear(text) and not (self.translation.fixed and self.full is not None):
+        if self._is_linear(text) and not self.translation.fixed:
             if not self.translation.far or len(text) <= _SHORT:
                 self._pay(text, budget)
                 budget.spend(len(text) ** 2 >> 8 if self.translation.far else 0)
                 return _taken(self.linear.finditer(text), budget, most, _MATCH)
             if self.first(text, budget) is None:
                 return []
-        return self._rationed(text, budget, lambda seconds: _taken(self._full().finditer(text, timeout=seconds, concurrent=True), budget, most, _FAST_MATCH))
+        return self._rationed(text, budget, lambda seconds: self._stepped(text, budget, most, seconds))
+
+    def _stepped(self, text: str, budget: Budget, most: int, seconds: float) -> list[Match]:
+        """Java goes on one character after an empty match; the engine looks for a longer one at the same place first. Where it finds one it is asked
+        for the matches that overlap too, so that those can be taken which begin where Java looks."""
+        found = _taken(self._full().finditer(text, timeout=seconds, concurrent=True), budget, most, _FAST_MATCH)
+        if all(one.end() < other.start() or one.start() < one.end() for one, other in pairwise(found)):
+            return found
+        return _taken(_apart(self._full().finditer(text, timeout=seconds, concurrent=True, overlapped=True)), budget, most, _FAST_MATCH)
 
     def _is_linear(self, text: str) -> bool:
         if self.linear is None:
             return False
-        if self.translation.lines and (text.endswith(_TERMINATORS) or any(odd in text for odd in _TERMINATORS[1:])):
+        if self.translation.lines and (not text or text.endswith(_TERMINATORS) or any(odd in text for odd in _TERMINATORS[1:])):
             return False
-        return text.isascii() or not _has_halves(text)
+        return text.isascii() or not (_has_halves(text) or self.translation.edges and _MARK.search(text))
 
     def _pay(self, text: str, budget: Budget) -> None:
         budget.spend(20 + (len(text) * self.weight >> 5))
 
     def _full(self) -> Any:
-        if self.full is None:
-            raise Refused(f"the regular expression `{self.source[:60]}` can't be run on this text")
-        return self.full
+        return _backtracking(self.source)
 
     def _rationed(self, text: str, budget: Budget, run: Callable[[float], T]) -> T:
         if len(text) > _LONGEST_BACKTRACKED:
@@ -129,6 +138,14 @@ def _has_halves(text: str) -> bool:
     return False
 
 
+def _apart(found: Iterable[Match]) -> Iterator[Match]:
+    at = 0
+    for match in found:
+        if match.start() >= at:
+            yield match
+            at = match.end()
+
+
 def _taken(found: Iterable[Match], budget: Budget, most: int, price: int) -> list[Match]:
     matches: list[Match] = []
     last = -1
@@ -147,25 +164,21 @@ def _taken(found: Iterable[Match], budget: Budget, most: int, price: int) -> lis
 
 
 def regex(source: str, budget: Budget) -> Regex:
-    """Compiles a Java pattern, which is paid for. Raises Refused for one that is wrong."""
+    """A Java pattern, paid for as if it were compiled when a value names it first. Raises Refused for one that is wrong."""
     if len(source) > _LONGEST_PATTERN:
         raise Refused("this regular expression is too long")
-    budget.spend(20 + len(source))
-    kept = _kept.cache_info().misses
-    compiled = _kept(source)
-    if _kept.cache_info().misses != kept:
-        # Sets of Unicode's are looked up when they are first used; one pattern names at most some hundred of them.
+    budget.spend(20)
+    if budget.first(f"regex {source}"):
         budget.spend(100 * len(source) + _PROPERTY * source.count("\\p{"))
-    return compiled
+    return _kept(source)
 
 
 @lru_cache(maxsize=128)
 def _kept(source: str) -> Regex:
     translation = translate(source)
     linear = _linear(translation)
-    full = _backtracking(source, translation, needed=linear is None)
     weight = linear.programsize - translation.sets * _SET_PART // 10 if linear is not None else 0
-    return Regex(source, translation, linear, full, max(8, weight))
+    return Regex(source, translation, linear, max(8, weight))
 
 
 def _linear(translation: Translation) -> Any:
@@ -180,13 +193,15 @@ def _linear(translation: Translation) -> Any:
         return None  # RE2 knows counts up to 1,000 and programs of a certain size
 
 
-def _backtracking(source: str, translation: Translation, *, needed: bool) -> Any:
+@lru_cache(maxsize=64)
+def _backtracking(source: str) -> Any:
+    translation = translate(source)
+    if translation.rounds > _MOST_ROUNDS:
+        raise Refused(f"the regular expression `{source[:60]}` repeats too much")
     try:
         return backtracking.compile(translation.full, backtracking.V1)
     except (backtracking.error, OverflowError, RecursionError, MemoryError, ValueError) as error:
-        if needed:
-            raise Refused(f"the regular expression `{source[:60]}` can't be run: {error}") from None
-        return None
+        raise Refused(f"the regular expression `{source[:60]}` can't be run: {error}") from None
 
 
 def expand(template: str, pattern: Regex) -> Callable[[Match], str]:
