@@ -116,7 +116,7 @@ class Rendering:
     def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: Where | str = "") -> None:
         self.used: set[str] = set()
         self._kit, self._scope, self._place = kit, scope, place
-        self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes)
+        self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes, jq=kit.jq)
 
     def text(self, template: Any) -> str:
         """To text; raises RenderFailed with the place."""

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,22 +50,22 @@ def evaluate(
     """Renders a template, offline. Exit code 0, or 2 where it fails; with --batch 0 when each line has its answer, be it an error."""
     from service.cli.world import World, variables_of
 
-    world = World(os.environ, timezone)
-    if batch:
-        if template is not None or file or variables or typed:
-            raise Stop(WRONG, "with --batch the template, its variables and its mode stand in the lines of the file")
-        from service.cli.batch import answer_all
+    with closing(World(os.environ, timezone)) as world:
+        if batch:
+            if template is not None or file or variables or typed:
+                raise Stop(WRONG, "with --batch the template, its variables and its mode stand in the lines of the file")
+            from service.cli.batch import answer_all
 
-        answer_all(world, batch)
-        return
-    if variables == STDIN and STDIN in (template, file):
-        raise Stop(WRONG, "standard input can be the template or its variables, not both")
-    text, place = _template(template, file)
-    try:
-        given = variables_of(_read(variables)) if variables else {}
-    except ValueError as wrong:
-        raise Stop(WRONG, f"{_shown(variables)} is neither JSON nor YAML with variables: {wrong}") from None
-    _answer(world, (text, place), given, typed, output)
+            answer_all(world, batch)
+            return
+        if variables == STDIN and STDIN in (template, file):
+            raise Stop(WRONG, "standard input can be the template or its variables, not both")
+        text, place = _template(template, file)
+        try:
+            given = variables_of(_read(variables)) if variables else {}
+        except ValueError as wrong:
+            raise Stop(WRONG, f"{_shown(variables)} is neither JSON nor YAML with variables: {wrong}") from None
+        _answer(world, (text, place), given, typed, output)
 
 
 def _template(template: str | None, file: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ _FOLDED_FAR = frozenset((0xFF, 0xB5, 0x49, 0x69, 0x53, 0x73, 0x4B, 0x6B, 0xC5, 0
 @dataclass(slots=True)
 class _Content:
     """What a class holds so far. Java keeps its single characters below 256 apart, all in one set: where they were put in before an `&&`, those that
-    follow are put in there too, and those from before are there once more when one follows: `[ab&&[a]c]` is `[abc]`."""
+    follow are put in there too, and those from before are there once more when one follows: `[ab&&[a]&c]` is `[abc&]`."""
 
     steps: list[tuple[bool, Ranges | None]] = field(default_factory=list)  #: whether it narrows, and by what; None for the single characters
     singles: Ranges = ()

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from service.expressions.errors import Refused
+
+RunJq = Callable[[str, str, float], tuple[list[str], float]]
 
 
 def _no_token(_size: int) -> bytes:
     raise Refused("random values are not available here")
 
 
-def _no_jq(_program: str, _value: Any) -> list[Any]:
+def no_jq(_program: str, _text: str, _seconds: float) -> tuple[list[str], float]:
+    """Where there is none."""
     raise Refused("`jq` is not available here")
 
 
@@ -24,7 +26,8 @@ class Ports:
 
     `now` gives an aware time. `secret` gives a secret's text and raises KeyError for one that is missing or not granted; it is also the place where
     a rendered secret gets known to the masking. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by
-    lower-case name. `token` gives that many random bytes. `jq` runs a jq program over plain data and gives all its results, in bounded time; it raises Refused.
+    lower-case name. `token` gives that many random bytes. `jq` runs a jq program over a JSON text for so many
+    seconds at most, and gives all its results as JSON texts, with the seconds of work that they took; it raises Refused.
     """
 
     now: Callable[[], datetime]
@@ -32,4 +35,4 @@ class Ports:
     zone: str = "UTC"
     envs: Mapping[str, str] = field(default_factory=dict)
     token: Callable[[int], bytes] = _no_token
-    jq: Callable[[str, Any], list[Any]] = _no_jq
+    jq: RunJq = no_jq

@@ -39,7 +39,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "filter": frozenset(
         [
             *["numberformat"],
-            *"className jq jsonEncode toIon yaml".split(),
+            *"className jsonEncode toIon yaml".split(),
         ]
     ),
     "test": frozenset(),

@@ -111,7 +111,7 @@ def test_a_pattern_works_as_in_java(text: Callable[..., str], expression: str, w
         ("[a-]", "-b", ["-"]),
         ("[\\d-x]", "5-xy", ["5", "-", "x"]),
         ("[&^]", "&^", ["&", "^"]),
-        ("[ab&&[a]c]+", "abc", ["abc"]),
+        ("[ab&&[a]&c]+", "abc", ["abc"]),
         ("[&&[b]c]", "abc", ["b", "c"]),
         ("a\\b{1,2}", "a ab", ["a"]),
         ("(?=a|b)|b", "ab", ["", ""]),
