@@ -14,6 +14,7 @@ from service.expressions.errors import Refused
 
 _LARGEST = 400_000
 _LARGE_SET = 20
+_LIGHT = 30  #: ranges that weigh as much as a plain character
 _ODD = "[\\r\x85\u2028\u2029]"
 _FULL_ANCHORS = {
     "^": r"\A",
@@ -44,6 +45,7 @@ class Forms:
     edges: bool = False
     sets: int = 0
     size: int = 0
+    weight: int = 1  #: of the last piece: how many plain characters it is worth
     references: list[tuple[int, int]] = field(default_factory=list)  #: a place in `full`, and the group that it names
 
     def write(self, full: str, linear: str | None = None) -> None:
@@ -64,6 +66,7 @@ class Forms:
         if not chars:
             self.write("(?!)", "[^\\x{0}-\\x{10FFFF}]")
             return
+        self.weight = 1 + len(chars) // _LIGHT
         self.sets += len(chars) if len(chars) > _LARGE_SET else 0
         full = "".join(f"\\U{low:08x}" if low == high else f"\\U{low:08x}-\\U{high:08x}" for low, high in chars)
         linear = "".join(f"\\x{{{low:x}}}" if low == high else f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in chars)

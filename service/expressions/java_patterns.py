@@ -36,7 +36,7 @@ class Translation:
     groups: int
     names: dict[str, int]
     sets: int  #: ranges of large sets of characters
-    rounds: int  #: pieces, each as often as it must be there
+    rounds: int  #: the weight of all pieces, each as often as it must be there
 
 
 @dataclass(slots=True)
@@ -91,8 +91,9 @@ class _Translator(Reader):
                 # Java repeats the empty text that stands before it.
                 self.out.write("(?:)")
             case _:
+                self.out.weight = 1
                 self._atom(character)
-        self._quantifier()
+        self._quantifier(self.out.weight)
 
     def _atom(self, character: str) -> None:
         self.next()
@@ -234,7 +235,7 @@ class _Translator(Reader):
 
     # --- quantifiers
 
-    def _quantifier(self, rounds: int = 1) -> bool:
+    def _quantifier(self, rounds: int) -> bool:
         """Reads one, after what is made of so many pieces; whether there was one."""
         character = self.peek()
         if not character or character not in "*+?{":

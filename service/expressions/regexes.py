@@ -33,6 +33,8 @@ _TERMINATORS = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _SHORT = 2_048
 #: The backtracking engine writes out as many copies of what is repeated as there must be.
 _MOST_ROUNDS = 10_000
+_ROUND = 4
+_SMALL = 300  #: what is larger is not kept
 _MARK = backtracking.compile(r"\p{Mn}")
 _MATCH, _FAST_MATCH, _PROPERTY = 14, 4, 30_000
 #: Tenths of an instruction that RE2 needs for each range of Unicode's large sets; only few of them are at work at a time.
@@ -76,7 +78,7 @@ class Regex:
             self._pay(text, budget)
             found: Match | None = self.linear.search(text)
         else:
-            found = self._rationed(text, budget, lambda seconds: self._full().search(text, timeout=seconds, concurrent=True))
+            found = self._rationed(text, budget, lambda full, seconds: full.search(text, timeout=seconds, concurrent=True))
         return found
 
     def all(self, text: str, budget: Budget, most: int = -1) -> list[Match]:
@@ -91,15 +93,7 @@ class Regex:
                 return _taken(self.linear.finditer(text), budget, most, _MATCH)
             if self.first(text, budget) is None:
                 return []
-        return self._rationed(text, budget, lambda seconds: self._stepped(text, budget, most, seconds))
-
-    def _stepped(self, text: str, budget: Budget, most: int, seconds: float) -> list[Match]:
-        """Java goes on one character after an empty match; the engine looks for a longer one at the same place first. Where it finds one it is asked
-        for the matches that overlap too, so that those can be taken which begin where Java looks."""
-        found = _taken(self._full().finditer(text, timeout=seconds, concurrent=True), budget, most, _FAST_MATCH)
-        if all(one.end() < other.start() or one.start() < one.end() for one, other in pairwise(found)):
-            return found
-        return _taken(_apart(self._full().finditer(text, timeout=seconds, concurrent=True, overlapped=True)), budget, most, _FAST_MATCH)
+        return self._rationed(text, budget, lambda full, seconds: _stepped(full, text, budget, most, seconds))
 
     def _is_linear(self, text: str) -> bool:
         if self.linear is None:
@@ -111,17 +105,15 @@ class Regex:
     def _pay(self, text: str, budget: Budget) -> None:
         budget.spend(20 + (len(text) * self.weight >> 5))
 
-    def _full(self) -> Any:
-        return _backtracking(self.source)
-
-    def _rationed(self, text: str, budget: Budget, run: Callable[[float], T]) -> T:
+    def _rationed(self, text: str, budget: Budget, run: Callable[[Any, float], T]) -> T:
         if len(text) > _LONGEST_BACKTRACKED:
             raise Refused(f"the regular expression `{self.source[:60]}` can't be run on a text of more than {_LONGEST_BACKTRACKED:,} characters")
-        budget.spend(len(text) >> 4)
+        budget.spend((len(text) >> 4) + _ROUND * self.translation.rounds)
+        full = _small(self.source) if self.translation.rounds <= _SMALL else _backtracking(self.source)
         for steps, seconds in _RATIONS:
             budget.spend(steps)
             try:
-                return run(seconds)
+                return run(full, seconds)
             except TimeoutError:
                 continue
             except MemoryError:
@@ -136,6 +128,15 @@ def _has_halves(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _stepped(full: Any, text: str, budget: Budget, most: int, seconds: float) -> list[Match]:
+    """Java goes on one character after an empty match; the engine looks for a longer one at the same place first. Where it finds one it is asked
+    for the matches that overlap too, so that those can be taken which begin where Java looks."""
+    found = _taken(full.finditer(text, timeout=seconds, concurrent=True), budget, most, _FAST_MATCH)
+    if all(one.end() < other.start() or one.start() < one.end() for one, other in pairwise(found)):
+        return found
+    return _taken(_apart(full.finditer(text, timeout=seconds, concurrent=True, overlapped=True)), budget, most, _FAST_MATCH)
 
 
 def _apart(found: Iterable[Match]) -> Iterator[Match]:
@@ -194,12 +195,16 @@ def _linear(translation: Translation) -> Any:
 
 
 @lru_cache(maxsize=64)
+def _small(source: str) -> Any:
+    return _backtracking(source)
+
+
 def _backtracking(source: str) -> Any:
     translation = translate(source)
     if translation.rounds > _MOST_ROUNDS:
         raise Refused(f"the regular expression `{source[:60]}` repeats too much")
     try:
-        return backtracking.compile(translation.full, backtracking.V1)
+        return backtracking.compile(translation.full, backtracking.V1, cache_pattern=False)
     except (backtracking.error, OverflowError, RecursionError, MemoryError, ValueError) as error:
         raise Refused(f"the regular expression `{source[:60]}` can't be run: {error}") from None
 
