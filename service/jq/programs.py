@@ -71,8 +71,8 @@ class Programs:
         process = self._take()
         sound = False
         try:
-            answer = process.ask(frame, seconds)
-            sound = True
+            *answer, tired = process.ask(frame, seconds)
+            sound = not tired
             return answer
         finally:
             self._give(process, sound)

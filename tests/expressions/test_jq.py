@@ -20,6 +20,8 @@ from service.expressions import ExpressionError
         ("'[1, 2]' | jq('.[]')", [1, 2]),
         ("'\"x\"' | jq('.')", ["x"]),
         ("1 | jq('. + 1')", [2]),
+        ("lines | jq('.a')", [1]),
+        ("'1 2' | jq('.')", [1]),
         ("true | jq('not')", [False]),
         ("data | jq('.list[0]')", [1]),
         ("data | jq('.float')", [1.0]),
@@ -43,7 +45,7 @@ def test_data_goes_in_and_a_list_comes_out(typed: Callable[..., Any], expression
         "none": None,
         "day": datetime(2024, 3, 5, tzinfo=UTC),
     }
-    found = typed("{{ " + expression + " }}", data=data)
+    found = typed("{{ " + expression + " }}", data=data, lines='{"a": 1}\n{"a": 2}\n')
     assert found == wanted
     assert [type(each) for each in found or []] == [type(each) for each in wanted or []] if isinstance(wanted, list) else True
 
@@ -53,6 +55,8 @@ def test_data_goes_in_and_a_list_comes_out(typed: Callable[..., Any], expression
     [
         ("'no json' | jq('.')", "`jq` reads a text as JSON, and this one is not: .* at line 1, column 1"),
         ("'[1' | jq('.')", "`jq` reads a text as JSON"),
+        ("'1a' | jq('.')", "`jq` reads a text as JSON"),
+        ("'' | jq('.')", "`jq` reads a text as JSON"),
         ("1 | jq(1)", "`jq` takes text, not a number"),
         ("1 | jq(null)", "`jq` takes text, not null"),
         ("1 | jq('.a')", "the jq program failed: Cannot index number"),

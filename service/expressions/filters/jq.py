@@ -45,9 +45,19 @@ def jq(call: Run, value: Any, expression: Any) -> list[Any] | None:
 def _read(call: Run, text: str) -> Any:
     call.budget.spend(len(text) >> 2)  # data takes more room than its text
     try:
-        return parse_json(text)
+        return _first(text)
     except RecursionError:
         raise Refused("this JSON is nested too deeply") from None
     except ValueError as error:
         where = f": {error.msg} at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise Refused(f"`jq` reads a text as JSON, and this one is not{where}") from None
+
+
+def _first(text: str) -> Any:
+    """Like Kestra, the first value of a text, whatever follows it: of JSON lines that is the first one."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" or text[error.pos - 1] not in ' \t\r\n]}"':
+            raise
+        return parse_json(text[: error.pos])
