@@ -168,9 +168,7 @@ def regex(source: str, budget: Budget) -> Regex:
     """A Java pattern, paid for as if it were compiled when a value names it first. Raises Refused for one that is wrong."""
     if len(source) > _LONGEST_PATTERN:
         raise Refused("this regular expression is too long")
-    budget.spend(20)
-    if budget.first(f"regex {source}"):
-        budget.spend(100 * len(source) + _PROPERTY * source.count("\\p{"))
+    budget.once(("regex", source), 20 + 100 * len(source) + _PROPERTY * source.count("\\p{"), 20)
     return _kept(source)
 
 

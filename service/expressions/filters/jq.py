@@ -29,7 +29,7 @@ def jq(call: Run, value: Any, expression: Any) -> list[Any] | None:
     program = text_of("jq", expression)
     if len(program) > _LONGEST:
         raise Refused("this jq program is too long")
-    call.budget.spend(_FIRST if call.budget.first(f"jq {program}") else _AGAIN)
+    call.budget.once(("jq", program), _FIRST, _AGAIN)
     text = json_text(_read(call, value) if isinstance(value, str) else value, call.budget)
     results, seconds = call.ports.jq(program, text, 0.05 + 1.5 * call.budget.left / _SECOND)
     call.budget.spend(int(max(0.0, seconds - _FREE) * _SECOND))
