@@ -124,13 +124,12 @@ class _Process:
             start_new_session=True,  # Ctrl-C at the terminal is the server's business
         )
         self.pid = self._child.pid
-        self._proven = False
+        self._ready = self._proven = False
 
     def ask(self, frame: bytes, seconds: float) -> Any:
         """One exchange. Raises Refused when it takes too long or too much, _Killed when the process was ended from outside."""
+        self._begin()
         try:
-            if not self._proven:
-                self._receive_all(time.monotonic() + _START)
             deadline = time.monotonic() + seconds
             self._send(frame, deadline)
             answer = self._receive_all(deadline)
@@ -140,6 +139,16 @@ class _Process:
             raise self._ended() from None
         self._proven = True
         return answer
+
+    def _begin(self) -> None:
+        """Waits until it is ready, which is not the program's time."""
+        if self._ready:
+            return
+        try:
+            self._receive_all(time.monotonic() + _START)
+        except (_Late, frames.Broken):
+            raise Refused("jq can't be started on this machine") from None
+        self._ready = True
 
     def kill(self) -> None:
         """Ends the process; whoever talks to it hears a broken pipe."""
