@@ -42,7 +42,7 @@ class Forms:
     linear: list[str] = field(default_factory=list)
     runs_linear: bool = True
     lines: bool = False
-    edges: bool = False
+    edges: str = ""
     sets: int = 0
     size: int = 0
     weight: int = 1  #: of the last piece: how many plain characters it is worth
@@ -82,7 +82,7 @@ class Forms:
         r"""`\b` or `\B`."""
         before, after = (_UNICODE_BEFORE, _UNICODE_AFTER) if unicode else (_BEFORE, _AFTER)
         self.runs_linear = self.runs_linear and not unicode
-        self.edges = True
+        self.edges += letter
         yes, no = (after, f"(?!{after})") if letter == "B" else (f"(?!{after})", after)
         self.write(f"(?:{before}{yes}|(?!{before}){no})", f"\\{letter}")
 

@@ -30,7 +30,7 @@ class Translation:
     full: str
     linear: str | None
     lines: bool  #: `linear` holds only for texts whose only line terminators are `\n`, none of them at the end, and not for an empty one
-    edges: bool  #: `linear` holds only for texts without combining marks
+    edges: str  #: with a `b`, `linear` holds only for texts without combining marks; with a `B` for ASCII alone, because RE2 finds one inside of others
     far: bool  #: a match may be given up for a shorter one after reading on to the end: finding all matches may take the square of the length
     fixed: bool  #: nothing in it is repeated
     groups: int

@@ -100,7 +100,10 @@ class Regex:
             return False
         if self.translation.lines and (not text or text.endswith(_TERMINATORS) or any(odd in text for odd in _TERMINATORS[1:])):
             return False
-        return text.isascii() or not (_has_halves(text) or self.translation.edges and _MARK.search(text))
+        if text.isascii():
+            return True
+        edges = self.translation.edges
+        return not ("B" in edges or _has_halves(text) or (edges and _MARK.search(text)))
 
     def _pay(self, text: str, budget: Budget) -> None:
         budget.spend(20 + (len(text) * self.weight >> 5))

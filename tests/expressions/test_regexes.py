@@ -149,6 +149,8 @@ def test_a_pattern_works_as_in_java(text: Callable[..., str], expression: str, w
         ("(?m)^", "", []),
         ("\\bx", "e\u0301x x", ["x"]),
         ("e\\b", "e\u0301 e", ["e"]),
+        ("\\B+?", "a C\xe9_", []),
+        ("\\B", "\xe9\u20ac", ["", "", ""]),
         ("(?iu)i", "\u0130\u0131I", ["\u0130", "\u0131", "I"]),
         ("\\p{LD}\\p{javaMirrored}", "a(1]", ["a(", "1]"]),
         ("(?x) [\\ ] b", " b", [" b"]),
