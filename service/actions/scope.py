@@ -9,6 +9,7 @@ from typing import Any
 
 from service.actions.kit import Kit
 from service.actions.places import Where
+from service.addresses import free_port
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node, RenderFailed
 from service.errors import ServiceError
@@ -116,7 +117,7 @@ class Rendering:
     def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: Where | str = "") -> None:
         self.used: set[str] = set()
         self._kit, self._scope, self._place = kit, scope, place
-        self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes)
+        self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes, free_port=free_port)
 
     def text(self, template: Any) -> str:
         """To text; raises RenderFailed with the place."""

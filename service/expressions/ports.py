@@ -14,6 +14,10 @@ def _no_token(_size: int) -> bytes:
     raise Refused("random values are not available here")
 
 
+def _no_port() -> int:
+    raise Refused("free ports are not known here")
+
+
 def _no_jq(_program: str, _value: Any) -> list[Any]:
     raise Refused("`jq` is not available here")
 
@@ -25,6 +29,7 @@ class Ports:
     `now` gives an aware time. `secret` gives a secret's text and raises KeyError for one that is missing or not granted; it is also the place where
     a rendered secret gets known to the masking. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by
     lower-case name. `token` gives that many random bytes. `jq` runs a jq program over plain data and gives all its results, in bounded time; it raises Refused.
+    `free_port` gives a port of this machine on which nothing listens.
     """
 
     now: Callable[[], datetime]
@@ -33,3 +38,4 @@ class Ports:
     envs: Mapping[str, str] = field(default_factory=dict)
     token: Callable[[int], bytes] = _no_token
     jq: Callable[[str, Any], list[Any]] = _no_jq
+    free_port: Callable[[], int] = _no_port

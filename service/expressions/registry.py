@@ -30,8 +30,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
         [
             *"dayOfMonth dayOfWeek hourOfDay isDateAfter isDateBefore isDateBetween isDayWeekInMonth isLastWorkingDay isPublicHoliday isWeekend".split(),
             *["monthOfYear"],
-            *"fromIon jsonDecode yaml".split(),
-            *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
+            *["yaml"],
             *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
             *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
         ]
@@ -39,7 +38,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "filter": frozenset(
         [
             *["numberformat"],
-            *"className jq jsonEncode toIon yaml".split(),
+            *"jq yaml".split(),
         ]
     ),
     "test": frozenset(),

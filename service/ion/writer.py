@@ -24,6 +24,8 @@ _ESCAPES = {
 }
 #: A decimal smaller than that is written with an exponent.
 _MOST_ZEROS = -6
+#: Names of that length are not kept.
+_LONG_NAME = 100
 _PLAIN_FROM, _PLAIN_TO = 1e-3, 1e7
 
 
@@ -31,66 +33,80 @@ def _free(_length: int) -> None:
     pass
 
 
-def write(value: Any, depth: int = DEEPEST, pay: Callable[[int], None] = _free) -> str:
-    """The value as Ion text, without a line end. `pay` is called with the characters written so far unpaid, and may raise. Raises IonError for what Ion has
-    no form for, and for what is nested deeper than `depth`."""
+def _no_text(value: Any) -> str:
+    raise IonError(f"Ion has no form for {'a duration' if isinstance(value, timedelta) else 'a value of another kind'}")
+
+
+def write(value: Any, depth: int = DEEPEST, pay: Callable[[int], None] = _free, text_of: Callable[[Any], str] = _no_text) -> str:
+    """The value as Ion text, without a line end. `pay` is called with the length of each piece of it, and may raise. What Ion has no form for is written as
+    its `text_of`. Raises IonError for what has none, and for what is nested deeper than `depth`."""
     parts: list[str] = []
-    _write(value, parts.append, depth, pay)
+    _Writer(parts, pay, text_of).value(value, depth)
     return "".join(parts)
 
 
-def _write(value: Any, out: Callable[[str], None], levels: int, pay: Callable[[int], None]) -> None:
-    writer = _SCALARS.get(type(value))
-    if writer is not None:
-        text = writer(value)
-        pay(len(text))
-        out(text)
-    elif isinstance(value, Mapping):
-        _write_struct(value, out, _deeper(levels), pay)
-    elif isinstance(value, list | tuple):
-        _write_list(value, out, _deeper(levels), pay)
-    else:
-        out(_other(value))
+class _Writer:
+    """Where the pieces go, and what is known of the rest."""
+
+    def __init__(self, parts: list[str], pay: Callable[[int], None], text_of: Callable[[Any], str]) -> None:
+        self._out, self._pay, self._text_of = parts.append, pay, text_of
+
+    def value(self, value: Any, levels: int) -> None:
+        writer = _SCALARS.get(type(value))
+        if writer is None and isinstance(value, Mapping):
+            self._struct(value, _deeper(levels))
+        elif writer is None and isinstance(value, list | tuple):
+            self._list(value, _deeper(levels))
+        else:
+            text = writer(value) if writer else self._other(value)
+            self._pay(len(text))
+            self._out(text)
+
+    def _struct(self, value: Mapping[Any, Any], levels: int) -> None:
+        self._pay(2)
+        before = "{"
+        for key, item in value.items():
+            name = field_name(key) if type(key) is str and len(key) < _LONG_NAME else _symbol(self._key(key))
+            writer = _SCALARS.get(type(item))
+            if writer is not None:
+                text = writer(item)
+                self._pay(len(name) + len(text))
+                self._out(f"{before}{name}:{text}")
+            else:
+                self._pay(len(name))
+                self._out(f"{before}{name}:")
+                self.value(item, levels)
+            before = ","
+        self._out("}" if before == "," else "{}")
+
+    def _list(self, value: list[Any] | tuple[Any, ...], levels: int) -> None:
+        self._pay(2)
+        before = "["
+        for item in value:
+            self._out(before)
+            self.value(item, levels)
+            before = ","
+        self._out("]" if before == "," else "[]")
+
+    def _key(self, key: Any) -> str:
+        if isinstance(key, str):
+            return key
+        if isinstance(key, float):
+            return _double(key) if math.isfinite(key) else _float(key)
+        return str(key) if isinstance(key, Decimal) else self._other(key).strip('"')
+
+    def _other(self, value: Any) -> str:
+        """Whatever is not exactly of a known type: a subclass of one, or nothing that Ion has."""
+        for known, writer in _SCALARS.items():
+            if isinstance(value, known):
+                return writer(value)
+        return _text(self._text_of(value))
 
 
 def _deeper(levels: int) -> int:
     if levels <= 0:
         raise IonError("maps and lists are nested too deeply")
     return levels - 1
-
-
-def _write_struct(value: Mapping[Any, Any], out: Callable[[str], None], levels: int, pay: Callable[[int], None]) -> None:
-    pay(2)
-    before = "{"
-    for key, item in value.items():
-        name = field_name(key) if type(key) is str and len(key) < 100 else _symbol(key if isinstance(key, str) else _key(key))
-        writer = _SCALARS.get(type(item))
-        if writer is not None:
-            text = writer(item)
-            pay(len(name) + len(text) + 2)
-            out(f"{before}{name}:{text}")
-        else:
-            pay(len(name) + 2)
-            out(f"{before}{name}:")
-            _write(item, out, levels, pay)
-        before = ","
-    out("}" if before == "," else "{}")
-
-
-def _write_list(value: list[Any] | tuple[Any, ...], out: Callable[[str], None], levels: int, pay: Callable[[int], None]) -> None:
-    pay(2)
-    before = "["
-    for item in value:
-        out(before)
-        _write(item, out, levels, pay)
-        before = ","
-    out("]" if before == "," else "[]")
-
-
-def _key(key: Any) -> str:
-    if key is None or isinstance(key, bool):
-        return {None: "null", True: "true", False: "false"}[key]
-    return _other(key).strip('"') if not isinstance(key, float) else _double(key)
 
 
 def _symbol(name: str) -> str:
@@ -164,8 +180,8 @@ def _bytes(value: bytes) -> str:
 
 _SCALARS: Mapping[type, Callable[[Any], str]] = {
     str: _text,
+    bool: {True: "true", False: "false"}.__getitem__,  # before int, of which it is one
     int: str,
-    bool: {True: "true", False: "false"}.__getitem__,
     type(None): lambda _: "null",
     float: _float,
     Decimal: _decimal,
@@ -174,11 +190,3 @@ _SCALARS: Mapping[type, Callable[[Any], str]] = {
     time: lambda value: f'"{value.isoformat()}"',
     bytes: _bytes,
 }
-
-
-def _other(value: Any) -> str:
-    """Whatever is not exactly of a known type: a subclass of one, or nothing that Ion has."""
-    for known, writer in _SCALARS.items():
-        if isinstance(value, known):
-            return writer(value)
-    raise IonError(f"Ion has no form for {'a duration' if isinstance(value, timedelta) else 'a value of another kind'}")

@@ -24,7 +24,8 @@ def ports() -> Ports:
         now=lambda: datetime(2024, 3, 5, 14, 7, 9, 123456, tzinfo=UTC),
         secret=SECRETS.__getitem__,
         envs={"region": "eu"},
-        token=lambda size: bytes(range(size)),
+        token=lambda size: bytes(index & 0xFF for index in range(size)),
+        free_port=lambda: 40123,
     )
 
 

@@ -279,3 +279,7 @@ def test_hostile_texts_end_soon(text: str) -> None:
     with pytest.raises(IonError):
         list(rows(text))
     assert time.thread_time() - start < 1
+
+
+def test_what_has_a_text_elsewhere_may_be_written_as_that() -> None:
+    assert write({timedelta(1): [timedelta(1)]}, text_of=str) == "{'1 day, 0:00:00':[\"1 day, 0:00:00\"]}"

@@ -11,7 +11,7 @@ from service.expressions.run import Run
 from service.expressions.values import kind, parse_json
 
 
-@function("fromJson", "json")
+@function("fromJson", "json", "jsonDecode")
 def from_json(call: Run, json_: Any) -> Any:
     """The data in a JSON text; null stays null.
 
