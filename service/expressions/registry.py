@@ -30,7 +30,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
         [
             *"dayOfMonth dayOfWeek hourOfDay isDateAfter isDateBefore isDateBetween isDayWeekInMonth isLastWorkingDay isPublicHoliday isWeekend".split(),
             *["monthOfYear"],
-            *["yaml"],
             *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
             *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
         ]
@@ -38,7 +37,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "filter": frozenset(
         [
             *["numberformat"],
-            *"jq yaml".split(),
+            *"jq".split(),
         ]
     ),
     "test": frozenset(),

@@ -8,6 +8,7 @@ from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import java_text, json_text
+from service.expressions.yaml_writing import yaml_text
 from service.ion import IonError, write
 
 
@@ -20,6 +21,17 @@ def to_json(call: Run, value: Any) -> str:
     {{ null | toJson }} -> null
     """
     return json_text(value, call.budget)
+
+
+@filter_("yaml")
+def yaml(call: Run, value: Any) -> str:
+    """As YAML, in blocks and with a line end. Lists stand at the column of their key.
+
+    {{ {'a': {'b': [1, 'x']}} | yaml | split('\\n') }} -> ["a:","  b:","  - 1","  - x"]
+    {{ ['yes', 'a, b', ' x', '12', 'a b'] | yaml | split('\\n') | join(' ') }} -> - "yes" - "a, b" - ' x' - "12" - a b
+    {{ null | yaml }} -> null
+    """
+    return "null" if value is None else yaml_text(value, call.budget)
 
 
 @filter_("toIon")
