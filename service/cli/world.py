@@ -15,6 +15,7 @@ from service.expressions.errors import ExpressionError, Refused
 from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text, kind, parse_json
 from service.expressions.zones import zone_of
+from service.secrets.cipher import seal, unseal
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import read
 
@@ -35,7 +36,14 @@ class World:
         self._secrets = EnvironmentSecrets(environ)
         self._roots = {name: value for name, value in (("envs", envs), ("globals", settings.globals)) if value}
         self._ports = Ports(
-            now=lambda: datetime.now(UTC), secret=self._secret, zone=settings.timezone, envs=envs, token=secrets.token_bytes, free_port=free_port
+            now=lambda: datetime.now(UTC),
+            secret=self._secret,
+            zone=settings.timezone,
+            envs=envs,
+            token=secrets.token_bytes,
+            free_port=free_port,
+            seal=seal,
+            unseal=unseal,
         )
 
     def value(self, template: Any, variables: Mapping[str, Any], *, typed: bool) -> Any:

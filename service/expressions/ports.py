@@ -14,6 +14,10 @@ def _no_token(_size: int) -> bytes:
     raise Refused("random values are not available here")
 
 
+def _no_cipher(_key: bytes, _nonce: bytes, _data: bytes) -> bytes:
+    raise Refused("ciphers are not available here")
+
+
 def _no_port() -> int:
     raise Refused("free ports are not known here")
 
@@ -30,6 +34,8 @@ class Ports:
     a rendered secret gets known to the masking. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by
     lower-case name. `token` gives that many random bytes. `jq` runs a jq program over plain data and gives all its results, in bounded time; it raises Refused.
     `free_port` gives a port of this machine on which nothing listens.
+    `seal` encrypts by AES-GCM: key (16, 24 or 32 bytes), nonce (12 bytes) and text to ciphertext with its tag; `unseal` gives the text again, or None where
+    the key is another one or something was changed.
     """
 
     now: Callable[[], datetime]
@@ -39,3 +45,5 @@ class Ports:
     token: Callable[[int], bytes] = _no_token
     jq: Callable[[str, Any], list[Any]] = _no_jq
     free_port: Callable[[], int] = _no_port
+    seal: Callable[[bytes, bytes, bytes], bytes] = _no_cipher
+    unseal: Callable[[bytes, bytes, bytes], bytes | None] = _no_cipher

@@ -23,7 +23,7 @@ from service.expressions.errors import Refused
 from service.expressions.limits import Budget
 
 #: Steps of work that each event costs.
-_EVENT = 8
+_EVENT = 4
 _MOST_DIGITS = 1_000
 _TAGS = "tag:yaml.org,2002:"
 _NULLS = frozenset(["", "~", "null", "Null", "NULL"])

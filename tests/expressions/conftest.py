@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.expressions import Expressions, Ports
+from service.secrets.cipher import seal, unseal
 
 SECRETS = {"TOKEN": "s3cr3t", "DATABASE": '{"user": "admin"}', "SLACK_WEBHOOK": "https://hooks.example/T0"}
 
@@ -26,6 +27,8 @@ def ports() -> Ports:
         envs={"region": "eu"},
         token=lambda size: bytes(index & 0xFF for index in range(size)),
         free_port=lambda: 40123,
+        seal=seal,
+        unseal=unseal,
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.expressions import ExpressionError, Expressions, Ports
+from service.secrets.cipher import seal, unseal
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 NOON = datetime(2024, 3, 5, 12, tzinfo=UTC)
@@ -20,7 +21,7 @@ EXPRESSIONS = Expressions()
 
 
 def ports(token: Callable[[int], bytes] = bytes, now: datetime = NOON) -> Ports:
-    return Ports(now=lambda: now, secret=str, token=token, free_port=lambda: 40123)
+    return Ports(now=lambda: now, secret=str, token=token, free_port=lambda: 40123, seal=seal, unseal=unseal)
 
 
 def value(template: str, *, by: Ports | None = None, **names: Any) -> Any:
@@ -120,6 +121,12 @@ def test_what_is_encrypted_is_decrypted(text: str, size: int, nonce: bytes) -> N
     assert len(data) == 12 + len(text.encode("utf-8", "replace")) + 16
     assert value("{{ decrypt(k, t) }}", k=key, t=hidden) == text.encode("utf-8", "replace").decode()
     assert value("{{ decrypt(key=k, encrypted=encrypt(key=k, plaintext='x')) }}", k=key) == "x"
+
+
+@pytest.mark.parametrize("name", ["encrypt", "decrypt"])
+def test_without_a_cipher_nothing_is_encrypted(name: str) -> None:
+    with pytest.raises(ExpressionError, match="ciphers are not available here"):
+        value(f"{{{{ {name}(k, t) }}}}", by=Ports(now=lambda: NOON, secret=str, token=bytes), k=KEY, t="A" * 40)
 
 
 def test_nothing_stays_nothing() -> None:

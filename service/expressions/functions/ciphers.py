@@ -6,9 +6,6 @@ import base64
 import binascii
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
@@ -27,39 +24,40 @@ def encrypt(call: Run, key: Any, plaintext: Any) -> str | None:
     """
     if plaintext is None or plaintext == "":
         return plaintext  # type: ignore[no-any-return]  # it is one of these two
-    cipher = _cipher("encrypt", key)
+    secret = _key("encrypt", key)
     data = _text("encrypt", plaintext).encode("utf-8", "replace")
     nonce = call.ports.token(_NONCE)
-    return base64.b64encode(nonce + cipher.encrypt(nonce, data, None)).decode()
+    return base64.b64encode(nonce + call.ports.seal(secret, nonce, data)).decode()
 
 
 @function("decrypt")
-def decrypt(key: Any, encrypted: Any) -> str | None:
+def decrypt(call: Run, key: Any, encrypted: Any) -> str | None:
     """What `encrypt` made, back. It fails for another key, and for a text that was changed.
 
     {{ decrypt('MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', 'AAECAwQFBgcICQoLTMXPGaFsUXWeSiwjHhYM4JeWVCQxUw==') }} -> a text
     """
     if encrypted is None or encrypted == "":
         return encrypted  # type: ignore[no-any-return]  # it is one of these two
-    cipher = _cipher("decrypt", key)
+    secret = _key("decrypt", key)
     data = _bytes(_text("decrypt", encrypted))
     if data is None or len(data) < _NONCE + _TAG:
         raise Refused("`decrypt` takes what `encrypt` made, and this text is not that")
+    text = call.ports.unseal(secret, data[:_NONCE], data[_NONCE:])
+    if text is None:
+        raise Refused("this text can't be decrypted with this key: the key is another one, or the text was changed")
     try:
-        return cipher.decrypt(data[:_NONCE], data[_NONCE:], None).decode()
-    except InvalidTag:
-        raise Refused("this text can't be decrypted with this key: the key is another one, or the text was changed") from None
+        return text.decode()
     except UnicodeDecodeError:
         raise Refused("what was encrypted here is not a text") from None
 
 
-def _cipher(name: str, key: Any) -> AESGCM:
+def _key(name: str, key: Any) -> bytes:
     data = _bytes(_text(name, key))
     if data is None:
         raise Refused(f"the key of `{name}` is not Base64")
     if len(data) not in _KEY_LENGTHS:
         raise Refused(f"the key of `{name}` must be Base64 of 32 bytes (or of 24 or 16), not of {len(data)}")
-    return AESGCM(data)
+    return data
 
 
 def _text(name: str, value: Any) -> str:
