@@ -28,16 +28,13 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
         [
-            *"dayOfMonth dayOfWeek hourOfDay isDateAfter isDateBefore isDateBetween isDayWeekInMonth isLastWorkingDay isPublicHoliday isWeekend".split(),
-            *["monthOfYear"],
             *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
             *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
         ]
     ),
     "filter": frozenset(
         [
-            *["numberformat"],
-            *"jq".split(),
+            *["jq"],
         ]
     ),
     "test": frozenset(),
