@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from service.addresses import free_port
 from service.errors import Invalid, ServiceError
 from service.expressions import Expressions, Ports
 from service.expressions.errors import ExpressionError, Refused
@@ -15,6 +16,7 @@ from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text, kind, parse_json
 from service.expressions.zones import zone_of
 from service.jq.programs import Programs
+from service.secrets.cipher import seal, unseal
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import read
 
@@ -35,7 +37,17 @@ class World:
         self._secrets = EnvironmentSecrets(environ)
         self._jq = Programs()
         self._roots = {name: value for name, value in (("envs", envs), ("globals", settings.globals)) if value}
-        self._ports = Ports(now=lambda: datetime.now(UTC), secret=self._secret, zone=settings.timezone, envs=envs, token=secrets.token_bytes, jq=self._jq)
+        self._ports = Ports(
+            now=lambda: datetime.now(UTC),
+            secret=self._secret,
+            zone=settings.timezone,
+            envs=envs,
+            token=secrets.token_bytes,
+            free_port=free_port,
+            seal=seal,
+            unseal=unseal,
+            jq=self._jq,
+        )
 
     def value(self, template: Any, variables: Mapping[str, Any], *, typed: bool) -> Any:
         """What a template renders to. A map or list has every text in it rendered, keys too; in text mode it stays a map or list, of texts. Raises

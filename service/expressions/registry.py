@@ -28,17 +28,11 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
         [
-            *"fromIon jsonDecode yaml".split(),
-            *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
             *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
             *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
         ]
     ),
-    "filter": frozenset(
-        [
-            *"className jsonEncode toIon yaml".split(),
-        ]
-    ),
+    "filter": frozenset(),
     "test": frozenset(),
 }
 

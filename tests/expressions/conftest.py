@@ -11,6 +11,7 @@ import pytest
 
 from service.expressions import Expressions, Ports
 from service.jq.programs import Programs
+from service.secrets.cipher import seal, unseal
 
 SECRETS = {"TOKEN": "s3cr3t", "DATABASE": '{"user": "admin"}', "SLACK_WEBHOOK": "https://hooks.example/T0"}
 
@@ -32,7 +33,10 @@ def ports(programs: Programs) -> Ports:
         now=lambda: datetime(2024, 3, 5, 14, 7, 9, 123456, tzinfo=UTC),
         secret=SECRETS.__getitem__,
         envs={"region": "eu"},
-        token=lambda size: bytes(range(size)),
+        token=lambda size: bytes(index & 0xFF for index in range(size)),
+        free_port=lambda: 40123,
+        seal=seal,
+        unseal=unseal,
         jq=programs,
     )
 
