@@ -9,6 +9,9 @@ from typing import Any
 
 from service.expressions.errors import Refused
 
+#: What `secret` gives where nobody is to see one.
+HIDDEN = "******"
+
 
 def _no_token(_size: int) -> bytes:
     raise Refused("random values are not available here")
@@ -23,8 +26,9 @@ class Ports:
     """What functions may use.
 
     `now` gives an aware time. `secret` gives a secret's text and raises KeyError for one that is missing or not granted; it is also the place where
-    a rendered secret gets known to the masking. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by
-    lower-case name. `token` gives that many random bytes. `jq` runs a jq program over plain data and gives all its results, in bounded time; it raises Refused.
+    a rendered secret gets known to the masking; it gives HIDDEN where nobody is to see one. `zone` is the default time zone (IANA name or offset). `envs`
+    holds the instance's variables by lower-case name. `token` gives that many random bytes. `jq` runs a jq program over plain data and gives all its results,
+    in bounded time; it raises Refused.
     """
 
     now: Callable[[], datetime]
