@@ -67,9 +67,20 @@ class Entry:
         return f"{self.name}({names})"
 
     @property
+    def usage(self) -> str:
+        """The same with what may be left out in brackets."""
+        shown = [_camel(name) if number < self.required else f"[{_camel(name)}]" for number, name in enumerate(self.order)]
+        return f"{self.name}({', '.join([*shown, *(['…'] if self.variadic else [])])})"
+
+    @property
     def examples(self) -> tuple[tuple[str, str], ...]:
         """Template and what it renders to."""
-        return tuple((match[1], match[2]) for match in _EXAMPLE.finditer(self.document))
+        return examples_in(self.document)
+
+
+def examples_in(document: str) -> tuple[tuple[str, str], ...]:
+    """The templates of a docstring, each with what it renders to."""
+    return tuple((match[1], match[2]) for match in _EXAMPLE.finditer(document))
 
 
 _found: dict[tuple[str, str], Entry] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from service.flows.catalogue import Catalogue
 from service.flows.document import TASK_LISTS
+from service.flows.editing.roots import MEMBERS, ROOTS
 from service.flows.editing.sketch import Entry, Node, Place, Sketch
 
 _LISTS = frozenset({*TASK_LISTS, "listeners"})
@@ -20,44 +21,6 @@ class Name:
     kind: str
     words: str = ""
     detail: str = ""
-
-
-ROOTS: Mapping[str, str] = {
-    "inputs": "What the execution was given.",
-    "outputs": "What tasks have left, by their ids.",
-    "vars": "The flow's variables.",
-    "flow": "The flow.",
-    "execution": "The execution.",
-    "task": "The task.",
-    "taskrun": "This run of the task.",
-    "trigger": "What started the execution; not there when a person did.",
-    "labels": "The execution's labels.",
-    "envs": "Environment variables of the service that are meant for flows.",
-    "globals": "Values of the service's settings.",
-    "kestra": "The installation.",
-    "workingDir": "The folder that a script runs in.",
-}
-_MEMBERS: Mapping[str, Mapping[str, str]] = {
-    "flow": {"id": "Its id.", "namespace": "Its namespace.", "revision": "Its revision.", "tenantId": "The environment that it runs in."},
-    "execution": {
-        "id": "Its id.",
-        "state": "Its state.",
-        "startDate": "When it was created.",
-        "originalId": "The id of the execution that this one repeats; its own otherwise.",
-        "commit": "The commit whose flow and files it has.",
-        "ref": "The branch or tag of that commit.",
-    },
-    "task": {"id": "Its id.", "type": "Its type."},
-    "taskrun": {
-        "id": "Its id.",
-        "startDate": "When it was created.",
-        "attemptsCount": "How many attempts there were before this one.",
-        "parentId": "The run of the task that holds this one.",
-        "value": "The value that this run is for.",
-        "iteration": "The number of the pass.",
-    },
-    "kestra": {"environment": "The environment's name.", "url": "The installation's address."},
-}
 
 
 class Names:
@@ -83,7 +46,7 @@ class Names:
             return []
         if root == "trigger":
             return list(self._trigger())
-        return [Name(name, "property", words) for name, words in _MEMBERS.get(root, {}).items()]
+        return [Name(name, "property", words) for name, words in MEMBERS.get(root, {}).items()]
 
     def tasks(self) -> list[Entry]:
         """The `id:` of every task that stands before the place, those around it left out."""
