@@ -46,5 +46,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
         "value": "The value that this run is for.",
         "iteration": "The number of the pass.",
     },
+    "item": {"value": "The value.", "index": "Its number, from 0.", "key": "Its key, where the values are a map."},
+    "parent": {"taskrun": "Its value and its number.", "outputs": "What it has left."},
     "kestra": {"environment": "The environment's name.", "url": "The installation's address."},
 }
