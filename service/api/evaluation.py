@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
@@ -52,7 +52,7 @@ async def of_execution(id: str, request: Request, parts: Use, _: Reader, tenant:
     """What the expression in the body renders to with the variables of an execution, or of one of its task runs. An expression that is wrong is an answer."""
     body.require_type(request, _TEXT)
     template = _text(await body.read(request, body.FLOW_CAP))
-    return await run_in_threadpool(_evaluated, parts, tenant, id, task_run, template)
+    return await to_thread.run_sync(_evaluated, parts, tenant, id, task_run, template, limiter=parts.template_threads)
 
 
 def _text(content: bytes) -> str:
