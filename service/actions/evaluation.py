@@ -53,10 +53,13 @@ class _Masked(Mapping[str, Any]):
 
     def __init__(self, scope: Mapping[str, Any], masker: Masker) -> None:
         self._scope, self._masker = scope, masker
+        self._masked: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        value = self._scope[name]
-        return value if name == "outputs" else self._masker.value(value)
+        if name not in self._masked:
+            value = self._scope[name]
+            self._masked[name] = value if name == "outputs" else self._masker.value(value)
+        return self._masked[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._scope)

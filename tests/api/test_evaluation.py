@@ -153,6 +153,15 @@ def test_work_without_end_is_stopped(client: TestClient, execution: str):
     assert time.monotonic() - started < 5
 
 
+def test_a_large_input_is_looked_through_for_secrets_once(client: TestClient, station: Station):
+    id = station.start("t.sub", "f", {"word": "word " * 100_000})
+    station.tick()
+    started = time.monotonic()
+    template = "{% for i in 1..10000 %}{% if inputs.word == '' %}{% endif %}{% endfor %}{{ inputs.word | length }}"
+    assert result(client, f"{id}/eval", template) == "500000"
+    assert time.monotonic() - started < 5
+
+
 def test_what_is_not_there_is_not_found(client: TestClient, station: Station, execution: str):
     other = station.start("t.sub", "f")
     station.tick()
