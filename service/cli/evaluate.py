@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -19,8 +18,6 @@ from service.cli.stop import WRONG, Stop
 
 _MOST = 16 << 20  #: bytes of a file of variables
 _ARGUMENT = "<template>"
-#: Line ends that YAML knows and templates don't: the excerpt counts lines as the template does.
-_OTHER_ENDS = re.compile("[\r\x85\u2028\u2029]")
 
 Template = Annotated[str | None, typer.Argument(show_default=False, help="For example '{{ inputs.name | upper }}'; - reads it from standard input.")]
 File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", show_default=False, help="Take the template from a file.")]
@@ -110,15 +107,8 @@ def _answer(world: Any, template: tuple[str, str], variables: Mapping[str, Any],
         if output is Output.JSON:
             show(json_of({"ok": False, "error": error.message, "line": error.line, "column": error.column}))
         else:
-            say(_excerpt(error, text, place))
+            from service.flows.template_excerpt import of_template
+
+            say(of_template(error, text, place, coloured(sys.stderr)))
         raise typer.Exit(WRONG) from None
     show(f'{{"ok":true,"value":{shown}}}' if output is Output.JSON else shown)
-
-
-def _excerpt(error: Any, text: str, place: str) -> str:
-    """The error with the line of the template that it is about."""
-    from service.flows.excerpt import excerpt
-    from service.flows.problems import Problem, Severity
-
-    problem = Problem("", Severity.ERROR, place, error.line, error.column, error.message)
-    return excerpt(problem, _OTHER_ENDS.sub(" ", text), coloured(sys.stderr))

@@ -10,6 +10,9 @@ from service.expressions.errors import Refused
 
 RunJq = Callable[[str, str, float], tuple[list[str], float]]
 
+#: What `secret` gives where nobody is to see one.
+HIDDEN = "******"
+
 
 def _no_token(_size: int) -> bytes:
     raise Refused("random values are not available here")
@@ -33,8 +36,8 @@ class Ports:
     """What functions may use.
 
     `now` gives an aware time. `secret` gives a secret's text and raises KeyError for one that is missing or not granted; it is also the place where
-    a rendered secret gets known to the masking. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by
-    lower-case name. `token` gives that many random bytes. `jq` runs a jq program over a JSON text for so many
+    a rendered secret gets known to the masking; it gives HIDDEN where nobody is to see one. `zone` is the default time zone (IANA name or offset). `envs`
+    holds the instance's variables by lower-case name. `token` gives that many random bytes. `jq` runs a jq program over a JSON text for so many
     seconds at most, and gives all its results as JSON texts, with the seconds of work that they took; it raises Refused.
     `free_port` gives a port of this machine on which nothing listens.
     `seal` encrypts by AES-GCM: key (16, 24 or 32 bytes), nonce (12 bytes) and text to ciphertext with its tag; `unseal` gives the text again, or None where

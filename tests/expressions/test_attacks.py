@@ -226,6 +226,8 @@ def nested_loops(depth: int) -> str:
         "{% for i in 1..100000 %}{{ now('" + "y" * 150 + "') }}{% endfor %}",
         "{{ now('" + "y" * 2000 + "') }}",
         "{{ render(self_made) }}",
+        "{{ render(raws) }}",
+        "{{ render(repeated) }}",
         "{{ 10 | dateAdd(9223372036854775807, 'DAYS') }}",
         "{{ 10 | dateAdd(9223372036854775807, 'YEARS') }}",
         "{{ 999999999999999 | date }}",
@@ -244,6 +246,8 @@ def test_a_template_that_costs_too_much_is_ended(text: Callable[..., str], templ
         "big": "a" * 100_000,
         "deep": "[" * 100_000,
         "digits": "9" * 100_000,
+        "raws": "{% raw %}" * 100_000,
+        "repeated": "{% for i in 1..1000 %}{% raw %}" + "a" * 10_000 + "{% endraw %}{% endfor %}",
         "self_made": "{{ render(self_made) }}{{ render(self_made) }}",
     }
     with pytest.raises(ExpressionError):
