@@ -28,8 +28,6 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
         [
-            *"dayOfMonth dayOfWeek hourOfDay isDateAfter isDateBefore isDateBetween isDayWeekInMonth isLastWorkingDay isPublicHoliday isWeekend".split(),
-            *["monthOfYear"],
             *"fromIon jsonDecode yaml".split(),
             *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
             *["subflow"],
@@ -37,7 +35,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     ),
     "filter": frozenset(
         [
-            *["numberformat"],
             *"className jq jsonEncode toIon yaml".split(),
         ]
     ),
