@@ -27,7 +27,7 @@ OTHERS = 10_000
 def run() -> Iterator[Figure]:
     """Microseconds and milliseconds, each the median of rounds in which all take their turn."""
     with closing(Programs()) as programs:
-        yield from _figures(Ports(now=lambda: datetime.now(UTC), secret=str, jq=programs))
+        yield from _figures(Ports(now=lambda: datetime.now(UTC), secret=lambda key, _namespace: key, jq=programs))
 
 
 def _figures(ports: Ports) -> Iterator[Figure]:

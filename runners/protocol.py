@@ -215,7 +215,7 @@ class Files(Protocol):
         """The commit's files as an uncompressed tar stream: regular files and directories only."""
 
     def get(self, lease: Lease, uri: str) -> Iterator[bytes]:
-        """The content behind a `kestra:///…` URI."""
+        """The content behind a `kestra:///…` or `nsfile:///…` URI."""
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
         """Stores a file of this attempt; returns its `kestra:///…` URI."""

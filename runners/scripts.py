@@ -61,7 +61,7 @@ class ScriptTask(RunnerTask):
     container_image: Dynamic[Text] | None = Field(None, description="The image, where the task runner is one with containers.")
     task_runner: Dynamic[dict[str, Any]] | None = Field(None, description="Where the commands run: a task runner's `type` and its properties.")
     env: Dynamic[dict[str, Text | None]] | None = Field(None, description="Environment variables. Their values are not logged.")
-    input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the working directory: path → content or kestra:/// URI.")
+    input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the working directory: path → content or URI.")
     output_files: Dynamic[list[Text]] | None = Field(None, description="Globs; what matches is stored, as `outputs.<task>.outputFiles['path']`.")
     output_directory: Dynamic[bool] = Field(False, description="Also store every file below `$OUTPUT_DIR`.")
     namespace_files: Dynamic[bool] | NamespaceFiles | None = Field(None, description="Not run yet.")
@@ -153,9 +153,9 @@ class ScriptTask(RunnerTask):
         for name, content in (self.input_files or {}).items():
             if content is None:
                 continue
-            if content.startswith(("nsfile://", "file://")):
-                raise Unusable(f"inputFiles: {content.partition(':')[0]}:// is part of the language, but this version does not run it yet")
-            if content.startswith("kestra://"):
+            if content.startswith("file://"):
+                raise Unusable("inputFiles: file:// is part of the language, but this version does not run it yet")
+            if content.startswith(("kestra://", "nsfile://")):
                 work.fetch(content.strip(), work.directory / name)
             else:
                 work.write(name, content)

@@ -40,6 +40,7 @@ from service.actions.reading import FlowReader
 from service.actions.repositories import DEFAULT, NewRepository
 from service.api.parts import Parts
 from service.api.server import application
+from service.egress import Web
 from service.errors import Invalid, ServiceError, Unavailable
 from service.expressions import Expressions
 from service.expressions.errors import Refused
@@ -127,16 +128,19 @@ class Service:
             _log.warning("%s", problem)
         self.helper = Helper()
         self.jq = Programs()
+        git = Git(data / "git", self.helper)
         self.kit = Kit(
             settings=settings,
             database=self.database,
-            git=Git(data / "git", self.helper),
+            git=git,
+            trees=git,
             reader=FlowReader(catalogue(), settings.plugin_defaults, image_digests=settings.image_digests),
             expressions=Expressions(),
             secrets=found,
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
             masker=Masker(found.values()),
+            web=Web(settings.private_addresses, port),
             url=settings.base_url(port),
             version=product_version(),
             envs=settings.variables(environ),
@@ -227,6 +231,7 @@ class Service:
         self._reconciler.close()
         self._reporter.close()
         self._sender.close()
+        self.kit.web.close()
         self.helper.close()
         self.jq.close()
         self.database.close()

@@ -12,18 +12,21 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from runners import __main__ as agents
 from runners.agent import Timing
 from runners.protocol import Lease, Tree
 from service.actions import executions
 from service.actions.dispatch import Dispatch
+from service.actions.files import LARGEST
 from service.actions.kit import Kit
 from service.api import shapes
 from service.app import Service
 from service.engine.execution import Pin
-from service.errors import Invalid
+from service.errors import Invalid, TooLarge
 from service.git.repository import FLOWS
 from service.loops import Runner
 from service.loops.executor import Executor
@@ -60,6 +63,32 @@ class WorkingTree:
         else:
             found = listed.split("\0")
         return sorted({path for path in found if path})
+
+    def file(self, _name: str, _commit: str, path: str) -> bytes | None:
+        """See `Trees.file`."""
+        found = self.open(_name, _commit, path)
+        if found is None:
+            return None
+        with found:
+            content = found.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise TooLarge(f"{path} is larger than {LARGEST:,} bytes")
+        return content
+
+    def size(self, _name: str, _commit: str, path: str) -> int | None:
+        """See `Trees.size`."""
+        place = self._regular(path)
+        return place.stat().st_size if place else None
+
+    def open(self, _name: str, _commit: str, path: str) -> BinaryIO | None:
+        """See `Trees.open`."""
+        place = self._regular(path)
+        return place.open("rb") if place else None
+
+    def _regular(self, path: str) -> Path | None:
+        """A file that the commit would hold: behind no link."""
+        place = self.root / path
+        return place if place.is_file() and place.resolve() == place and path in self.paths() else None
 
     def tar(self) -> Iterator[bytes]:
         """Regular files as a tar stream, as `Files.tree` gives them."""
@@ -126,8 +155,9 @@ class LocalRun:
     """One run of a working tree's flow."""
 
     def __init__(self, service: Service, file: Path, backend: str) -> None:
-        self._service, self._kit, self._backend = service, service.kit, backend
+        self._service, self._backend = service, backend
         self._tree, self._text = WorkingTree(file), file.read_bytes()
+        self._kit = replace(service.kit, trees=self._tree)
 
     def run(self, inputs: Mapping[str, str], on_line: Callable[[str, str, str], None]) -> tuple[str, dict[str, object]]:
         """Starts it, shows its log as it comes, and waits for its end. Raises Invalid for a wrong flow or wrong inputs."""

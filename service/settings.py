@@ -26,6 +26,7 @@ class Settings:
     """Everything that can be set. Durations are seconds.
 
     `url` is how people reach the service (links in statuses); empty: made from host and port. `backend` is auto, process or docker.
+    `private_addresses`: `http()` in the flows of tracked branches may call loopback and private addresses, too.
     `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
     without a webhook. `image_digests` is what becomes of an image without a digest: off (nothing), warning or error.
     """
@@ -41,6 +42,7 @@ class Settings:
     lease: float = 30.0
     fetch_interval: float = 60.0
     timezone: str = "UTC"
+    private_addresses: bool = True
     encryption_key: str = ""
     environment_prefix: str = "ENV_"
     globals: Mapping[str, Any] = field(default_factory=dict)

@@ -11,20 +11,24 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, nullcontext
+from typing import IO, Any, BinaryIO
 
 from pydantic_core import PydanticCustomError
 
 from runners.fields import parse_duration
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from service.actions.files import Files, Whose
 from service.actions.kit import Kit
 from service.actions.places import Where, of_task
+from service.actions.reach import CALLS, Reach
+from service.actions.results import Results, Stored
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost
+from service.engine.execution import Execution
 from service.engine.program import Node, RenderFailed
 from service.engine.state import State
-from service.errors import Invalid, NotFound, TooLarge
+from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 from service.store import events, executions, jobs, logs, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
@@ -108,10 +112,11 @@ class Dispatch:
             lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
             folder = f"{base}/{lease.directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
-            scope = of_execution(self._kit, execution, node, run, lambda: executions.outputs(session, execution.id), more)
+            scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
+            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)
-            rendering = Rendering(self._kit, scope, now, place)
+            rendering = Rendering(self._kit, scope, reach, place)
             spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         return Job(
@@ -224,10 +229,8 @@ class Dispatch:
         with self._kit.database.read() as session:
             held = _must_hold(session, lease)
             execution = _row(session, held).execution
-        if not self._kit.storage.allowed(uri, execution.namespace, execution.flow, execution.id):
-            raise Rejected(f"`{uri[:200]}` is not a file of this execution")
         with _rejecting():
-            return _chunks(self._kit.storage.open(uri))
+            return _chunks(Files(self._kit, _whose(execution), self._kit.database.read).open(uri))
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
         """See `Files.put`."""
@@ -244,7 +247,9 @@ def _rejecting() -> Iterator[None]:
     """What can't be had however often it is asked for, in the protocol's words."""
     try:
         yield
-    except (NotFound, Invalid, TooLarge) as failure:
+    except Forbidden as failure:
+        raise Rejected(failure.message) from None  # with its cause it would be a 403, which tells a runner that its token is wrong
+    except (NotFound, Invalid, Malformed, TooLarge) as failure:
         raise Rejected(failure.message) from failure
 
 
@@ -287,6 +292,10 @@ def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
 
 
+def _whose(execution: Execution) -> Whose:
+    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+
+
 def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
     if node.timeout is None:
         return None
@@ -297,7 +306,7 @@ def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | No
         raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
     """The content. Opened by the caller: once the first byte is on its way, nothing can be refused any more."""
     with stream:
         while chunk := stream.read(_CHUNK):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from secrets import token_bytes
 from typing import Any
 
 from runners.masking import Masker
 from service.actions.kit import Kit
+from service.actions.reach import pure_ports
+from service.actions.results import Results, Stored
 from service.actions.scope import Scope, of_execution
 from service.engine.execution import TaskRun
 from service.errors import Conflict, NotFound, ServiceError
@@ -26,6 +27,8 @@ from service.store.database import Session
 from service.store.executions import Row
 
 _SHOWN_AS = "expression"
+#: Variables that are read only where they are named, and hold no secrets.
+_STORED = ("outputs", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Evaluation:
 def evaluate(session: Session, kit: Kit, row: Row, task_run: str | None, template: str) -> Evaluation:
     """Renders a template with the variables of an execution, or of one of its task runs. Raises NotFound when it has no such run."""
     scope = _Masked(_scope(session, kit, row, task_run), kit.masker)
-    ports = Ports(now=now, secret=lambda name: _hidden(kit, name), zone=kit.settings.timezone, envs=kit.envs, token=token_bytes)
+    ports = Ports(now=now, secret=lambda name, _namespace: _hidden(kit, name), envs=kit.envs, **pure_ports(kit))
     try:
         return Evaluation(result=kit.masker.text(kit.expressions.text(template, scope, ports)))
     except ExpressionError as error:
@@ -58,7 +61,7 @@ class _Masked(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._masked:
             value = self._scope[name]
-            self._masked[name] = value if name == "outputs" else self._masker.value(value)
+            self._masked[name] = value if name in _STORED else self._masker.value(value)
         return self._masked[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -70,24 +73,22 @@ class _Masked(Mapping[str, Any]):
 
 def _scope(session: Session, kit: Kit, row: Row, task_run: str | None) -> Scope:
     execution = row.execution
-
-    def outputs() -> Mapping[str, Any]:
-        return executions.outputs(session, execution.id)
-
+    results = Results(Stored(session, execution.id))
     if task_run is None:
-        return of_execution(kit, execution, None, None, outputs)
-    run = _run(session, row, task_run)
+        return of_execution(kit, execution, None, (), results)
+    lineage = _lineage(session, row, task_run)
+    node = lineage[-1].node
     flow = kit.reader.revision(session, row.flow, execution.revision).flow
-    if flow is None or run.node not in flow.program.nodes:
+    if flow is None or node not in flow.program.nodes:
         raise Conflict("this version of Headgate can't read the flow's revision any more")
-    return of_execution(kit, execution, flow.program.nodes[run.node], run, outputs)
+    return of_execution(kit, execution, flow.program.nodes[node], lineage, results)
 
 
-def _run(session: Session, row: Row, id: str) -> TaskRun:
+def _lineage(session: Session, row: Row, id: str) -> tuple[TaskRun, ...]:
     runs = executions.path(session, row, id).runs
     if not runs or runs[-1].execution != row.execution.id:
         raise NotFound(f"the execution has no task run `{id[:40]}`")
-    return runs[-1]
+    return runs
 
 
 def _hidden(kit: Kit, name: str) -> str:

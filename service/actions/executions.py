@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from service.actions import reports
+from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.places import Where
-from service.actions.scope import Rendering, Scope, of_flow
+from service.actions.reach import CALLS, TRIGGERED, Reach
+from service.actions.scope import Rendering, Scope, nested_labels, of_flow
 from service.engine.events import Began, Killed
 from service.engine.execution import Execution, Pin
 from service.engine.program import RenderFailed
@@ -90,18 +92,23 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
     return Pin(flow.repository_id, revision.commit, "", revision.path, revision.blob)
 
 
-def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
-    """The execution of a known flow. Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, waits: float = CALLS) -> Prepared:
+    """The execution of a known flow. Its templates may wait so many seconds for other servers, all together.
+
+    Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
+    whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
+    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=waits)
     where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
-    render = _renderer(kit, parts, order, now, where)
+    render = _renderer(kit, parts, order, reach, where)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
-    chosen = {key: kit.masker.text(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
+    masked = Rendering(kit, {}, reach).masked
+    chosen = {key: masked(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
     labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
     execution = Execution(
         id,
@@ -122,7 +129,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
     """As `settle`; what it refuses is an execution that is FAILED from the start: nobody is there to read an answer."""
     try:
-        return settle(kit, order, flow, flow_row, revision, pin, now)
+        return settle(kit, order, flow, flow_row, revision, pin, now, TRIGGERED)
     except (Conflict, Invalid, RenderFailed) as failure:
         created = Stamp(State.CREATED, now)
         id = new_id()
@@ -177,12 +184,12 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
     return {name: render(value, {}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, now: datetime, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
-        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
+        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: nested_labels(order.labels)}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables
-        return Rendering(kit, Scope(scope), lambda: now, where).typed(value)
+        return Rendering(kit, Scope(scope), reach, where).typed(value)
 
     return render

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from runners.masking import Masker
 from service.actions.kit import Kit
 from service.actions.places import Where
-from service.addresses import free_port
+from service.actions.reach import Reach
+from service.actions.results import Results
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node, RenderFailed
-from service.errors import ServiceError
-from service.expressions import ExpressionError, Ports
-from service.expressions.errors import Refused
-from service.secrets.cipher import seal, unseal
+from service.expressions import ExpressionError
 from service.store.codec import iso
 from service.store.repositories import MAIN
 
+#: Variables that hold what the instance was told: not for the head of a fork.
+_OF_THE_INSTANCE = ("envs", "globals")
+
+_Parts = dict[str, Callable[[], Any]]
+
 
 class Scope(Mapping[str, Any]):
-    """Lazily made variables: a template that does not name `outputs` does not load them."""
+    """Lazily made variables: a template that does not name `outputs` does not load them. What raises KeyError when it is made isn't there."""
 
     def __init__(self, parts: Mapping[str, Callable[[], Any]]) -> None:
         self._parts = parts
@@ -37,9 +40,6 @@ class Scope(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._parts)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._parts
 
 
 def nested_labels(labels: Mapping[str, str]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def nested_labels(labels: Mapping[str, str]) -> dict[str, Any]:
     return nested
 
 
-def of_flow(kit: Kit, namespace: str, flow: str, revision: int, variables: Mapping[str, Any], environment: str = MAIN) -> dict[str, Callable[[], Any]]:
+def of_flow(kit: Kit, namespace: str, flow: str, revision: int, variables: Mapping[str, Any], environment: str = MAIN) -> _Parts:
     """The variables that exist before there is an execution."""
     return {
         "flow": lambda: {"id": flow, "namespace": namespace, "revision": revision, "tenantId": environment},
@@ -73,62 +73,88 @@ def of_execution(
     kit: Kit,
     execution: Execution,
     node: Node | None,
-    run: TaskRun | None,
-    outputs: Callable[[], Mapping[str, Any]],
+    lineage: Sequence[TaskRun],
+    results: Results,
     more: Mapping[str, Callable[[], Any]] | None = None,
 ) -> Scope:
-    """Everything that a task of this execution can name."""
+    """Everything that a task of this execution can name. `lineage` is its task run, last, with those around it, the outermost first."""
     parts = of_flow(kit, execution.namespace, execution.flow, execution.revision, execution.variables, execution.environment)
     parts |= {
         **(more or {}),
         "execution": lambda: _execution(execution),
         "inputs": lambda: execution.inputs,
         "labels": lambda: nested_labels(execution.labels),
-        "outputs": outputs,
+        "outputs": results.outputs,
+        "tasks": results.tasks,
     }
     if execution.trigger is not None:
         parts["trigger"] = lambda: (execution.trigger or {}).get("variables", {})
-    if run is not None and node is not None:
-        parts["task"] = lambda: {"id": node.id, "type": node.type}
-        parts["taskrun"] = lambda: _taskrun(run)
+    if lineage and node is not None:
+        parts |= _of_run(node, lineage, results)
     return Scope(parts)
+
+
+def _of_run(node: Node, lineage: Sequence[TaskRun], results: Results) -> _Parts:
+    run, around = lineage[-1], lineage[-2::-1]
+    found: _Parts = {"task": lambda: {"id": node.id, "type": node.type}, "taskrun": lambda: _taskrun(run)}
+    if around:
+        found |= {"parents": lambda: _parents(around, results), "parent": lambda: _first(_parents(around, results))}
+    if any(one.value is not None for one in lineage):
+        found["item"] = lambda: _item([one for one in lineage[::-1] if one.value is not None])
+    return found
 
 
 def _execution(execution: Execution) -> dict[str, Any]:
     shown = {"id": execution.id, "state": execution.state.value, "startDate": iso(execution.created), "originalId": execution.id}
+    if execution.ended is not None:
+        shown["endDate"] = iso(execution.ended)
     if execution.pin is not None:
         shown |= {"commit": execution.pin.commit, "ref": execution.pin.ref}
     return shown
 
 
 def _taskrun(run: TaskRun) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "startDate": iso(run.history[0].date),
-        "attemptsCount": len(run.attempts) - 1,
-        "parentId": run.parent,
-        "value": run.value,
-        "iteration": run.iteration,
-    }
+    shown = {"id": run.id, "startDate": iso(run.history[0].date), "attemptsCount": len(run.attempts) - 1}
+    return shown | _there(parentId=run.parent, value=run.value, iteration=run.iteration)
+
+
+def _there(**values: Any) -> dict[str, Any]:
+    """Only what is: a name without a value is not defined, as in Kestra."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _parents(around: Sequence[TaskRun], results: Results) -> list[dict[str, Any]]:
+    """The task runs around that carry a value or outputs, the nearest first. Raises KeyError where there are none."""
+    outputs = results.of_runs(run.id for run in around)
+    shown = []
+    for run in around:
+        valued = {"taskrun": _there(value=run.value, iteration=run.iteration)} if run.value is not None else {}
+        entry = valued | _there(outputs=outputs.get(run.id))
+        shown += [entry] if entry else []
+    if not shown:
+        raise KeyError("parents")
+    return shown
+
+
+def _first(parents: Sequence[Any]) -> Any:
+    return parents[0]
+
+
+def _item(valued: Sequence[TaskRun]) -> dict[str, Any]:
+    """The round of the nearest loop, with those of the loops around it: `parents`, the nearest first, and `parent`, the first of these."""
+    above = [_item(valued[at:]) for at in range(1, len(valued))]
+    return _there(value=valued[0].value, index=valued[0].iteration) | ({"parent": above[0], "parents": above} if above else {})
 
 
 class Rendering:
     """Templates in one scope. Secrets that were named are remembered, so that whoever shows the result can mask them."""
 
-    def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: Where | str = "") -> None:
-        self.used: set[str] = set()
-        self._kit, self._scope, self._place = kit, scope, place
-        self._ports = Ports(
-            now=now,
-            secret=self._secret,
-            zone=kit.settings.timezone,
-            envs=kit.envs,
-            token=secrets.token_bytes,
-            free_port=free_port,
-            seal=seal,
-            unseal=unseal,
-            jq=kit.jq,
-        )
+    def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: Where | str = "") -> None:
+        self._kit, self._place = kit, place
+        self._scope = scope if reach.trusted else Scope({name: partial(scope.__getitem__, name) for name in scope if name not in _OF_THE_INSTANCE})
+        self.used = reach.used
+        self._own: tuple[int, Masker] = (0, Masker(()))
+        self._ports = reach.ports(self.masked)
 
     def text(self, template: Any) -> str:
         """To text; raises RenderFailed with the place."""
@@ -142,18 +168,14 @@ class Rendering:
         """A value of any nesting, every text rendered to text; raises RenderFailed with the place."""
         return self._try(self._kit.expressions.nested_text, value)
 
+    def masked(self, value: Any) -> Any:
+        """A value without the secrets of the instance, and without the parts of them that were rendered here."""
+        if self._own[0] != len(self.used):
+            self._own = len(self.used), Masker(self.used)
+        return self._own[1].value(self._kit.masker.value(value))
+
     def _try(self, render: Callable[..., Any], value: Any) -> Any:
         try:
             return render(value, self._scope, self._ports)
         except ExpressionError as failure:
-            raise RenderFailed(self._place.said(failure) if isinstance(self._place, Where) else str(failure)) from failure
-
-    def _secret(self, name: str) -> str:
-        try:
-            value = self._kit.secrets.get(name)
-        except ServiceError as failure:
-            raise Refused(f"secret('{name}'): {failure}") from failure
-        if value is None:
-            raise KeyError(name)
-        self.used.add(value)
-        return value
+            raise RenderFailed(self.masked(self._place.said(failure) if isinstance(self._place, Where) else str(failure))) from failure

@@ -7,14 +7,18 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from service.actions import reports
+from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.places import of_task
+from service.actions.reach import Reach
+from service.actions.results import Fresh, Results, Stored
 from service.actions.scope import Rendering, of_execution
 from service.engine import events as heard
 from service.engine.advance import Step, advance
@@ -51,8 +55,8 @@ class _Case:
     fresh: set[str] = field(default_factory=set)
     new: dict[str, int] = field(default_factory=dict)
     changed: dict[str, None] = field(default_factory=dict)
-    stored_outputs: dict[str, Mapping[str, Any]] | None = None
-    outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    fresh_runs: Fresh = field(default_factory=Fresh)
+    stored: Stored | None = None
     reported: bool = False
 
 
@@ -113,8 +117,7 @@ class Batch:
                 case.new[run.id] = case.position
             case.runs[run.id] = run
             case.changed[run.id] = None
-            if run.outputs is not None:
-                case.outputs[run.node] = run.outputs
+            case.fresh_runs.put(run)
 
     def _note(self, case: _Case, command: Command) -> None:
         match command:
@@ -150,15 +153,14 @@ class Batch:
         if isinstance(came, Wait):
             self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
             return None
-        return self._ended(attempt, came)
+        return self._ended(attempt, came, ask)
 
-    def _ended(self, attempt: int, done: Done) -> heard.Event:
+    def _ended(self, attempt: int, done: Done, ask: _InlineAsk) -> heard.Event:
         size = len(to_json(done.outputs))
         if size > OUTPUT_LIMIT:
             return heard.Ended(attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
         # As with a runner's outcome: no secret is stored with a task run.
-        masker = self._kit.masker
-        return heard.Ended(attempt, done.state, masker.value(dict(done.outputs)), None if done.message is None else masker.text(done.message))
+        return heard.Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
 
     # what the batch knows
 
@@ -217,16 +219,29 @@ class Batch:
         found = {run.id: run for run in executions.active(self._session, case.execution.id)}
         return [run for run in (found | case.runs).values() if not run.state.terminal]
 
-    def _outputs(self, case: _Case) -> Mapping[str, Any]:
-        if case.stored_outputs is None:
-            case.stored_outputs = executions.outputs(self._session, case.execution.id)
-        return {**case.stored_outputs, **case.outputs}
-
     def _rendering(self, case: _Case, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Rendering:
         node = case.program.nodes[run.node] if run else None
-        scope = of_execution(self._kit, execution, node, run, lambda: {**self._outputs(case), **_brought(step)})
-        place = of_task(execution, node, lambda: self._source(case.row))
-        return Rendering(self._kit, scope, lambda: self.now, place)
+        case.stored = case.stored or Stored(self._session, case.execution.id)
+        results = Results(case.stored, case.fresh_runs, step)
+        scope = of_execution(self._kit, execution, node, self._lineage(case, run, step), results)
+        whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+        reach = Reach(self._kit, whose, lambda: nullcontext(self._session), lambda: self.now, unstored=lambda: self._unstored(case))
+        return Rendering(self._kit, scope, reach, of_task(execution, node, lambda: self._source(case.row)))
+
+    def _lineage(self, case: _Case, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
+        """A task run with those around it, as the step that is being made has them."""
+        lineage = [run] if run else []
+        while lineage and lineage[-1].parent is not None:
+            id = lineage[-1].parent
+            above = step.get(id) or next(iter(self._path(case, id).runs[-1:]), None)
+            if above is None:
+                break
+            lineage.append(above)
+        return lineage[::-1]
+
+    def _unstored(self, case: _Case) -> Iterator[tuple[str, str, int, Line]]:
+        """What this batch has logged of an execution."""
+        return ((run, task, attempt, line) for id, run, task, attempt, line in self._lines if id == case.execution.id)
 
     def _source(self, row: Row) -> str:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
@@ -264,11 +279,6 @@ class Batch:
             grouped.setdefault((execution, run, task, attempt), []).append(line)
         for (execution, run, task, attempt), lines in grouped.items():
             logs.append(session, execution, run, task, attempt, lines)
-
-
-def _brought(step: Mapping[str, TaskRun]) -> dict[str, Mapping[str, Any]]:
-    """The outputs that a step brings, before the batch knows of it."""
-    return {run.node: run.outputs for run in step.values() if run.outputs is not None}
 
 
 def _apply_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
@@ -326,4 +336,8 @@ class _InlineAsk:
 
     def log(self, level: str, message: str) -> None:
         if logs.LEVELS.get(level, 2) >= self._least:
-            self._batch._say(self._case, self._run.id, level, message)  # noqa: SLF001 - as above
+            self._batch._say(self._case, self._run.id, level, self.masked(message))  # noqa: SLF001 - as above
+
+    def masked(self, value: Any) -> Any:
+        """Without secrets, and without the parts of them that this task rendered."""
+        return self._rendering.masked(value)

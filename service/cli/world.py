@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from service.addresses import free_port
@@ -51,19 +53,19 @@ class World:
 
     def value(self, template: Any, variables: Mapping[str, Any], *, typed: bool) -> Any:
         """What a template renders to. A map or list has every text in it rendered, keys too; in text mode it stays a map or list, of texts. Raises
-        ExpressionError."""
-        scope = {**self._roots, **variables}
+        ExpressionError. The variable `kv` is what the KV store holds."""
+        scope, ports = {**self._roots, **variables}, replace(self._ports, kv=partial(_kv, variables))
         if typed:
-            return self._expressions.typed(template, scope, self._ports)
+            return self._expressions.typed(template, scope, ports)
         if isinstance(template, dict | list):
-            return self._expressions.nested_text(template, scope, self._ports)
-        return self._expressions.text(template, scope, self._ports)
+            return self._expressions.nested_text(template, scope, ports)
+        return self._expressions.text(template, scope, ports)
 
     def close(self) -> None:
         """Ends what was started for it."""
         self._jq.close()
 
-    def _secret(self, name: str) -> str:
+    def _secret(self, name: str, _namespace: str | None) -> str:
         try:
             value = self._secrets.get(name)
         except ServiceError as failure:
@@ -71,6 +73,15 @@ class World:
         if value is None:
             raise KeyError(name)
         return value
+
+
+def _kv(variables: Mapping[str, Any], key: str, namespace: str | None) -> Any:
+    held, flow = variables.get("kv"), variables.get("flow")
+    if namespace is not None and namespace != (flow.get("namespace") if isinstance(flow, Mapping) else None):
+        raise Refused("without a server there are the keys of one namespace only: those of the variable `kv`")
+    if not isinstance(held, Mapping):
+        raise KeyError(key)
+    return held[key]
 
 
 def json_of(value: Any) -> str:

@@ -17,6 +17,11 @@ def text_of(name: str, value: Any) -> str:
     return value
 
 
+def optional_text(name: str, value: Any) -> str | None:
+    """A text, or null for none. Raises Refused for anything else."""
+    return None if value is None else text_of(name, value)
+
+
 def count_of(name: str, value: Any) -> int:
     """A whole number of 0 or more. Raises Refused for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

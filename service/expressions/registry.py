@@ -28,8 +28,7 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
         [
-            *"appLink assets credential currentEachOutput currentOutput errorLogs fetchContext fileEmpty fileExists fileSize fileURI http isFileEmpty".split(),
-            *"iterationOutput kv loopOutputs printContext read subflow tasksWithState".split(),
+            *["subflow"],
         ]
     ),
     "filter": frozenset(),

@@ -76,7 +76,7 @@ class Run:
         """An error with its place."""
         wrong = UndefinedError if isinstance(refused, Absent) else ExpressionError
         offset = self.places[place].at if place < len(self.places) else 0
-        return error_at(self.template, offset, str(refused), wrong)
+        return error_at(self.template, offset, refused.message, wrong)
 
     # --- names
 
@@ -97,7 +97,7 @@ class Run:
             return self.scope[name]
         except KeyError:
             known = [*self.scope, *(each for names in self.locals for each in names)]
-            raise self.at(place, Absent(f"`{name}` is not defined{did_you_mean(name, known)}")) from None
+            raise self.at(place, Absent(lambda: f"`{name}` is not defined{did_you_mean(name, known)}")) from None
 
     def item(self, place: int, value: Any, key: Any) -> Any:
         """`value.key` or `value[key]`."""
@@ -279,15 +279,15 @@ class Run:
 
     # --- functions, filters, tests
 
-    def function(self, place: int, name: str, *args: Any, **named: Any) -> Any:
+    def function(self, place: int, name: str, /, *args: Any, **named: Any) -> Any:
         """`name(…)`."""
         return self._apply(place, entries()["function", name], args, named)
 
-    def filter(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+    def filter(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> Any:
         """`value | name(…)`."""
         return self._apply(place, entries()["filter", name], (value, *args), named)
 
-    def test(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+    def test(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> bool:
         """`value is name`."""
         return bool(self._apply(place, entries()["test", name], (value, *args), named))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import ObjectType, ReferenceFilter
 
-from service.errors import TooLarge
+from service.errors import NotFound, TooLarge
 from service.git import trees
 from service.git.objects import LARGEST_COMMIT, Objects, opened, sha
 from service.git.values import CommitInfo, History, Step, TreeDiff
@@ -66,6 +66,18 @@ def find(path: Path, commit: str, file: str, quarantine: Path | None = None) -> 
     """The blob id of one file, None where there is none. Raises Invalid for a link, a submodule or a folder."""
     objects = Objects(path, quarantine)
     return trees.find_file(objects, objects.commit(commit)[0], file)
+
+
+def size(path: Path, commit: str, file: str) -> int | None:
+    """The bytes of one file, None where there is none. Raises Invalid for a link, a submodule or a folder, NotFound for an object that is missing."""
+    objects = Objects(path)
+    oid = trees.find_file(objects, objects.commit(commit)[0], file)
+    if oid is None:
+        return None
+    header = objects.header(oid)
+    if header is None:
+        raise NotFound(f"The repository is incomplete: {file} is missing.")
+    return header[1]
 
 
 def blobs(path: Path, oids: list[str], quarantine: Path | None = None) -> dict[str, bytes]:

@@ -6,16 +6,19 @@ names, paths and how long things may take.
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from service.errors import NotFound, Unavailable
 from service.git import layout
 from service.git.helper import Helper
+from service.git.part import Part
 from service.git.values import BadEntry, CommitInfo, History, TreeDiff
 
 #: Seconds a call may take: one that reads little, one that reads much, one that waits for another host.
@@ -106,6 +109,18 @@ class Git:
         """One file of a commit, None where there is none. Raises Invalid for a link, a submodule or a folder, TooLarge."""
         oid: str | None = self._call("find", name, commit, path, quarantine, timeout=SHORT)
         return self.blobs(name, [oid], quarantine)[oid] if oid is not None else None
+
+    def size(self, name: str, commit: str, path: str) -> int | None:
+        """The bytes of one file of a commit, of any size; None where there is none. Raises Invalid for a link, a submodule or a folder."""
+        found: int | None = self._call("size", name, commit, path, timeout=SHORT)
+        return found
+
+    def open(self, name: str, commit: str, path: str) -> BinaryIO | None:
+        """The content of one file of a commit, of any size, as `export` has it; None where there is none."""
+        exported = self.export(name, commit)
+        with tarfile.open(exported, errors="surrogateescape") as tar:
+            found = next((member for member in tar if member.name == path and member.isreg()), None)
+        return None if found is None else io.BufferedReader(Part(exported, found.offset_data, found.size))
 
     def commit(self, name: str, sha: str) -> CommitInfo:
         """What a commit says of itself. Raises NotFound, Malformed for anything but 40 hex digits."""

@@ -29,6 +29,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "refs": mirror.refs,
     "diff": mirror.diff,
     "find": mirror.find,
+    "size": mirror.size,
     "blobs": mirror.blobs,
     "commit": mirror.commit,
     "paths_changed": mirror.paths_changed,

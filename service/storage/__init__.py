@@ -14,5 +14,8 @@ class Storage(Protocol):
     def open(self, uri: str) -> BinaryIO:
         """The content."""
 
+    def size(self, uri: str) -> int:
+        """Its bytes."""
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""

@@ -52,6 +52,11 @@ class LocalStorage:
         except OSError:  # not there, a folder, or a name too long for any file
             raise NotFound(f"there is no file `{uri[:200]}`") from None
 
+    def size(self, uri: str) -> int:
+        """See `Storage.size`."""
+        with self.open(uri) as content:
+            return os.fstat(content.fileno()).st_size
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """See `Storage.allowed`."""
         try:

@@ -206,12 +206,6 @@ def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
     return tuple(_run(row) for row in session.execute(statement))
 
 
-def outputs(session: Session, execution: str) -> dict[str, Mapping[str, Any]]:
-    """Outputs by task id; of several runs of a task the last one's."""
-    statement = select(_runs.c.task_id, _runs.c.outputs).where(_runs.c.execution_id == execution, _runs.c.outputs.is_not(None)).order_by(_runs.c.position)
-    return {task: from_json(text) for task, text in session.execute(statement)}
-
-
 def last_position(session: Session, execution: str) -> int:
     """The position of the newest task run, -1 when there is none."""
     found = session.execute(select(func.max(_runs.c.position)).where(_runs.c.execution_id == execution)).scalar()

@@ -243,7 +243,11 @@ class Execution(SQLModel, table=True):
 class TaskRun(SQLModel, table=True):
     """A task run. `position` keeps the order of creation within the execution."""
 
-    __table_args__ = (Index("ix_task_run_execution", "execution_id", "position"), Index("ix_task_run_open", "execution_id", "ended_at"))
+    __table_args__ = (
+        Index("ix_task_run_execution", "execution_id", "position"),
+        Index("ix_task_run_open", "execution_id", "ended_at"),
+        Index("ix_task_run_task", "execution_id", "task_id", "position"),
+    )
 
     id: str = Field(primary_key=True)
     execution_id: str
@@ -340,6 +344,24 @@ class Trigger(SQLModel, table=True):
     next_at: float | None = None
     last_at: float | None = None
     error: str | None = Field(default=None, sa_column=_text(nullable=True))
+
+
+class KeyValue(SQLModel, table=True):
+    """A value of the KV store. `version` counts how often it was written; past `expires_at` it is as if it were not there."""
+
+    __tablename__ = "key_value"
+    __table_args__ = (Index("ix_key_value_expires", "expires_at"),)
+
+    environment: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    type: str
+    value: str = Field(sa_column=_text())
+    description: str | None = Field(default=None, sa_column=_text(nullable=True))
+    version: int = 1
+    created_at: float
+    updated_at: float
+    expires_at: float | None = None
 
 
 class Runner(SQLModel, table=True):

@@ -291,17 +291,30 @@ def test_a_job_gets_the_tree_of_its_own_commit_only(station: Station):
         station.dispatch.tree(job.lease, job.tree)
 
 
-def test_a_job_reads_the_files_of_its_own_execution_only(station: Station):
+def test_a_job_reads_the_files_of_its_own_and_of_executions_that_its_flow_may_read(station: Station):
     _, first = claimed(station, JOB + JOB.replace("id: job", "id: next"))
     uri = station.dispatch.put(first.lease, "a.txt", io.BytesIO(b"x"))
     finish(station, first)
     following = again(station)
     assert b"".join(station.dispatch.get(following.lease, uri)) == b"x"
-    other, foreign = claimed(station)
-    assert other
-    for wrong in (uri, uri.replace("/t/", "/t/../t/"), "file:///etc/passwd", "kestra:///", uri + "/", uri + "\0", f"{uri}/{'x' * 5000}"):
+    _, foreign = claimed(station)
+    assert b"".join(station.dispatch.get(foreign.lease, uri)) == b"x"
+    unknown = uri.replace(first.execution, "0" * 22)
+    moved = uri.replace("/t/", "/u/")
+    for wrong in (unknown, moved, uri.replace("/t/", "/t/../t/"), "file:///etc/passwd", "kestra:///", uri + "/", uri + "\0", f"{uri}/{'x' * 5000}"):
         with pytest.raises(Rejected):
             station.dispatch.get(foreign.lease, wrong)
+
+
+def test_a_job_reads_the_files_of_its_commit(station: Station):
+    station.push({"large.bin": b"\0" * 2_000_000, "sub/é.txt": "deep"})
+    _, job = claimed(station)
+    assert sum(map(len, station.dispatch.get(job.lease, "nsfile:///large.bin"))) == 2_000_000
+    assert b"".join(station.dispatch.get(job.lease, "nsfile:///sub/é.txt")) == b"deep"
+    assert b"".join(station.dispatch.get(job.lease, "kestra:///t/_files/sub/%C3%A9.txt")) == b"deep"
+    for wrong in ("nsfile:///none", "nsfile:///../x", "nsfile:///sub", "nsfile:///", "nsfile://theirs/sub/é.txt"):
+        with pytest.raises(Rejected):
+            station.dispatch.get(job.lease, wrong)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/../../b", "a\0b", "/", "x" * 5000, "a/" * 3000 + "b", "é" * 100])

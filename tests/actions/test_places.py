@@ -73,7 +73,7 @@ def test_a_plugin_default_is_pointed_at_where_it_is_written(station: Station):
 
 def test_what_stands_in_no_file_has_the_place_of_its_task():
     with pytest.raises(ExpressionError) as caught:
-        Expressions().typed("{{ a }}", {}, Ports(now=now, secret=lambda _: ""))
+        Expressions().typed("{{ a }}", {}, Ports(now=now, secret=lambda _key, _namespace: ""))
     assert traced(f"{HEAD}tasks:\n  - {{id: a, type: {LOG}, message: x}}\n", caught.value, (4, 5)) is None
 
 

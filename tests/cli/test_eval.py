@@ -201,3 +201,43 @@ def test_json_is_valid_in_every_encoding() -> None:
     text = json_of({"a": "é\ud800😀", "n": [1.5, 2**70, float("inf")]})
     assert text.isascii()
     assert json.loads(text) == {"a": "é\ud800😀", "n": [1.5, 2**70, "Infinity"]}
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("{{ kv('answer') + 1 }}", 43),
+        ("{{ kv('answer', 'company') }}", 42),
+        ("{{ kv('none', errorOnMissing=false) }}", None),
+        ("{{ tasksWithState('FAILED') }}", [{"taskId": "a", "state": "FAILED"}]),
+        ("{{ currentEachOutput(outputs.inner) }}", 1),
+        ("{{ fetchContext().kv }}", {"answer": 42}),
+    ],
+)
+def test_the_world_is_in_the_variables(template: str, wanted: Any) -> None:
+    variables = {
+        "kv": {"answer": 42},
+        "flow": {"namespace": "company"},
+        "tasks": {"a": {"state": "FAILED"}},
+        "outputs": {"inner": {"x": 1}},
+        "taskrun": {"value": "x"},
+    }
+    assert asked(template=template, vars=variables, typed=True) == {"name": 7, "ok": True, "value": wanted}
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ kv('none') }}", "there is no key `none` in this namespace or one above it"),
+        ("{{ kv('a', 'other') }}", "without a server there are the keys of one namespace only: those of the variable `kv`"),
+        ("{{ read('a') }}", "files are not available here"),
+        ("{{ fileExists('a') }}", "files are not available here"),
+        ("{{ http('http://127.0.0.1') }}", "`http()` waits for another server"),
+        ("{{ errorLogs() }}", "`errorLogs()` is not available here"),
+        ("{{ subflow('a') }}", "`subflow` is part of the language, but this version of Headgate does not have it yet"),
+    ],
+)
+def test_what_needs_a_server_says_so(template: str, message: str) -> None:
+    found = asked(template=template)
+    assert found["ok"] is False
+    assert found["error"].startswith(message)

@@ -39,7 +39,7 @@ tasks:
       - echo "::{\\"outputs\\":{\\"user\\":\\"{{ inputs.user }}\\"}}::"
   - id: say
     type: io.kestra.plugin.core.log.Log
-    message: "hello {{ outputs.look.vars.user }}"
+    message: "hello {{ outputs.look.vars.user }}, {{ read('note.txt') | trim }}"
 """
 
 
@@ -55,7 +55,7 @@ def test_run_needs_no_server_and_sees_the_working_tree(tree: Path) -> None:
     process = spawn("run", ".flows/script.yml", "--backend", "process", "--input", "user=Ada", cwd=tree)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
-    assert [line.split(" ", 1)[1] for line in out.splitlines()] == ["INFO  look | a note of the tree", "INFO  say | hello Ada"]
+    assert [line.split(" ", 1)[1] for line in out.splitlines()] == ["INFO  look | a note of the tree", "INFO  say | hello Ada, a note of the tree"]
     assert err.splitlines()[-1].startswith("serving.script ")
     assert " SUCCESS in " in err
     assert "http" not in err

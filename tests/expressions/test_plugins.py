@@ -7,13 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from service.expressions.registry import NOT_YET, entries, names
+from tests.expressions.conftest import SCOPE
 
 EXAMPLES = [pytest.param(template, wanted, id=f"{name}: {template}") for (_, name), entry in sorted(entries().items()) for template, wanted in entry.examples]
 
 
 @pytest.mark.parametrize(("template", "wanted"), EXAMPLES)
 def test_the_examples_of_the_documentation_are_true(text: Callable[..., str], template: str, wanted: str) -> None:
-    assert text(template) == wanted
+    assert text(template, SCOPE) == wanted
 
 
 @pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: f"{entry.kind} {entry.name}")

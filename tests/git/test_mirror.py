@@ -103,6 +103,18 @@ def test_contents_come_in_parts_and_whole(git: Git, raw: Raw) -> None:
     assert git.blobs("demo", []) == {}
 
 
+def test_one_file_is_sized_and_opened_whatever_its_size(git: Git, raw: Raw) -> None:
+    large = b"ab" * 2_000_000
+    sha = raw.commit(raw.tree((FILE, "large", raw.blob(large)), (FILE, "small", raw.blob(b"xyz"))))
+    assert [git.size("demo", sha, path) for path in ("large", "small", "none")] == [len(large), 3, None]
+    for path, wanted in (("large", large), ("small", b"xyz")):
+        stream = git.open("demo", sha, path)
+        assert stream is not None
+        with stream:
+            assert (stream.read(2), stream.read(), stream.read()) == (wanted[:2], wanted[2:], b"")
+    assert git.open("demo", sha, "none") is None
+
+
 def test_contents_over_the_cap_and_unknown_ones_are_named(git: Git, raw: Raw) -> None:
     big = raw.blob(b"x" * (1024 * 1024 + 1))
     with pytest.raises(TooLarge, match=big):

@@ -91,15 +91,16 @@ def test_a_script_sees_its_own_environment_and_none_of_the_agents(tmp_path, monk
 
 def test_input_files_are_written_and_output_files_stored(tmp_path, service: MemoryService):
     service.store("kestra:///in.txt", b"from storage")
+    service.store("nsfile:///d.txt", b" and the tree")
     spec = {
-        "inputFiles": {"a/b.txt": "text", "c.txt": "kestra:///in.txt", "none": None},
-        "commands": ["cat a/b.txt c.txt > out.csv", "mkdir -p deep/er", "echo 1 > deep/er/x.json", "echo no > other"],
+        "inputFiles": {"a/b.txt": "text", "c.txt": "kestra:///in.txt", "d.txt": "nsfile:///d.txt\n", "none": None},
+        "commands": ["cat a/b.txt c.txt d.txt > out.csv", "mkdir -p deep/er", "echo 1 > deep/er/x.json", "echo no > other"],
         "outputFiles": ["*.csv", "**/*.json", "missing*"],
     }
     outcome, lines = play(tmp_path, job("one", spec=spec), service)
     files = outcome.outputs["outputFiles"]
     assert set(files) == {"out.csv", "deep/er/x.json"}
-    assert service.stored(files["out.csv"]) == b"textfrom storage"
+    assert service.stored(files["out.csv"]) == b"textfrom storage and the tree"
     assert lines == [("WARN", "outputFiles: nothing matches 'missing*'")]
 
 

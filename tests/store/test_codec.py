@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
 from service.engine.execution import Attempt, Execution, Pin, TaskRun
 from service.engine.state import Stamp, State
-from service.store import codec, events, executions
+from service.store import codec, events, executions, results
 from service.store.events import Waiting
 from tests.support.station import Station
 
@@ -85,7 +85,7 @@ def test_executions_and_task_runs_come_back(station: Station):
         assert (row.execution, row.flow, row.caused) == (execution, "flow1", True)
         assert executions.runs(session, "e1") == (parent.__class__(*[getattr(parent, name) for name in TaskRun.__slots__]), child)
         assert [run.id for run in executions.path(session, row, "r2").runs] == ["r1", "r2"]
-        assert executions.outputs(session, "e1") == {"task": {"o": {"deep": ["é"]}}}
+        assert [run.outputs for run in results.of_task(session, "e1", "task")] == [{"o": {"deep": ["é"]}}]
         assert executions.last_position(session, "e1") == 1
 
 

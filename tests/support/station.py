@@ -24,6 +24,7 @@ from service.actions.kit import Kit
 from service.actions.reading import FlowReader
 from service.actions.repositories import NewRepository
 from service.app import catalogue
+from service.egress import Web
 from service.engine.execution import TaskRun
 from service.expressions import Expressions
 from service.git.helper import Helper
@@ -91,16 +92,19 @@ class Station:
             return Outside(part, self.trespasses)
 
         self.jq = Programs()
+        git = outside(Git(folder / "git", helper))
         self.kit = Kit(
             settings=replace(Settings(), **{"data": folder, **settings}),
             database=Database(path),
-            git=outside(Git(folder / "git", helper)),
+            git=git,
+            trees=git,
             reader=outside(FlowReader(catalogue())),
             expressions=outside(Expressions()),
             secrets=outside(secrets),
             storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
             masker=Masker(secrets.values()),
+            web=outside(Web(allow_private=True)),
             url="http://127.0.0.1:8080",
             version="1.2.3",
             envs={"zone": "blue"},
@@ -112,7 +116,8 @@ class Station:
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
-        """Ends the writer, and what templates started."""
+        """Ends the writer, idle connections, and what templates started."""
+        self.kit.web.close()
         self.database.close()
         self.jq.close()
 
