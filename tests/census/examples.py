@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parents[2] / ".flows" / "_examples"
 
 @dataclass(frozen=True)
 class Example:
-    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order.
+    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order. In loops a
+    task is named with the values, as `load[north]`.
 
     Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
     """

@@ -164,6 +164,11 @@ def docker_answers() -> bool:
         return False
 
 
+def shown(run: TaskRun) -> str:
+    """A task run as examples call it: the task's id, and in loops the values."""
+    return run.node + "".join(f"[{value}]" for value in run.values)
+
+
 @pytest.mark.parametrize("example", RUN, ids=lambda example: example.path.stem)
 def test_an_example_does_what_it_says(house: House, example: Example):
     if DOCKER in example.types and not docker_answers():
@@ -174,8 +179,8 @@ def test_an_example_does_what_it_says(house: House, example: Example):
     expected = example.expected
     assert row.execution.state == expected["state"], told
     if "tasks" in expected:
-        assert {run.node: run.state.value for run in runs} == expected["tasks"], told
-    outputs = {run.node: dict(run.outputs or {}) for run in runs}
+        assert {shown(run): run.state.value for run in runs} == expected["tasks"], told
+    outputs = {shown(run): dict(run.outputs or {}) for run in runs}
     assert part(outputs, expected.get("outputs", {})) == expected.get("outputs", {}), told
     assert [line for line in said if line in expected.get("logs", [])] == expected.get("logs", []), told
 
