@@ -10,6 +10,7 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
+from service.expressions.units import units
 from service.expressions.values import equal, is_list, is_number, java_text, kind
 
 _MOST, _LEAST = 2**63 - 1, -(2**63)
@@ -210,7 +211,7 @@ def between(start: Any, end: Any, step: Any, budget: Budget) -> list[Any]:
         raise Refused(f"the step of a range must be a number, not {kind(step)}")
     if int(step) == 0:
         raise Refused("the step of a range must not be 0")
-    if isinstance(start, str) and isinstance(end, str) and len(start) == len(end) == 1:
+    if isinstance(start, str) and isinstance(end, str) and units(start) == units(end) == 1:
         return [chr(code) for code in _span(ord(start), ord(end), int(step), budget)]
     if is_number(start) and is_number(end):
         return list(_span(_whole(start), _whole(end), int(step), budget))

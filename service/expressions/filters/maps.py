@@ -40,7 +40,7 @@ def keys(value: Any) -> list[Any] | None:
 
 @filter_("values")
 def values(value: Any) -> list[Any] | None:
-    """The values of a map; a list as it is.
+    """The values of a map.
 
     {{ {'a': 1, 'b': 2} | values }} -> [1,2]
     """
@@ -48,9 +48,7 @@ def values(value: Any) -> list[Any] | None:
         return None
     if isinstance(value, Mapping):
         return list(value.values())
-    if is_list(value):
-        return list(value)
-    raise Refused(f"`values` takes a map or a list, not {kind(value)}")
+    raise Refused(f"`values` takes a map, not {kind(value)}")
 
 
 @filter_("merge")

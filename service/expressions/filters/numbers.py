@@ -27,8 +27,6 @@ def absolute(value: Any) -> Any:
     {{ -7 | abs }} -> 7
     {{ -1.5 | abs }} -> 1.5
     """
-    if value is None:
-        return None
     if not is_number(value):
         raise Refused(f"`abs` takes a number, not {kind(value)}")
     return abs(value)

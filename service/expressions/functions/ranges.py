@@ -8,6 +8,7 @@ from service.expressions.errors import Refused
 from service.expressions.operators import between, compare
 from service.expressions.registry import function
 from service.expressions.run import Run
+from service.expressions.values import kind
 
 
 @function("range")
@@ -26,6 +27,7 @@ def largest(*values: Any) -> Any:
     """The largest of its arguments.
 
     {{ max(3, 12, 7) }} -> 12
+    {{ max(null, 3) }} -> 3
     """
     return _best(">", values)
 
@@ -40,10 +42,13 @@ def smallest(*values: Any) -> Any:
 
 
 def _best(symbol: str, values: tuple[Any, ...]) -> Any:
-    if not values:
-        raise Refused("there is nothing to choose from")
-    best = values[0]
-    for value in values[1:]:
-        if compare(symbol, value, best):
+    """Null is passed over; nothing but numbers is compared."""
+    best = None
+    for value in values:
+        if best is None:
+            best = value
+        elif isinstance(best, str) or isinstance(value, str):
+            raise Refused(f"`max` and `min` compare numbers, not {kind(best)} with {kind(value)}")
+        elif compare(symbol, value, best):
             best = value
     return best
