@@ -137,7 +137,7 @@ class Service:
             masker=Masker(found.values()),
             url=settings.base_url(port),
             version=product_version(),
-            envs=_envs(environ, settings.environment_prefix),
+            envs=settings.variables(environ),
             tokens=environ,
         )
         self.dispatch = Dispatch(self.kit)
@@ -388,11 +388,6 @@ def _token_file(path: Path) -> str:
         os.fsync(out.fileno())
     temporary.replace(path)
     return token
-
-
-def _envs(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """`ENV_MY_NAME` is `envs.my_name`; the prefix can be set."""
-    return {name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix) and name != prefix}
 
 
 class AgentProcess:

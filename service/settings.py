@@ -61,6 +61,11 @@ class Settings:
         """
         return self.loopback and (not self.url or is_loopback_name(hostname(self.url)))
 
+    def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The variables that templates may read: `ENV_MY_NAME` is `envs.my_name`."""
+        prefix = self.environment_prefix
+        return {name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix) and name != prefix}
+
     def base_url(self, port: int | None = None) -> str:
         """Where people find the service, without a trailing slash."""
         if self.url:

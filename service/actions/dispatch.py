@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from runners.fields import parse_duration
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
 from service.actions.kit import Kit
+from service.actions.places import Where, of_task
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost
 from service.engine.program import Node, RenderFailed
@@ -108,7 +109,8 @@ class Dispatch:
             folder = f"{base}/{lease.directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, run, lambda: executions.outputs(session, execution.id), more)
-            place = f"{execution.pin.path}:{node.place[0]}:{node.place[1]}: task `{node.id}`: " if execution.pin else ""
+            source = flow.source
+            place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, now, place)
             spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
@@ -285,7 +287,7 @@ def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
 
 
-def _timeout(rendering: Rendering, node: Node, place: str) -> float | None:
+def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
     if node.timeout is None:
         return None
     text = rendering.text(node.timeout).strip()

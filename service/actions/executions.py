@@ -13,6 +13,7 @@ from typing import Any
 
 from service.actions import reports
 from service.actions.kit import Kit
+from service.actions.places import Where
 from service.actions.scope import Rendering, Scope, of_flow
 from service.engine.events import Began, Killed
 from service.engine.execution import Execution, Pin
@@ -94,7 +95,8 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
-    render = _renderer(kit, parts, order, now)
+    where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
+    render = _renderer(kit, parts, order, now, where)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
@@ -175,12 +177,12 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
     return {name: render(value, {}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, now: datetime) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, now: datetime, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
         scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: dict(order.labels)}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables
-        return Rendering(kit, Scope(scope), lambda: now, "input: ").typed(value)
+        return Rendering(kit, Scope(scope), lambda: now, where).typed(value)
 
     return render

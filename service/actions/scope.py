@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from service.actions.kit import Kit
+from service.actions.places import Where
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node, RenderFailed
 from service.errors import ServiceError
 from service.expressions import ExpressionError, Ports
+from service.expressions.errors import Refused
 from service.store.codec import iso
 from service.store.repositories import MAIN
 
@@ -111,7 +113,7 @@ def _taskrun(run: TaskRun) -> dict[str, Any]:
 class Rendering:
     """Templates in one scope. Secrets that were named are remembered, so that whoever shows the result can mask them."""
 
-    def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: str = "") -> None:
+    def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: Where | str = "") -> None:
         self.used: set[str] = set()
         self._kit, self._scope, self._place = kit, scope, place
         self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes)
@@ -132,13 +134,13 @@ class Rendering:
         try:
             return render(value, self._scope, self._ports)
         except ExpressionError as failure:
-            raise RenderFailed(f"{self._place}{failure}") from failure
+            raise RenderFailed(self._place.said(failure) if isinstance(self._place, Where) else str(failure)) from failure
 
     def _secret(self, name: str) -> str:
         try:
             value = self._kit.secrets.get(name)
         except ServiceError as failure:
-            raise RenderFailed(f"{self._place}secret('{name}'): {failure}") from failure
+            raise Refused(f"secret('{name}'): {failure}") from failure
         if value is None:
             raise KeyError(name)
         self.used.add(value)

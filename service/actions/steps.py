@@ -14,6 +14,7 @@ from typing import Any
 
 from service.actions import reports
 from service.actions.kit import Kit
+from service.actions.places import of_task
 from service.actions.scope import Rendering, of_execution
 from service.engine import events as heard
 from service.engine.advance import Step, advance
@@ -224,8 +225,12 @@ class Batch:
     def _rendering(self, case: _Case, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Rendering:
         node = case.program.nodes[run.node] if run else None
         scope = of_execution(self._kit, execution, node, run, lambda: {**self._outputs(case), **_brought(step)})
-        place = f"{case.row.execution.pin.path}:{node.place[0]}:{node.place[1]}: task `{node.id}`: " if node and case.row.execution.pin else ""
+        place = of_task(execution, node, lambda: self._source(case.row))
         return Rendering(self._kit, scope, lambda: self.now, place)
+
+    def _source(self, row: Row) -> str:
+        flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
+        return flow.source if flow else ""
 
     # storing
 

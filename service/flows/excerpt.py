@@ -22,7 +22,7 @@ def excerpt(problem: Problem, source: str, color: bool = False) -> str:
     shown, before, marked = _window(line, problem)
     paint = _painter(problem.severity) if color else _bare
     rows = [
-        f"{paint(f'{problem.severity}[{problem.code}]')}: {problem.message}",
+        f"{paint(f'{problem.severity}[{problem.code}]' if problem.code else problem.severity)}: {problem.message}",
         f"{' ' * (width - 1)}--> {escaped(problem.path, 300)}:{problem.line}:{problem.column}",
         bar,
         f"{problem.line:>{width}}| {shown}".rstrip(),

@@ -12,8 +12,8 @@ from runners.fields import is_template
 from service.expressions import Call, ExpressionError, Reference, references
 from service.flows.findings import Findings
 from service.flows.outline import Outline, Owner, Step
-from service.flows.places import inside
-from service.flows.problems import Severity, lines_of
+from service.flows.places import of_template
+from service.flows.problems import Severity
 from service.flows.source import Path, Place, Source
 from service.flows.waiting import Waiting
 
@@ -108,7 +108,7 @@ class Site:
     @cached_property
     def lines(self) -> Sequence[str]:
         """The template's lines. A template may be long and hold many names, so what looks around one of them looks at its line, and not by copying it."""
-        return lines_of(self.template)
+        return self.template.split("\n")
 
     def forgives(self, reference: Reference) -> bool:
         """Whether nothing is wrong when what it names is missing: asked about at this place, or elsewhere in the same template."""
@@ -128,11 +128,7 @@ class Site:
 
     def place(self, line: int, column: int, width: int = 1) -> Place:
         """From a place in the template to the place in the file."""
-        path = self.origin(self.path)
-        for event in (self.source.scalar(path), self.source.key(path)):
-            if getattr(event, "value", None) == self.template:
-                return inside(self.source, event, line, column, width)
-        return self.source.place(path)
+        return of_template(self.source, self.origin(self.path), self.template, line, column, width)
 
 
 @lru_cache(maxsize=64)

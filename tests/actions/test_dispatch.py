@@ -101,7 +101,8 @@ def test_what_can_not_be_rendered_fails_the_task_with_its_place_and_the_next_job
     assert job.execution == good
     station.tick()
     assert (station.state(id), station.states(id)) == ("FAILED", {"job": "FAILED"})
-    assert station.log(id, "ERROR")[0].startswith(".flows/bad.yml:4:5: task `job`: ")
+    column = bad.index("secret") + 1
+    assert station.log(id, "ERROR") == [f".flows/bad.yml:4:{column}: task `job`: the secret `NOBODY` is not available"]
 
 
 @pytest.mark.parametrize("timeout", ["'{{ inputs.x }}'", "soon", "'{{ 5 }}'"])

@@ -303,7 +303,7 @@ def test_a_template_that_fails_says_where(service: Service):
     )
     assert state(ended) == FAILED
     (line,) = service.lines(ended["id"])
-    assert line.startswith(".flows/runs.templates/template.yml:4:5: task `work`: this text is not JSON")
+    assert line.startswith(".flows/runs.templates/template.yml:10:15: task `work`: this text is not JSON")
 
 
 def test_the_index_page_lists_executions_and_escapes_what_they_say(service: Service):
