@@ -29,7 +29,7 @@ def _of_map(value: Mapping[Any, Any], key: Any, owner: str) -> Any:
             return value[each]
         except (KeyError, TypeError):
             continue
-    raise Absent(_no_key(value, key, owner))
+    raise Absent(lambda: _no_key(value, key, owner))
 
 
 def _text_key(key: Any) -> str:

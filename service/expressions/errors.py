@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
+
+#: The words of an error, or what makes them: looking for the name that was meant may cost more than all the rest.
+Message = str | Callable[[], str]
 
 #: Hostile data may hold a million keys, or keys of a million characters; a suggestion is not worth reading them all.
 _NAMES_LOOKED_AT = 500
@@ -19,13 +22,20 @@ class ExpressionError(ValueError):
     empty for a single template. `template` is its text.
     """
 
-    def __init__(self, message: str, line: int = 1, column: int = 1, template: str = "", path: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: Message, line: int = 1, column: int = 1, template: str = "", path: tuple[str | int, ...] = ()) -> None:
+        super().__init__()
+        self._message = message
         self.line = line
         self.column = column
         self.template = template
         self.path = path
+
+    @property
+    def message(self) -> str:
+        """What is wrong. Put into words when it is first asked for: `??` and `is defined` throw many of them away."""
+        if not isinstance(self._message, str):
+            self._message = self._message()
+        return self._message
 
     def __str__(self) -> str:
         where = f"line {self.line}, column {self.column}"
@@ -50,12 +60,19 @@ class UndefinedError(ExpressionError):
 class Refused(ValueError):
     """Raised by operators, filters and functions, which don't know where they stand; the run adds the place."""
 
+    def __init__(self, message: Message) -> None:
+        super().__init__()
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message if isinstance(self.message, str) else self.message()
+
 
 class Absent(Refused):
     """Like `Refused`, for what becomes an `UndefinedError`."""
 
 
-def error_at(template: str, offset: int, message: str, kind: type[ExpressionError] = ExpressionError) -> ExpressionError:
+def error_at(template: str, offset: int, message: Message, kind: type[ExpressionError] = ExpressionError) -> ExpressionError:
     """An error with the line and column of a character offset."""
     line = template.count("\n", 0, offset) + 1
     column = offset - (template.rfind("\n", 0, offset) + 1) + 1

@@ -147,12 +147,11 @@ def as_decimal(value: Any) -> Decimal:
     return number
 
 
-def compare(symbol: str, left: Any, right: Any) -> bool:
+def compare(symbol: str, left: Any, right: Any, budget: Budget) -> bool:
     """`<`, `<=`, `>`, `>=`: null is never less nor more; texts by their characters; anything else but numbers is refused."""
     order = _ORDER[symbol]
     if isinstance(left, str) and isinstance(right, str):
-        # Java compares UTF-16 units; the encoded forms keep that order.
-        return bool(order(left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")))
+        return bool(order(*_by_units(left, right, budget)))
     if left is None or right is None:
         return False
     if not is_number(left) or not is_number(right):
@@ -160,6 +159,15 @@ def compare(symbol: str, left: Any, right: Any) -> bool:
     if isinstance(left, Decimal) != isinstance(right, Decimal):
         return bool(order(as_decimal(left), as_decimal(right)))
     return bool(order(left, right))
+
+
+def _by_units(left: str, right: str, budget: Budget) -> tuple[Any, Any]:
+    """Two texts in a form that has Java's order, that of UTF-16 units."""
+    if left.isascii() and right.isascii():
+        budget.look(min(len(left), len(right)))
+        return left, right
+    budget.spend((len(left) + len(right)) >> 5)
+    return left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")
 
 
 _ORDER: Mapping[str, Callable[[Any, Any], Any]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -188,10 +196,10 @@ def is_in(left: Any, right: Any, budget: Budget) -> bool:
         return False
     wanted = java_text(left, budget)
     if isinstance(right, Mapping):
-        budget.spend(2 * len(right))
+        budget.spend(2 * len(right) * (1 + (len(wanted) >> 8)))
         return any(wanted in (java_text(key, budget), java_text(item, budget)) for key, item in right.items())
     if is_list(right):
-        budget.spend(len(right))
+        budget.spend(len(right) * (1 + (len(wanted) >> 8)))
         return any(java_text(item, budget) == wanted for item in right)
     return False
 

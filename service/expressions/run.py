@@ -23,6 +23,9 @@ from service.expressions.values import equal, is_list, is_long, is_number, kind
 #: What a filter or function meets when a value isn't what it was written for; the user's value, so the user's error.
 _MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
+#: Steps.
+_FORGIVEN, _MAP, _CALL = 20, 8, 4
+
 Binary = Callable[["Run", int, Any, Any], Any]
 
 
@@ -32,6 +35,7 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
     def run(self: Run, place: int, left: Any, right: Any) -> Any:
         try:
             if is_long(left) or is_long(right):
+                self.budget.room()
                 return roomy(apply, left, right, self.budget)
             return apply(left, right, self.budget)
         except Refused as refused:
@@ -41,7 +45,7 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
 
 
 def _comparison(symbol: str) -> Binary:
-    return _operator(lambda left, right, _budget: operators.compare(symbol, left, right))
+    return _operator(partial(operators.compare, symbol))
 
 
 class Run:
@@ -76,7 +80,7 @@ class Run:
         """An error with its place."""
         wrong = UndefinedError if isinstance(refused, Absent) else ExpressionError
         offset = self.places[place].at if place < len(self.places) else 0
-        return error_at(self.template, offset, str(refused), wrong)
+        return error_at(self.template, offset, refused.message, wrong)
 
     # --- names
 
@@ -97,7 +101,7 @@ class Run:
             return self.scope[name]
         except KeyError:
             known = [*self.scope, *(each for names in self.locals for each in names)]
-            raise self.at(place, Absent(f"`{name}` is not defined{did_you_mean(name, known)}")) from None
+            raise self.at(place, Absent(lambda: f"`{name}` is not defined{did_you_mean(name, known)}")) from None
 
     def item(self, place: int, value: Any, key: Any) -> Any:
         """`value.key` or `value[key]`."""
@@ -249,6 +253,10 @@ class Run:
     def mapping(self, place: int, *pairs: Any) -> dict[Any, Any]:
         """`{key: value}`."""
         keys = pairs[::2]
+        try:
+            self.budget.spend(_MAP + 2 * len(keys))
+        except Refused as refused:
+            raise self.at(place, refused) from None
         for key in keys:
             if not (isinstance(key, str | bool) or is_number(key)):
                 raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
@@ -259,19 +267,28 @@ class Run:
         value = self.optional(_place, left)
         return right() if value is None else value
 
-    def if_undefined(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+    def if_undefined(self, place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         """`???`: the right side for what is unknown; null stays null."""
         try:
             return left()
         except UndefinedError:
-            return right()
+            self._forgive(place)
+        return right()
 
-    def optional(self, _place: int, value: Callable[[], Any]) -> Any:
+    def optional(self, place: int, value: Callable[[], Any]) -> Any:
         """The value, null when it is unknown."""
         try:
             return value()
         except UndefinedError:
-            return None
+            self._forgive(place)
+        return None
+
+    def _forgive(self, place: int) -> None:
+        """An error that nobody sees has its price too: it was raised, and its place was looked for."""
+        try:
+            self.budget.spend(_FORGIVEN + (len(self.template) >> 8) + sum(map(len, self.locals)))
+        except Refused as refused:
+            raise self.at(place, refused) from None
 
     def defined(self, _place: int, value: Callable[[], Any]) -> bool:
         """`is defined`: known, and not null."""
@@ -293,10 +310,11 @@ class Run:
 
     def _apply(self, place: int, entry: Entry, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         try:
+            self.budget.spend(_CALL)
             for value in args:
                 self._charge(value)
             work: Callable[..., Any] = partial(entry.run, self) if entry.wants_call else entry.run
-            result = roomy(work, *args, **named) if any(map(is_long, args)) else work(*args, **named)
+            result = self._roomy(work, args, named) if any(map(is_long, args)) else work(*args, **named)
             self._charge(result)
         except Refused as refused:
             raise self.at(place, refused) from None
@@ -306,6 +324,10 @@ class Run:
             what = ", ".join(kind(value) for value in (*args, *named.values())) or "no argument"
             raise self.at(place, Refused(f"`{entry.signature}` can't work with {what} of this form")) from None
         return result
+
+    def _roomy(self, work: Callable[..., Any], args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        self.budget.room()
+        return roomy(work, *args, **named)
 
     def _charge(self, value: Any) -> None:
         """What goes into a function and comes out of it has its price."""

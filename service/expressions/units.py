@@ -6,8 +6,6 @@ writes for it.
 
 from __future__ import annotations
 
-_LAST_OF_ONE_UNIT = "\uffff"
-
 
 def units(text: str) -> int:
     """How long Java says that a text is."""
@@ -16,9 +14,10 @@ def units(text: str) -> int:
 
 def cut(text: str, start: int, end: int) -> str:
     """`text.substring(start, end)`; the indexes must lie inside the text."""
-    if text.isascii() or max(text) <= _LAST_OF_ONE_UNIT:
+    encoded = b"" if text.isascii() else _encoded(text)
+    if len(encoded) <= 2 * len(text):
         return text[start:end]
-    piece = _encoded(text)[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
+    piece = encoded[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
     head, tail = ("?" if "\udc00" <= piece[:1] <= "\udfff" else ""), ("?" if "\ud800" <= piece[-1:] <= "\udbff" else "")
     return head + piece[len(head) : len(piece) - len(tail)] + tail
 

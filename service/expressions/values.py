@@ -45,8 +45,11 @@ def is_long(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _walk(value: Any, step: Callable[..., Any], *args: Any) -> Any:
-    return roomy(step, value, *args) if is_long(value) else step(value, *args)
+def _walk(budget: Budget, value: Any, step: Callable[..., Any], *args: Any) -> Any:
+    if not is_long(value):
+        return step(value, *args)
+    budget.room()
+    return roomy(step, value, *args)
 
 
 def kind(value: object) -> str:
@@ -155,7 +158,7 @@ def printed(value: Any, budget: Budget) -> str:
 def json_text(value: Any, budget: Budget) -> str:
     """Compact JSON, keys in their order, text unescaped where JSON allows it."""
     parts: list[str] = []
-    _walk(value, _write_json, parts, budget, budget.limits.nesting)
+    _walk(budget, value, _write_json, parts, budget, budget.limits.nesting)
     text = "".join(parts)
     budget.text(len(text))
     return text
@@ -204,7 +207,7 @@ def java_text(value: Any, budget: Budget) -> str:
     """`String.valueOf(value)`: what `+`, `~`, `join` and `isIn` work with."""
     if isinstance(value, str):
         return value
-    text: str = _walk(value, _java, budget, budget.limits.nesting)
+    text: str = _walk(budget, value, _java, budget, budget.limits.nesting)
     budget.text(len(text))
     return text
 
@@ -234,7 +237,7 @@ def _no_constant(name: str) -> Any:
 
 def plain(value: Any, budget: Budget) -> Any:
     """A copy that shares nothing with the scope: lazy maps are read, tuples become lists."""
-    return _walk(value, _plain, budget, budget.limits.nesting)
+    return _walk(budget, value, _plain, budget, budget.limits.nesting)
 
 
 def _plain(value: Any, budget: Budget, levels: int) -> Any:
@@ -249,12 +252,15 @@ def _plain(value: Any, budget: Budget, levels: int) -> Any:
 
 def equal(left: Any, right: Any, budget: Budget) -> bool:
     """`==`: numbers by value, booleans only with booleans, maps and lists by content."""
-    return bool(_walk(left, _equal, right, budget, budget.limits.nesting))
+    return bool(_walk(budget, left, _equal, right, budget, budget.limits.nesting))
 
 
 def _equal(left: Any, right: Any, budget: Budget, levels: int) -> bool:
     if isinstance(left, str):
-        return isinstance(right, str) and left == right
+        if not isinstance(right, str) or len(left) != len(right):
+            return False
+        budget.look(len(left))
+        return left == right
     if is_number(left):
         return is_number(right) and _same_number(left, right)
     if left is right:

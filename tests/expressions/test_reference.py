@@ -55,7 +55,14 @@ def larger(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 
 LEAVES: st.SearchStrategy[Tree] = SCALARS.map(Literal) | st.sampled_from([*NAMES, "unknown"]).map(Name)
 TREES = st.recursive(LEAVES, larger, max_leaves=8)
-TEMPLATES = TREES.map(lambda tree: [tree]) | st.lists(TREES | st.sampled_from(["x", " ", "\n", "1", "[", "]", ",", '"a"', ":"]), min_size=1, max_size=4)
+PARTS = TREES.map(lambda tree: [tree]) | st.lists(TREES | st.sampled_from(["x", " ", "\n", "1", "[", "]", ",", '"a"', ":"]), min_size=1, max_size=4)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> list[str | Tree]:
+    """A function, since Hypothesis writes a strategy out in full when it notes something, and this one fills hundreds of pages."""
+    return draw(PARTS)
+
 
 Outcome = tuple[str, Any]
 
@@ -84,7 +91,7 @@ def exactly(value: Any) -> str:
 
 
 @settings(max_examples=600, deadline=None)
-@given(TEMPLATES, SCOPES)
+@given(templates(), SCOPES)
 @example([Binary("~", Literal("a"), Literal("b"))], {})
 def test_the_evaluator_agrees_with_the_reference(parts: Parts, scope: dict[str, Any]) -> None:
     for full in (False, True):

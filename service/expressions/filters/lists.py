@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any
 
 from service.expressions.arguments import list_of, text_of, whole_of
 from service.expressions.errors import Refused
+from service.expressions.limits import Budget
 from service.expressions.operators import compare
 from service.expressions.registry import filter_
 from service.expressions.run import Run
@@ -53,16 +54,16 @@ _ORDERED = (bool, datetime, date, time, timedelta)
 
 
 def _sorted(call: Run, items: list[Any], *, backwards: bool) -> list[Any]:
-    call.budget.spend(len(items) * len(items).bit_length())
-    return sorted(items, key=cmp_to_key(_order), reverse=backwards)
+    call.budget.spend(4 * len(items) * len(items).bit_length())
+    return sorted(items, key=cmp_to_key(partial(_order, call.budget)), reverse=backwards)
 
 
-def _order(left: Any, right: Any) -> int:
+def _order(budget: Budget, left: Any, right: Any) -> int:
     if left is None or right is None:
         raise Refused("null can't be sorted")
     if type(left) is type(right) and isinstance(left, _ORDERED):
         return int(left > right) - int(left < right)
-    return compare(">", left, right) - compare("<", left, right)
+    return compare(">", left, right, budget) - compare("<", left, right, budget)
 
 
 @filter_("flatten")
@@ -102,7 +103,9 @@ def distinct(call: Run, value: Any) -> list[Any] | str:
         return "null"
     kept: dict[str, list[Any]] = {}
     result = []
-    for item in list_of("distinct", value):
+    items = list_of("distinct", value)
+    call.budget.spend(4 * len(items))
+    for item in items:
         same = kept.setdefault(java_text(item, call.budget), [])
         if not any(equal(item, other, call.budget) for other in same):
             same.append(item)

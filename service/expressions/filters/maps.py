@@ -8,7 +8,10 @@ from typing import Any
 from service.expressions.arguments import is_empty
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
+from service.expressions.run import Run
 from service.expressions.values import is_list, kind
+
+_ENTRY = 8  #: steps
 
 
 @filter_("default")
@@ -52,7 +55,7 @@ def values(value: Any) -> list[Any] | None:
 
 
 @filter_("merge")
-def merge(value: Any, items: Any) -> Any:
+def merge(call: Run, value: Any, items: Any) -> Any:
     """Two maps or two lists as one; of two equal keys the later one counts.
 
     {{ {'a': 1} | merge({'b': 2}) }} -> {"a":1,"b":2}
@@ -69,5 +72,6 @@ def merge(value: Any, items: Any) -> Any:
     if is_list(value) and is_list(items):
         return [*value, *items]
     if is_list(value) and isinstance(items, Mapping):
+        call.budget.spend(_ENTRY * len(items))
         return [*value, *({"key": key, "value": item} for key, item in items.items())]
     raise Refused(f"`merge` can't merge {kind(items)} into {kind(value)}")

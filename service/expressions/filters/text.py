@@ -106,7 +106,9 @@ def slugify(call: Run, value: Any) -> str | None:
     """
     if value is None:
         return None
-    spaced = re.sub(r"\s", "-", java_text(value, call.budget))
+    text = java_text(value, call.budget)
+    call.budget.spend(len(text) >> 1)
+    spaced = re.sub(r"\s", "-", text)
     latin = re.sub(r"[^\w-]", "", unicodedata.normalize("NFD", spaced), flags=re.ASCII)
     return re.sub(r"-{2,}", "-", latin.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
 
