@@ -296,25 +296,25 @@ class Run:
 
     # --- functions, filters, tests
 
-    def function(self, place: int, name: str, *args: Any, **named: Any) -> Any:
+    def function(self, place: int, name: str, /, *args: Any, **named: Any) -> Any:
         """`name(…)`."""
         return self._apply(place, entries()["function", name], args, named)
 
-    def filter(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+    def filter(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> Any:
         """`value | name(…)`."""
         return self._apply(place, entries()["filter", name], (value, *args), named)
 
-    def test(self, place: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+    def test(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> bool:
         """`value is name`."""
         return bool(self._apply(place, entries()["test", name], (value, *args), named))
 
     def _apply(self, place: int, entry: Entry, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         try:
             self.budget.spend(_CALL)
-            for value in args:
+            for value in (*args, *named.values()):
                 self._charge(value)
             work: Callable[..., Any] = partial(entry.run, self) if entry.wants_call else entry.run
-            result = self._roomy(work, args, named) if any(map(is_long, args)) else work(*args, **named)
+            result = self._roomy(work, args, named) if any(map(is_long, (*args, *named.values()))) else work(*args, **named)
             self._charge(result)
         except Refused as refused:
             raise self.at(place, refused) from None

@@ -19,6 +19,7 @@ from service.expressions.limits import Budget
 from service.expressions.stack import roomy
 
 _NUMBERS, _LISTS = (int, float, Decimal), (list, tuple)
+_SCALARS = (str, bytes, bool, int, float, Decimal, datetime, date, time, timedelta, type(None))
 _PAGE, _FEW, _NESTING = 4_096, 32, frozenset({dict, list, tuple})
 _JAVA_PLAIN_FROM, _JAVA_PLAIN_TO = 1e-3, 1e7
 _WORDS = {True: "true", False: "false"}
@@ -247,6 +248,8 @@ def _plain(value: Any, budget: Budget, levels: int) -> Any:
     if is_list(value):
         _open(value, budget, levels)
         return [_plain(item, budget, levels - 1) for item in value]
+    if not isinstance(value, _SCALARS):
+        raise Refused(f"{kind(value)} can't be a result")
     return value
 
 

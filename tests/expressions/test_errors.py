@@ -122,3 +122,7 @@ def test_a_value_that_can_not_be_printed_has_the_place_of_its_expression(text: C
     with pytest.raises(ExpressionError, match="another kind can't be printed") as caught:
         text("a {{ inputs.user }}\n b {{ thing.odd }}", {**NAMES, "thing": {"odd": object()}})
     assert caught.value.line == 2
+
+
+def test_an_argument_may_have_the_name_of_anything_inside(text: Callable[..., str]) -> None:
+    assert text("{{ env(name='region') }}{{ env(default='x', name='nowhere') }}") == "eux"
