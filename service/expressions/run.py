@@ -12,19 +12,16 @@ from typing import Any
 
 from service.expressions import operators
 from service.expressions.access import item
+from service.expressions.calls import Calls
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
-from service.expressions.registry import Entry, entries
 from service.expressions.stack import roomy
 from service.expressions.syntax import Place
 from service.expressions.values import equal, is_list, is_long, is_number, kind
 
-#: What a filter or function meets when a value isn't what it was written for; the user's value, so the user's error.
-_MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
-
 #: Steps.
-_FORGIVEN, _MAP, _CALL = 20, 8, 4
+_FORGIVEN, _MAP = 20, 8
 
 Binary = Callable[["Run", int, Any, Any], Any]
 
@@ -48,7 +45,7 @@ def _comparison(symbol: str) -> Binary:
     return _operator(partial(operators.compare, symbol))
 
 
-class Run:
+class Run(Calls):
     """The state of one render, and what functions get as `call`."""
 
     __slots__ = ("_calls", "_empty", "bodies", "budget", "depth", "locals", "places", "ports", "render", "scope", "template")
@@ -293,48 +290,6 @@ class Run:
     def defined(self, _place: int, value: Callable[[], Any]) -> bool:
         """`is defined`: known, and not null."""
         return self.optional(_place, value) is not None
-
-    # --- functions, filters, tests
-
-    def function(self, place: int, name: str, /, *args: Any, **named: Any) -> Any:
-        """`name(…)`."""
-        return self._apply(place, entries()["function", name], args, named)
-
-    def filter(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> Any:
-        """`value | name(…)`."""
-        return self._apply(place, entries()["filter", name], (value, *args), named)
-
-    def test(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> bool:
-        """`value is name`."""
-        return bool(self._apply(place, entries()["test", name], (value, *args), named))
-
-    def _apply(self, place: int, entry: Entry, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        try:
-            self.budget.spend(_CALL)
-            for value in (*args, *named.values()):
-                self._charge(value)
-            work: Callable[..., Any] = partial(entry.run, self) if entry.wants_call else entry.run
-            result = self._roomy(work, args, named) if any(map(is_long, (*args, *named.values()))) else work(*args, **named)
-            self._charge(result)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-        except ExpressionError:
-            raise
-        except _MISFITS:
-            what = ", ".join(kind(value) for value in (*args, *named.values())) or "no argument"
-            raise self.at(place, Refused(f"`{entry.signature}` can't work with {what} of this form")) from None
-        return result
-
-    def _roomy(self, work: Callable[..., Any], args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        self.budget.room()
-        return roomy(work, *args, **named)
-
-    def _charge(self, value: Any) -> None:
-        """What goes into a function and comes out of it has its price."""
-        if isinstance(value, str):
-            self.budget.text(len(value))
-        elif isinstance(value, Mapping) or is_list(value):
-            self.budget.spend(len(value))
 
 
 def _items(values: Any) -> Iterator[Any]:

@@ -37,7 +37,10 @@ def _whole(text: str, bits: int | None) -> int:
     if not match:
         raise Refused(f"`{text[:40]}` is not a whole number")
     sign, _, hexadecimal, digits = match.groups()
-    number = int(hexadecimal, 16) if hexadecimal else int(digits)
+    try:
+        number = int(hexadecimal, 16) if hexadecimal else int(digits, 8 if digits[0] == "0" else 10)
+    except ValueError:
+        raise Refused(f"`{text[:40]}` is not a whole number: with a 0 in front it is octal") from None
     number = -number if sign == "-" else number
     if bits is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
         raise Refused(f"`{text[:40]}` does not fit into {bits} bits")
@@ -67,9 +70,15 @@ def _float(text: str) -> float:
 
 
 def _automatic(text: str) -> Any:
+    """Whole where it looks so; else a double, if that holds all its digits. A letter at the end names the type, as in Java's source."""
+    kind_ = "" if _WHOLE.fullmatch(text) else text[-1:].upper()
+    if kind_ in ("L", "F", "D"):
+        return {"L": lambda digits: _whole(digits, 64), "F": _float, "D": _double}[kind_](text[:-1])
     if _WHOLE.fullmatch(text):
         return _whole(text, None)
-    return _double(text)
+    exact = _decimal(text)
+    double = float(exact)
+    return double if as_decimal(double) == exact else exact
 
 
 _TYPES: Mapping[str, Callable[[str], Any]] = {
@@ -85,7 +94,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
 
 @filter_("number")
 def number(value: Any, type_: str = "") -> Any:
-    """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER.
+    """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER. With a 0 in front a whole number is octal, as in Kestra.
 
     {{ ('12' | number) + 1 }} -> 13
     {{ '1.5' | number }} -> 1.5
@@ -101,15 +110,10 @@ def number(value: Any, type_: str = "") -> Any:
 
 @filter_("string")
 def string(call: Run, value: Any) -> str | None:
-    """The text of a number.
+    """The text of a value.
 
     {{ (12 | string) + 1 }} -> 121
     {{ 1.50 | string }} -> 1.5
+    {{ (true | string) == 'true' }} -> true
     """
-    if value is None:
-        return None
-    if is_number(value):
-        return java_text(value, call.budget)
-    if isinstance(value, str):
-        return str(_decimal(value))
-    raise Refused(f"`string` takes a number or the text of one, not {kind(value)}")
+    return None if value is None else java_text(value, call.budget)
