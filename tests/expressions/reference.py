@@ -138,7 +138,7 @@ def arithmetic(operator: str, left: Any, right: Any) -> Any:
 def doubles(operator: str, left: float, right: float) -> float:
     if operator in "/%" and right == 0:
         return float("nan") if operator == "%" or left in (0, float("nan")) else float("inf") * (1 if left > 0 else -1)
-    remainder = left - right * int(left / right) if operator == "%" else 0.0
+    remainder = math.fmod(left, right) if operator == "%" else 0.0
     return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right, "/": lambda: left / right, "%": lambda: remainder}[operator]()
 
 
@@ -184,7 +184,7 @@ def span(left: Any, right: Any) -> list[Any]:
         if not (math.isfinite(left) and math.isfinite(right)) or int(right) - int(left) >= MOST_ITEMS:
             raise Wrong("a range of at most so many finite numbers")
         return list(range(int(left), int(right) + 1))
-    if isinstance(left, str) and isinstance(right, str) and len(left) == len(right) == 1:
+    if isinstance(left, str) and isinstance(right, str) and length(left) == length(right) == 1:
         return [chr(code) for code in range(ord(left), ord(right) + 1)]
     raise Wrong("two numbers or two characters")
 
@@ -238,7 +238,7 @@ def first(value: Any) -> Any:
     if value is None or value == []:
         return None
     if isinstance(value, list) or (isinstance(value, str) and value):
-        return value[0]
+        return "?" if isinstance(value, str) and length(value[0]) == 2 else value[0]  # half a character
     raise Wrong("lists, and texts with a first character")
 
 
@@ -355,10 +355,10 @@ def chosen(tree: Ternary, scope: Scope) -> Any:
     return evaluate(tree.then if condition is not None and truth(condition) else tree.otherwise, scope)
 
 
-def key_of(value: Any) -> Any:
-    if not isinstance(value, str | int | float):
+def mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    if not all(isinstance(key, str | int | float) for key, _ in pairs):
         raise Wrong("no key")
-    return value
+    return dict(pairs)
 
 
 def woven(tree: Woven, scope: Scope) -> Any:
@@ -379,7 +379,7 @@ EVALUATORS: dict[type, Callable[[Any, Scope], Any]] = {
     Filter: filtered,
     Is: tested,
     Listing: lambda tree, scope: [evaluate(item, scope) for item in tree.items],
-    Mapped: lambda tree, scope: {key_of(evaluate(key, scope)): evaluate(value, scope) for key, value in tree.pairs},
+    Mapped: lambda tree, scope: mapping([(evaluate(key, scope), evaluate(value, scope)) for key, value in tree.pairs]),
     Woven: lambda tree, scope: woven(tree, scope),
 }
 

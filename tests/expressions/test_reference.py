@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +86,7 @@ def exactly(value: Any) -> str:
     return repr(value)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(TEMPLATES, SCOPES)
 @example([Binary("~", Literal("a"), Literal("b"))], {})
 def test_the_evaluator_agrees_with_the_reference(parts: Parts, scope: dict[str, Any]) -> None:
@@ -93,3 +95,49 @@ def test_the_evaluator_agrees_with_the_reference(parts: Parts, scope: dict[str, 
         for render, evaluate in ((EXPRESSIONS.text, reference.text), (EXPRESSIONS.typed, reference.typed)):
             wanted, given_ = expected(evaluate, parts, scope), outcome(render, source, scope)
             assert exactly(given_) == exactly(wanted), source
+
+
+KINDS: list[Any] = [None, True, False, 0, 1, -2, 7, 2**63 - 1, 0.0, 1.0, -2.5, "", " ", "a", "1", "1.0", "false", "null", "😀", "[1]"]
+KINDS += [[], [1], ["a", None], [[1.0]], {}, {"a": 1}, {"1": "a", "b": None}]
+ABSENT = "unknown"
+OPERANDS: Sequence[tuple[str, reference.Scope]] = [*(("a", {"a": value}) for value in KINDS), (ABSENT, {})]
+SECOND: Sequence[tuple[str, reference.Scope]] = [*(("b", {"b": value}) for value in KINDS), (ABSENT, {})]
+
+
+def agree(tree: Tree, scope: reference.Scope) -> None:
+    wanted, given_ = expected(reference.typed, [tree], scope), outcome(EXPRESSIONS.typed, template([tree]), scope)
+    assert exactly(given_) == exactly(wanted), (template([tree]), scope)
+
+
+@pytest.mark.parametrize("operator", [each for each in PRECEDENCE if each not in ("is", "|")])
+def test_an_operator_on_every_pair_of_kinds(operator: str) -> None:
+    for (left, one), (right, other) in product(OPERANDS, SECOND):
+        agree(Binary(operator, Name(left), Name(right)), {**one, **other})
+
+
+@pytest.mark.parametrize("operator", ["not", "-", "+"])
+def test_a_unary_operator_on_every_kind(operator: str) -> None:
+    for name, scope in OPERANDS:
+        agree(Unary(operator, Name(name)), scope)
+
+
+@pytest.mark.parametrize("name", reference.TESTS)
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_test_on_every_kind(name: str, negated: bool) -> None:
+    for operand, scope in OPERANDS:
+        agree(Is(Name(operand), name, negated), scope)
+
+
+@pytest.mark.parametrize("name", reference.FILTERS)
+def test_a_filter_on_every_kind(name: str) -> None:
+    for operand, scope in OPERANDS:
+        agree(Filter(Name(operand), name), scope)
+
+
+def test_a_choice_a_default_and_a_key_of_every_kind() -> None:
+    for (left, one), (right, other) in product(OPERANDS, SECOND):
+        agree(Ternary(Name(left), Name(right), Literal("no")), {**one, **other})
+        agree(Filter(Name(left), "default", (Name(right),)), {**one, **other})
+        agree(Item(Name(left), Name(right)), {**one, **other})
+        agree(Mapped(((Name(left), Name(right)),)), {**one, **other})
+        agree(Woven(("x", Name(left), Name(right))), {**one, **other})
