@@ -50,6 +50,7 @@ from service.git.helper import Helper
 from service.git.hooks import HookServer
 from service.git.host import Host
 from service.git.repository import Git
+from service.jq.programs import Programs
 from service.loops import Runner
 from service.loops.executor import Executor
 from service.loops.housekeeping import Housekeeping
@@ -125,6 +126,7 @@ class Service:
         for problem in found.problems():
             _log.warning("%s", problem)
         self.helper = Helper()
+        self.jq = Programs()
         self.kit = Kit(
             settings=settings,
             database=self.database,
@@ -139,6 +141,7 @@ class Service:
             version=product_version(),
             envs=settings.variables(environ),
             tokens=environ,
+            jq=self.jq,
         )
         self.dispatch = Dispatch(self.kit)
         self._sender = HttpSender(time.time)
@@ -225,6 +228,7 @@ class Service:
         self._reporter.close()
         self._sender.close()
         self.helper.close()
+        self.jq.close()
         self.database.close()
         self._lock.close()
 

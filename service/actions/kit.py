@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from runners.masking import Masker
 from service.actions.reading import FlowReader
 from service.expressions import Expressions
+from service.expressions.ports import RunJq, no_jq
 from service.git.repository import Git
 from service.secrets import Secrets
 from service.secrets.cipher import Cipher
@@ -34,6 +35,7 @@ class Kit:
     version: str
     envs: Mapping[str, str] = field(default_factory=dict)
     tokens: Mapping[str, str] = field(default_factory=dict)
+    jq: RunJq = no_jq
 
     def page(self, *parts: str) -> str:
         """The address of a page for people."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from service.actions.kit import Kit
 from service.actions.places import Where
+from service.addresses import free_port
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node, RenderFailed
 from service.errors import ServiceError
 from service.expressions import ExpressionError, Ports
 from service.expressions.errors import Refused
+from service.secrets.cipher import seal, unseal
 from service.store.codec import iso
 from service.store.repositories import MAIN
 
@@ -116,7 +118,17 @@ class Rendering:
     def __init__(self, kit: Kit, scope: Mapping[str, Any], now: Callable[[], datetime], place: Where | str = "") -> None:
         self.used: set[str] = set()
         self._kit, self._scope, self._place = kit, scope, place
-        self._ports = Ports(now=now, secret=self._secret, zone=kit.settings.timezone, envs=kit.envs, token=secrets.token_bytes)
+        self._ports = Ports(
+            now=now,
+            secret=self._secret,
+            zone=kit.settings.timezone,
+            envs=kit.envs,
+            token=secrets.token_bytes,
+            free_port=free_port,
+            seal=seal,
+            unseal=unseal,
+            jq=kit.jq,
+        )
 
     def text(self, template: Any) -> str:
         """To text; raises RenderFailed with the place."""

@@ -1,156 +1,130 @@
-"""Dates out of text, numbers and dates: ISO without being asked, other forms by their Java pattern."""
+"""Dates out of text, numbers and dates: ISO without being asked, other forms by their Java pattern.
+
+A date keeps the zone that it names itself; what names none is in the zone that is handed in. Numbers are seconds, milliseconds (from 12 digits), microseconds
+(from 16) or nanoseconds (from 18) since 1970.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-from service.expressions.dates import LONGEST_PATTERN, MONTHS, NAMED, fields
+from service.expressions.date_fields import ISO_WEEKS, resolved
+from service.expressions.date_patterns import LONGEST_PATTERN, nodes
+from service.expressions.date_scanner import Scanner
+from service.expressions.dates import pattern_of
 from service.expressions.errors import Refused
+from service.expressions.locales import ENGLISH, Language
+from service.expressions.moments import Moment, from_nanos, zoned
 from service.expressions.values import kind
 from service.expressions.zones import zone_of
 
-_OFFSET_PATTERN = r"(?:Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?)"
-_READERS: Mapping[str, str] = {
-    "y": r"\d{4,9}",
-    "u": r"\d{4,9}",
-    "d": r"\d{1,2}",
-    "D": r"\d{1,3}",
-    "H": r"\d{1,2}",
-    "h": r"\d{1,2}",
-    "K": r"\d{1,2}",
-    "k": r"\d{1,2}",
-    "m": r"\d{1,2}",
-    "s": r"\d{1,2}",
-    "S": r"\d{1,9}",
-    "n": r"\d{1,9}",
-    "a": r"[AaPp][Mm]",
-    "E": r"[A-Za-z]+",
-    "X": _OFFSET_PATTERN,
-    "x": _OFFSET_PATTERN,
-    "Z": rf"(?:GMT)?{_OFFSET_PATTERN}",
-    "z": r"[A-Za-z][A-Za-z0-9_+\-/]*",
-    "V": r"[A-Za-z][A-Za-z0-9_+\-/]*",
-}
 _ISO = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?(?:\[([A-Za-z0-9_+\-/]+)\])?",
+    r"(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{0,9}))?)?)?"
+    r"\s*([Zz]|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?(?:\[([A-Za-z0-9_+\-/:]+)\])?",
+    re.ASCII,
 )
+#: From how many digits on a number counts which part of a second, in nanoseconds.
+_SCALES = ((18, 1), (16, 1_000), (12, 1_000_000), (0, 1_000_000_000))
+_MOST_DIGITS = 40
+#: The named formats that are read as ISO text is, and those that only write; the others are read by their pattern.
+_AS_ISO = frozenset(["iso_date_time", "iso_zoned_date_time", "iso_local_date_time", "iso_instant", "iso_date", "iso_local_date"])
+_TIMES = frozenset(["iso_time", "iso_offset_time", "iso_local_time"])
+_READ: Mapping[str, str] = {
+    "iso_ordinal_date": "yyyy-DDD[XXXXX]",
+    "iso_week_date": "YYYY-'W'ww-e[XXXXX]",
+    "rfc_1123_date_time": "[EEE, ]d MMM yyyy H:m[:s] [Z][O]",
+}
 
 
-@lru_cache(maxsize=256)
-def _reader(pattern: str) -> re.Pattern[str]:
-    parts = []
-    seen: set[str] = set()
-    for field in fields(NAMED.get(pattern, pattern)):
-        if field.letter == "'":
-            parts.append(re.escape(field.text))
-            continue
-        letter = {"u": "y", "L": "M"}.get(field.letter, field.letter)
-        if letter != "M" and letter not in _READERS:
-            raise Refused(f"dates can't be read by the letter `{field.letter}` of the pattern `{pattern}`")
-        expression = _field_expression(letter, field.width)
-        parts.append(f"(?P<{letter}>{expression})" if letter not in seen else f"(?:{expression})")
-        seen.add(letter)
-    return re.compile("".join(parts), re.ASCII)
+def parse_date(value: Any, zone: tzinfo, existing: str | None = None, language: Language = ENGLISH) -> datetime:
+    """`read_moment` to the microsecond, as Python's datetime."""
+    return read_moment(value, zone, existing, language).at
 
 
-def _field_expression(letter: str, count: int) -> str:
-    if letter == "M":
-        return r"\d{1,2}" if count == 1 else r"\d{2}" if count == 2 else r"[A-Za-z]+"
-    if letter == "y" and count == 2:
-        return r"\d{2}"
-    if letter in "dDHhKkmsS" and count >= 2:
-        return rf"\d{{{count}}}"
-    return _READERS[letter]
+def read_moment(value: Any, zone: tzinfo, existing: str | None = None, language: Language = ENGLISH) -> Moment:
+    """A time out of a date, a number or text.
 
-
-def parse_date(value: Any, zone: tzinfo, existing: str | None = None) -> datetime:
-    """An aware time out of a date, a number (seconds, milliseconds or nanoseconds by its digits) or text.
-
-    Text is read by the pattern `existing`, else as ISO: with a zone, without one (then it is in `zone`), or a date alone. Raises Refused.
+    Text is read by the pattern `existing`, else as ISO: with a zone, without one, or a date alone. Raises Refused.
     """
     match value:
         case datetime():
-            return value if value.tzinfo is not None else value.replace(tzinfo=zone)
+            return Moment(value if value.tzinfo is not None else zoned(value, zone)).to(zone)
         case date():
-            return datetime.combine(value, time(), zone)
+            return Moment(zoned(datetime.combine(value, time()), zone))
         case bool():
             pass
-        case int():
+        case int() | float() | Decimal():
             return _from_number(value, zone)
         case str():
-            return _from_pattern(value, existing, zone) if existing else _from_iso(value, zone)
-        case float() | Decimal():
-            return _from_number(int(value), zone)
+            return _from_text(value, existing, zone, language) if existing else from_iso(value, zone)
+        case time():
+            raise Refused("a time of day is not a date")
     raise Refused(f"{kind(value)} is not a date")
 
 
-def _from_number(value: int, zone: tzinfo) -> datetime:
-    digits = len(str(abs(value)))
-    scale = 1_000_000_000 if digits > 16 else 1_000 if digits > 11 else 1
-    seconds, rest = divmod(value, scale)
+def _from_number(value: float | Decimal, zone: tzinfo) -> Moment:
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, microseconds=rest * 1_000_000 // scale)
-        return moment.astimezone(zone)
-    except OverflowError:
-        raise Refused(f"the number {value} is no time between the years 1 and 9999") from None
+        number = Decimal(str(value))
+        digits = number.adjusted() + 1
+        if digits <= _MOST_DIGITS:
+            scale = next(nanos for count, nanos in _SCALES if digits >= count or not count)
+            return from_nanos(int(number * scale), zone)
+    except (ArithmeticError, ValueError, Refused):
+        pass
+    raise Refused(f"the number {str(value)[:40]} is no time between the years 1 and 9999")
 
 
-def _from_iso(text: str, zone: tzinfo) -> datetime:
+def from_iso(text: str, zone: tzinfo) -> Moment:
+    """A time out of ISO text. Raises Refused."""
     match = _ISO.fullmatch(text.strip()) if len(text) <= LONGEST_PATTERN else None
     if not match:
         raise Refused(f"`{text[:40]}` can't be read as a date; name its pattern with `existingFormat`")
-    year, month, day, hour, minute, second, fraction, offset, region = match.groups()
-    there = zone_of(region) if region else zone_of(offset) if offset else zone
-    parts = [int(part or 0) for part in (year, month, day, hour, minute, second)]
-    return _build(parts, _micros(fraction), there, text).astimezone(zone if offset or region else there)
-
-
-def _micros(fraction: str | None) -> int:
-    return int((fraction or "0").ljust(6, "0")[:6])
-
-
-def _build(parts: list[int], micros: int, zone: tzinfo, text: str) -> datetime:
-    year, month, day, hour, minute, second = parts
+    *parts, fraction, offset, region = match.groups()
+    nano = int((fraction or "").ljust(9, "0"))
     try:
-        return datetime(year, month, day, hour, minute, second, micros, tzinfo=zone)
-    except (ValueError, OverflowError):
-        raise Refused(f"`{text[:40]}` is no date that exists") from None
+        year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+        local = datetime(year, month, day, hour, minute, second, nano // 1000)  # noqa: DTZ001  (its zone comes below)
+        there = zone_of(region) if region else zone_of(offset.upper()) if offset else zone
+        at = zoned(local, zone_of(offset.upper())).astimezone(there) if offset else zoned(local, there)
+    except (ValueError, OverflowError) as error:
+        raise error if isinstance(error, Refused) else Refused(f"`{text[:40]}` is no date that exists") from None
+    return Moment(at, nano % 1000)
 
 
-def _from_pattern(text: str, pattern: str, zone: tzinfo) -> datetime:
-    match = _reader(pattern).fullmatch(text) if len(text) <= LONGEST_PATTERN else None
-    if not match:
-        raise Refused(f"`{text[:40]}` does not look like the pattern `{pattern}`")
-    got = {letter: value for letter, value in match.groupdict().items() if value is not None}
-    there = next((zone_of(got[letter].removeprefix("GMT") or "Z") for letter in "XxZVz" if letter in got), zone)
-    year = int(got.get("y", 1970))
-    if len(got.get("y", "1970")) == 2:
-        year += 2000
-    micros = int(got["n"]) // 1000 if "n" in got else _micros(got.get("S"))
-    moment = _build([year, _month_number(got, text), int(got.get("d", 1)), _hour(got), int(got.get("m", 0)), int(got.get("s", 0))], micros, there, text)
-    return moment + timedelta(days=int(got["D"]) - 1) if "D" in got else moment
+def _from_text(text: str, existing: str, zone: tzinfo, language: Language) -> Moment:
+    name = existing.lower()
+    if name in _AS_ISO:
+        return from_iso(text, UTC if name == "iso_instant" else zone)
+    if name in _TIMES:
+        raise Refused(f"a date can't be read by `{existing}`, which is a time of day alone")
+    pattern = _READ.get(name) or pattern_of(existing, language)
+    by = ISO_WEEKS if name in _READ else language
+    if len(text) > LONGEST_PATTERN:
+        raise Refused(f"`{text[:40]}…` is too long for a date")
+    scanner = Scanner(text, by, name in _READ)
+    if not scanner.whole(nodes(pattern)) or (name == "rfc_1123_date_time" and not scanner.zone):
+        raise Refused(f"`{text}` does not look like the pattern `{existing}`: {_where(text, scanner.position)}")
+    try:
+        return _placed(resolved(scanner.got, scanner.parts, by), scanner.zone, zone)
+    except (Refused, OverflowError) as error:
+        reason = str(error) if isinstance(error, Refused) else "it leaves the years 1 to 9999"
+        raise Refused(f"`{text}` is no date by the pattern `{existing}`: {reason}") from None
 
 
-def _month_number(got: Mapping[str, str], text: str) -> int:
-    month = got.get("M", "1")
-    if month.isdigit():
-        return int(month)
-    for number, name in enumerate(MONTHS, 1):
-        if month.lower() in (name.lower(), name[:3].lower()):
-            return number
-    raise Refused(f"`{text[:40]}` names no month")
+def _where(text: str, position: int) -> str:
+    if position >= len(text):
+        return "it ends too early"
+    return f"it differs from character {position + 1} on, `{text[position : position + 20]}`"
 
 
-def _hour(got: Mapping[str, str]) -> int:
-    if "H" in got:
-        return int(got["H"])
-    if "k" in got:
-        return int(got["k"]) % 24
-    if "h" in got or "K" in got:
-        return int(got.get("h", got.get("K", "0"))) % 12 + (12 if got.get("a", "am").lower() == "pm" else 0)
-    return 0
+def _placed(local: Moment, found: Mapping[str, tzinfo], zone: tzinfo) -> Moment:
+    """A local time in the zone that the text names, by the offset that it names, else in the default zone."""
+    there = found.get("region") or found.get("offset") or zone
+    plain = local.at.replace(tzinfo=None)
+    if "offset" in found:
+        return Moment(plain.replace(tzinfo=found["offset"]).astimezone(there), local.nanos)
+    return Moment(zoned(plain, there), local.nanos)

@@ -1,22 +1,27 @@
 """Dates as Java's DateTimeFormatter writes them: patterns (`yyyy-MM-dd'T'HH:mm`), the named formats of the language, and the four styles.
 
-A pattern is a list of fields and literal text (`fields`); a field is a letter and how often it is repeated. Names of months and days are English.
+Versions of Java differ; followed is the newest. `F` is the week in the month (19 and later); words and styles are those of CLDR as babel has it, English ones
+too: no `at` between date and time, and a narrow no-break space (U+202F) in front of AM and PM of a style. A pattern's own spaces stay as they are.
+The default locale is `en_US` (`locales`): `YYYY`, `w`, `W`, `e` and `c` count weeks from Sunday unless another locale is named; `iso_week_date` is ISO's
+always. Named formats and styles may be written in upper case too. Years are 1 to 9999; nanoseconds are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
+from service.expressions import weeks
+from service.expressions.date_patterns import Field, Text, flat, nodes
 from service.expressions.errors import Refused
-from service.expressions.values import iso_instant
+from service.expressions.locales import ENGLISH, Language, Names
+from service.expressions.moments import Moment
+from service.expressions.zone_text import generic_zone_name, localized_offset, offset, z_offset, zone_key, zone_name
+from service.expressions.zones import region_of
 
-MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-LONGEST_PATTERN = 200
 _NOON = 12
+MODIFIED_JULIAN = 678_576  #: the ordinal of the day 0 of letter `g`, 17 November 1858
 
 NAMED: Mapping[str, str] = {
     "iso": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
@@ -26,226 +31,185 @@ NAMED: Mapping[str, str] = {
     "sql_milli": "yyyy-MM-dd HH:mm:ss.SSS",
     "sql_sec": "yyyy-MM-dd HH:mm:ss",
     "sql_seq": "yyyy-MM-dd HH:mm:ss",
-    "iso_date": "yyyy-MM-ddXXX",
+    "iso_date": "yyyy-MM-ddXXXXX",
     "iso_local_date": "yyyy-MM-dd",
-    "iso_ordinal_date": "yyyy-DDDXXX",
-    "full": "EEEE, MMMM d, yyyy 'at' h:mm:ss a zzzz",
-    "long": "MMMM d, yyyy 'at' h:mm:ss a z",
-    "medium": "MMM d, yyyy, h:mm:ss a",
-    "short": "M/d/yy, h:mm a",
+    "iso_ordinal_date": "yyyy-DDDXXXXX",
 }
 
 
-def _local_time(moment: datetime) -> str:
-    fraction = f".{moment.microsecond:06}".rstrip("0").rstrip(".") if moment.microsecond else ""
-    return f"{moment:%H:%M:%S}{fraction}"
+def _local_time(moment: Moment) -> str:
+    fraction = f".{moment.nano:09}".rstrip("0") if moment.nano else ""
+    return f"{moment.at:%H:%M:%S}{fraction}"
 
 
-def _zone_suffix(moment: datetime) -> str:
-    name = getattr(moment.tzinfo, "key", None)
-    return f"{_offset(moment, 3, 'X')}[{name}]" if name else _offset(moment, 3, "X")
+def _iso_date(moment: Moment) -> str:
+    return f"{moment.at.year:04}-{moment.at.month:02}-{moment.at.day:02}"
 
 
-def _rfc_1123(moment: datetime) -> str:
-    offset = _offset(moment, 2, "x")
-    day = f"{_DAYS[moment.weekday()][:3]}, {moment.day} {MONTHS[moment.month - 1][:3]} {moment.year:04}"
-    return f"{day} {moment:%H:%M:%S} {'GMT' if offset == '+0000' else offset}"
+def _zoned_date_time(moment: Moment) -> str:
+    name = region_of(moment.at.tzinfo)
+    return f"{_iso_date(moment)}T{_local_time(moment)}{offset(moment, 5, 'X')}{f'[{name}]' if name else ''}"
 
 
-def _week_date(moment: datetime) -> str:
-    year, week, day = moment.isocalendar()
-    return f"{year:04}-W{week:02}-{day}{_offset(moment, 3, 'X')}"
+def _rfc_1123(moment: Moment) -> str:
+    at, shift = moment.at, offset(moment, 2, "x")
+    day = f"{ENGLISH.days[3, False][at.weekday()]}, {at.day} {ENGLISH.months[3, False][at.month - 1]} {at.year:04}"
+    return f"{day} {at:%H:%M:%S} {'GMT' if shift == '+0000' else shift}"
 
 
-_COMPUTED: Mapping[str, Callable[[datetime], str]] = {
-    "iso_date_time": lambda moment: f"{_iso_date(moment)}T{_local_time(moment)}{_zone_suffix(moment)}",
-    "iso_zoned_date_time": lambda moment: f"{_iso_date(moment)}T{_local_time(moment)}{_zone_suffix(moment)}",
-    "iso_time": lambda moment: f"{_local_time(moment)}{_offset(moment, 3, 'X')}",
-    "iso_offset_time": lambda moment: f"{_local_time(moment)}{_offset(moment, 3, 'X')}",
+def _week_date(moment: Moment) -> str:
+    year, week, day = moment.at.isocalendar()
+    return f"{year:04}-W{week:02}-{day}{offset(moment, 5, 'X')}"
+
+
+def _instant(moment: Moment) -> str:
+    utc = moment.to(UTC)
+    fraction = f".{utc.nano:09}" if utc.nano else ""
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{_iso_date(utc)}T{utc.at:%H:%M:%S}{fraction}Z"
+
+
+COMPUTED: Mapping[str, Callable[[Moment], str]] = {
+    "iso_date_time": _zoned_date_time,
+    "iso_zoned_date_time": _zoned_date_time,
+    "iso_time": lambda moment: f"{_local_time(moment)}{offset(moment, 5, 'X')}",
+    "iso_offset_time": lambda moment: f"{_local_time(moment)}{offset(moment, 5, 'X')}",
     "iso_local_time": _local_time,
     "iso_local_date_time": lambda moment: f"{_iso_date(moment)}T{_local_time(moment)}",
-    "iso_instant": iso_instant,
+    "iso_instant": _instant,
     "iso_week_date": _week_date,
     "rfc_1123_date_time": _rfc_1123,
 }
 
-
-def _iso_date(moment: datetime) -> str:
-    return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+Write = Callable[[Moment, int, Language], str]
 
 
-class Field(NamedTuple):
-    """A pattern letter and how often it stands in a row; literal text has the letter `'`."""
+def _number(value: Callable[[Moment, Language], int]) -> Write:
+    """At least as many digits as letters; only `g` may be negative."""
 
-    letter: str
-    width: int
-    text: str = ""
+    def write(moment: Moment, width: int, language: Language) -> str:
+        number = value(moment, language)
+        return str(number).zfill(width) if number >= 0 else f"-{str(-number).zfill(width)}"
 
-
-@lru_cache(maxsize=512)
-def fields(pattern: str) -> tuple[Field, ...]:
-    if len(pattern) > LONGEST_PATTERN:
-        raise Refused("this date pattern is too long")
-    result: list[Field] = []
-    index = 0
-    while index < len(pattern):
-        letter = pattern[index]
-        if letter == "'":
-            index, text = _quoted(pattern, index)
-            result.append(Field("'", 1, text))
-        elif letter.isascii() and letter.isalpha():
-            end = index
-            while end < len(pattern) and pattern[end] == letter:
-                end += 1
-            result.append(Field(letter, end - index))
-            index = end
-        elif letter in "[]":
-            index += 1  # optional parts: always written
-        elif letter in "{}#":
-            raise Refused(f"the date pattern `{pattern}` holds `{letter}`, which has no meaning; quote it with `'`")
-        else:
-            result.append(Field("'", 1, letter))
-            index += 1
-    return tuple(result)
+    return write
 
 
-def _quoted(pattern: str, start: int) -> tuple[int, str]:
-    if pattern.startswith("''", start):
-        return start + 2, "'"
-    end, text = start + 1, ""
-    while True:
-        close = pattern.find("'", end)
-        if close < 0:
-            raise Refused(f"in the date pattern `{pattern}` a `'` is not closed")
-        text += pattern[end:close]
-        if not pattern.startswith("''", close):
-            return close + 1, text
-        text, end = text + "'", close + 2
+def _year(value: Callable[[Moment, Language], int]) -> Write:
+    """Two letters are the year in its century."""
+
+    def write(moment: Moment, width: int, language: Language) -> str:
+        year = value(moment, language)
+        return f"{year % 100:02}" if width == 2 else str(year).zfill(width)
+
+    return write
 
 
-def format_date(moment: datetime, pattern: str) -> str:
-    """An aware time by a named format, a style or a Java pattern. Raises Refused for a pattern that can't be read."""
-    if computed := _COMPUTED.get(pattern):
-        return computed(moment)
-    return "".join(field.text if field.letter == "'" else _formatted(moment, field, pattern) for field in fields(NAMED.get(pattern, pattern)))
+def _named(names: Callable[[Language], Names], alone: bool, index: Callable[[Moment], int], number: Callable[[Moment, Language], int] | None = None) -> Write:
+    """One letter or two are a number where there is one, else the short name; three to five are names."""
+
+    def write(moment: Moment, width: int, language: Language) -> str:
+        if width < 3 and number is not None:
+            return str(number(moment, language)).zfill(width)
+        return names(language)[max(width, 3), alone][index(moment)]
+
+    return write
 
 
-def _formatted(moment: datetime, field: Field, pattern: str) -> str:
-    write = _WRITERS.get(field.letter)
-    if write is None:
-        raise Refused(f"the date pattern `{pattern}` holds the letter `{field.letter}`, which has no meaning here; quote text with `'`")
-    return write(moment, field.width)
+def _quarter(moment: Moment) -> int:
+    return (moment.at.month - 1) // 3
 
 
-def _padded(value: Callable[[datetime], int]) -> Callable[[datetime, int], str]:
-    return lambda moment, count: str(value(moment)).zfill(count)
+def _minute_of_day(moment: Moment) -> int:
+    return moment.at.hour * 60 + moment.at.minute
 
 
-def _year(moment: datetime, count: int) -> str:
-    return f"{moment.year % 100:02}" if count == 2 else str(moment.year).zfill(count)
+def _nano_of_day(moment: Moment) -> int:
+    return (_minute_of_day(moment) * 60 + moment.at.second) * 1_000_000_000 + moment.nano
 
 
-def _week_year(moment: datetime, count: int) -> str:
-    year = moment.isocalendar().year
-    return f"{year % 100:02}" if count == 2 else str(year).zfill(count)
+def _part_of_day(moment: Moment, width: int, language: Language) -> str:
+    """`B`: a part of the day, AM or PM where the language has no name for it."""
+    part = language.part_of_day(_minute_of_day(moment)) or ""
+    name = language.periods[max(width, 3)].get(part) or language.periods[4].get(part)
+    return name or language.halves[max(width, 3), False][moment.at.hour >= _NOON]
 
 
-def _name(names: list[str], index: int, count: int) -> str:
-    """Three letters: short; four: full; five: the first letter."""
-    return {3: names[index][:3], 4: names[index], 5: names[index][0]}.get(count, names[index][:3])
+def _day_of_week(moment: Moment, language: Language) -> int:
+    return weeks.day_of_week(moment.at, language.first_day)
 
 
-def _month(moment: datetime, count: int) -> str:
-    return str(moment.month).zfill(count) if count <= 2 else _name(MONTHS, moment.month - 1, count)
+#: What the letters of numbers stand for; reading checks dates by it too.
+NUMBERS: Mapping[str, Callable[[Moment, Language], int]] = {
+    "y": lambda moment, _: moment.at.year,
+    "u": lambda moment, _: moment.at.year,
+    "Y": lambda moment, language: weeks.week_of_year(moment.at, language.first_day, language.min_days)[0],
+    "w": lambda moment, language: weeks.week_of_year(moment.at, language.first_day, language.min_days)[1],
+    "W": lambda moment, language: weeks.week_of_month(moment.at, language.first_day, language.min_days),
+    "Q": lambda moment, _: _quarter(moment) + 1,
+    "M": lambda moment, _: moment.at.month,
+    "D": lambda moment, _: moment.at.timetuple().tm_yday,
+    "d": lambda moment, _: moment.at.day,
+    "F": lambda moment, _: (moment.at.day - 1) // 7 + 1,
+    "E": lambda moment, _: moment.at.isoweekday(),
+    "e": _day_of_week,
+    "g": lambda moment, _: moment.at.toordinal() - MODIFIED_JULIAN,
+    "H": lambda moment, _: moment.at.hour,
+    "k": lambda moment, _: moment.at.hour or 24,
+    "h": lambda moment, _: moment.at.hour % 12 or 12,
+    "K": lambda moment, _: moment.at.hour % 12,
+    "m": lambda moment, _: moment.at.minute,
+    "s": lambda moment, _: moment.at.second,
+    "n": lambda moment, _: moment.nano,
+    "A": lambda moment, _: _nano_of_day(moment) // 1_000_000,
+    "N": lambda moment, _: _nano_of_day(moment),
+}
 
-
-def _day_number(moment: datetime, count: int) -> str:
-    """Localised day of the week: the week begins on Sunday in English."""
-    return str(moment.isoweekday() % 7 + 1).zfill(count) if count <= 2 else _name(_DAYS, moment.weekday(), count)
-
-
-def _quarter(moment: datetime, count: int) -> str:
-    number = (moment.month + 2) // 3
-    return {3: f"Q{number}", 4: f"{('1st', '2nd', '3rd', '4th')[number - 1]} quarter"}.get(count, str(number).zfill(count))
-
-
-def _fraction(moment: datetime, count: int) -> str:
-    return f"{moment.microsecond:06}000".ljust(count, "0")[:count]
-
-
-def _offset(moment: datetime, count: int, letter: str) -> str:
-    """`X` and `x`: one to three letters are `+02`, `+0200`, `+02:00`; `X` writes zero as `Z`."""
-    seconds = int((moment.utcoffset() or timedelta()).total_seconds())
-    if seconds == 0 and letter == "X":
-        return "Z"
-    sign, seconds = ("-", -seconds) if seconds < 0 else ("+", seconds)
-    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
-    colon = ":" if count in (3, 5) else ""
-    text = f"{sign}{hours:02}" if count == 1 and not minutes else f"{sign}{hours:02}{colon}{minutes:02}"
-    return f"{text}{colon}{rest:02}" if rest and count >= 4 else text
-
-
-def _z_offset(moment: datetime, count: int) -> str:
-    if count <= 3:
-        return _offset(moment, 2, "x")
-    if count == 4:
-        offset = _offset(moment, 3, "x")
-        return "GMT" if offset == "+00:00" else f"GMT{offset}"
-    return _offset(moment, 3, "X")
-
-
-def _zone_name(moment: datetime, count: int) -> str:
-    if moment.tzinfo is UTC:
-        return "Coordinated Universal Time" if count == 4 else "UTC"
-    short = moment.tzname() or ""
-    if count != 4 and short and short[0] not in "+-":
-        return short if not short.startswith("UTC") else _offset(moment, 3, "X")
-    return _zone_id(moment, 2)
-
-
-def _zone_id(moment: datetime, _count: int) -> str:
-    if moment.tzinfo is UTC:
-        return "UTC"
-    return str(getattr(moment.tzinfo, "key", "") or _offset(moment, 3, "X"))
-
-
-_WRITERS: Mapping[str, Callable[[datetime, int], str]] = {
-    "y": _year,
-    "u": _year,
-    "Y": _week_year,
-    "Q": _quarter,
-    "q": _quarter,
-    "M": _month,
-    "L": _month,
-    "w": _padded(lambda moment: moment.isocalendar().week),
-    "D": _padded(lambda moment: moment.timetuple().tm_yday),
-    "d": _padded(lambda moment: moment.day),
-    "F": _padded(lambda moment: (moment.day - 1) // 7 + 1),
-    "E": lambda moment, count: _name(_DAYS, moment.weekday(), max(count, 3)),
-    "e": _day_number,
-    "c": _day_number,
-    "a": lambda moment, _count: "AM" if moment.hour < _NOON else "PM",
-    "H": _padded(lambda moment: moment.hour),
-    "k": _padded(lambda moment: moment.hour or 24),
-    "h": _padded(lambda moment: moment.hour % 12 or 12),
-    "K": _padded(lambda moment: moment.hour % 12),
-    "m": _padded(lambda moment: moment.minute),
-    "s": _padded(lambda moment: moment.second),
-    "S": _fraction,
-    "n": _padded(lambda moment: moment.microsecond * 1000),
-    "A": _padded(lambda moment: ((moment.hour * 60 + moment.minute) * 60 + moment.second) * 1000 + moment.microsecond // 1000),
-    "N": _padded(lambda moment: (((moment.hour * 60 + moment.minute) * 60 + moment.second) * 1_000_000 + moment.microsecond) * 1000),
-    "X": lambda moment, count: _offset(moment, count, "X"),
-    "x": lambda moment, count: _offset(moment, count, "x"),
-    "Z": _z_offset,
-    "O": lambda moment, _count: _z_offset(moment, 4),
-    "z": _zone_name,
-    "V": _zone_id,
-    "G": lambda _moment, count: "Anno Domini" if count == 4 else "AD",
+_WRITERS: Mapping[str, Write] = {
+    **{letter: _number(NUMBERS[letter]) for letter in "wWDdFgHkhKmsnAN"},
+    **{letter: _year(NUMBERS[letter]) for letter in "yuY"},
+    "Q": _named(lambda language: language.quarters, False, _quarter, NUMBERS["Q"]),
+    "q": _named(lambda language: language.quarters, True, _quarter, NUMBERS["Q"]),
+    "M": _named(lambda language: language.months, False, lambda moment: moment.at.month - 1, NUMBERS["M"]),
+    "L": _named(lambda language: language.months, True, lambda moment: moment.at.month - 1, NUMBERS["M"]),
+    "E": _named(lambda language: language.days, False, lambda moment: moment.at.weekday()),
+    "e": _named(lambda language: language.days, False, lambda moment: moment.at.weekday(), _day_of_week),
+    "c": _named(lambda language: language.days, True, lambda moment: moment.at.weekday(), _day_of_week),
+    "G": _named(lambda language: language.eras, False, lambda _: 1),
+    "a": _named(lambda language: language.halves, False, lambda moment: int(moment.at.hour >= _NOON)),
+    "B": _part_of_day,
+    "S": lambda moment, width, _: f"{moment.nano:09}"[:width],
+    "X": lambda moment, width, _: offset(moment, width, "X"),
+    "x": lambda moment, width, _: offset(moment, width, "x"),
+    "Z": z_offset,
+    "O": localized_offset,
+    "z": zone_name,
+    "v": generic_zone_name,
+    "V": zone_key,
 }
 
 
-def check_locale(name: str | None) -> None:
-    """Names of months and days are English in this version. Raises Refused for another language."""
-    if name and name.replace("-", "_").split("_")[0].lower() not in ("en", "root"):
-        raise Refused(f"dates in the language `{name[:20]}` are part of the language, but this version of Headgate does not have them yet")
+@lru_cache(maxsize=512)
+def _plan(pattern: str) -> tuple[str | tuple[Write, Field], ...]:
+    return tuple(node.text if isinstance(node, Text) else (_WRITERS[node.letter], node) for node in flat(nodes(pattern)))
+
+
+def pattern_of(name: str, language: Language) -> str:
+    """The pattern behind the name of a format or a style; any other text is a pattern itself."""
+    known = name if name in NAMED else name.lower()
+    return NAMED.get(known) or language.styles.get(known) or name
+
+
+def format_date(moment: Moment | datetime, pattern: str, language: Language = ENGLISH) -> str:
+    """An aware time by a named format, a style or a Java pattern. Raises Refused for a pattern that can't be read."""
+    moment = moment if isinstance(moment, Moment) else Moment(moment)
+    if computed := COMPUTED.get(pattern) or COMPUTED.get(pattern.lower()):
+        return computed(moment)
+    return "".join(part if isinstance(part, str) else _written(moment, *part, language) for part in _plan(pattern_of(pattern, language)))
+
+
+def _written(moment: Moment, write: Write, field: Field, language: Language) -> str:
+    text = write(moment, field.width, language)
+    if field.pad and len(text) > field.pad:
+        raise Refused(f"`{text}` is longer than the {field.pad} places that `{'p' * field.pad}` gives it")
+    return text.rjust(field.pad)

@@ -43,12 +43,16 @@ class Budget:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.left = limits.steps
-        self._seen: set[str] = set()
+        self._seen: set[object] = set()
 
     def template(self, source: str) -> None:
-        """Pays for a template; for a new one also when it has been kept: what a value costs must not depend on what was rendered before."""
-        self.spend(_AGAIN if source in self._seen else _FIRST)
-        self._seen.add(source)
+        """Pays for a template."""
+        self.once(source, _FIRST, _AGAIN)
+
+    def once(self, what: object, first: int, again: int) -> None:
+        """Pays for what is kept once it is there. The first price is due although it may be there: costs must not depend on what was rendered before."""
+        self.spend(again if what in self._seen else first)
+        self._seen.add(what)
 
     def spend(self, steps: int) -> None:
         """Pays for work. Raises Refused when nothing is left."""

@@ -14,6 +14,9 @@ from service.flows.gates import Gate, HasAttempt, expression, quoted
 
 Day = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 
+#: The country of a condition that names none. Kestra takes that of its machine's locale, which is en_US in its own image.
+COUNTRY = "US"
+
 
 class Condition(Model):
     """Base of conditions."""
@@ -107,16 +110,12 @@ class PublicHoliday(_Dated):
 
     NAME = "PublicHoliday"
 
-    country: Text | None = Field(None, description="Its code of two letters.")
+    country: Text | None = Field(None, description="Its code of two letters; US when absent.")
     sub_division: Text | None = Field(None, description="A part of it, such as a state.")
 
     def gate(self) -> Gate:
-        arguments = [self._date]
-        if self.country is not None or self.sub_division is not None:
-            arguments.append("null" if self.country is None else expression(self.country))
-        if self.sub_division is not None:
-            arguments.append(expression(self.sub_division))
-        return f"{{{{ isPublicHoliday({', '.join(arguments)}) }}}}"
+        named = (self.country or COUNTRY, *([] if self.sub_division is None else [self.sub_division]))
+        return f"{{{{ isPublicHoliday({', '.join([self._date, *map(expression, named)])}) }}}}"
 
 
 class Expression(Condition):

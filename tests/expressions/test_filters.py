@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.expressions import ExpressionError, UndefinedError
+from service.expressions.values import Single
 
 NAMES = {
     "n": None,
@@ -125,8 +126,8 @@ CODES = [
 NUMBERS = [
     ("'12' | number", 12),
     ("'-12' | number", -12),
-    ("'1.5' | number", 1.5),
-    ("'1e3' | number", 1000.0),
+    ("'1.5' | number", Single(1.5)),
+    ("'1e3' | number", Single(1000.0)),
     ("'0x1F' | number", 31),
     ("'010' | number", 8),
     ("'12L' | number", 12),
@@ -135,8 +136,8 @@ NUMBERS = [
     ("'99999999999999999999' | number", 99999999999999999999),
     ("'7' | number('INT')", 7),
     ("'7' | number('LONG')", 7),
-    ("'7' | number('FLOAT')", 7.0),
-    ("'0.1' | number('FLOAT')", 0.1),
+    ("'7' | number('FLOAT')", Single(7.0)),
+    ("'0.1' | number('FLOAT')", Single(0.1)),
     ("'7' | number('DOUBLE')", 7.0),
     ("'7.10' | number('BIGDECIMAL')", Decimal("7.10")),
     ("'99999999999999999999' | number('BIGINTEGER')", 99999999999999999999),

@@ -28,6 +28,7 @@ from service.engine.execution import TaskRun
 from service.expressions import Expressions
 from service.git.helper import Helper
 from service.git.repository import Git
+from service.jq.programs import Programs
 from service.loops.executor import Executor
 from service.secrets.cipher import Cipher
 from service.secrets.environment import EnvironmentSecrets
@@ -89,6 +90,7 @@ class Station:
         def outside(part: Any) -> Any:
             return Outside(part, self.trespasses)
 
+        self.jq = Programs()
         self.kit = Kit(
             settings=replace(Settings(), **{"data": folder, **settings}),
             database=Database(path),
@@ -103,14 +105,16 @@ class Station:
             version="1.2.3",
             envs={"zone": "blue"},
             tokens=environ,
+            jq=self.jq,
         )
         self.database, self.git = self.kit.database, self.kit.git
         self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit)
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
-        """Ends the writer."""
+        """Ends the writer, and what templates started."""
         self.database.close()
+        self.jq.close()
 
     def allow(self) -> None:
         """Makes the two tokens known."""

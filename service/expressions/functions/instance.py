@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.expressions.errors import Refused
+from service.expressions.ports import HIDDEN
 from service.expressions.registry import function
 from service.expressions.run import Run
 
@@ -30,6 +31,8 @@ def secret(call: Run, key: str, namespace: str | None = None, subkey: str | None
 
 
 def _part(key: str, value: str, subkey: str) -> Any:
+    if value == HIDDEN:
+        return value
     try:
         held = json.loads(value)
     except ValueError:
