@@ -74,14 +74,14 @@ WRITTEN: list[tuple[Any, tuple[int, int], tuple[int, int]]] = [
 @pytest.mark.parametrize(("value", "in_utc", "in_tokyo"), WRITTEN)
 def test_the_zone_of_the_text_decides_then_that_of_the_service(value: Any, in_utc: tuple[int, int], in_tokyo: tuple[int, int]) -> None:
     for zone, wanted in (("UTC", in_utc), ("Asia/Tokyo", in_tokyo)):
-        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=str, zone=zone)
+        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=lambda key, _namespace: key, zone=zone)
         assert tuple(Expressions().typed("{{ [dayOfMonth(d), hourOfDay(d)] }}", {"d": value}, ports)) == wanted
 
 
 @pytest.mark.parametrize("value", ["2024-03-05", "2024-03-05Z", "2024-03-05+09:00", date(2024, 3, 5)])
 def test_a_day_alone_is_that_day_in_every_zone(value: Any) -> None:
     for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
-        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=str, zone=zone)
+        ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=lambda key, _namespace: key, zone=zone)
         assert Expressions().typed("{{ dayOfMonth(d) }}", {"d": value}, ports) == 5
 
 
@@ -92,7 +92,7 @@ def test_arguments_have_the_names_of_the_documentation(typed: Callable[..., Any]
 
 
 def test_dates_without_an_offset_are_compared_in_utc() -> None:
-    ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=str, zone="Asia/Tokyo")
+    ports = Ports(now=lambda: datetime(2024, 1, 1, tzinfo=UTC), secret=lambda key, _namespace: key, zone="Asia/Tokyo")
     compared = "{{ [isDateBefore(a, b), isDateAfter(a, b), isDateBetween(a, '2024-03-05T11:00:00', b)] }}"
     assert Expressions().typed(compared, {"a": "2024-03-05T12:00:00", "b": "2024-03-05T12:00:01Z"}, ports) == [True, False, True]
 

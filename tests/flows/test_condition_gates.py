@@ -12,7 +12,7 @@ from service.expressions import Expressions, Ports
 from service.flows.condition_types import CLASSES, Condition
 from tests.flows.test_language_conditions import CORE, gates
 
-PORTS = Ports(now=lambda: datetime(2024, 3, 5, tzinfo=UTC), secret=str)
+PORTS = Ports(now=lambda: datetime(2024, 3, 5, tzinfo=UTC), secret=lambda key, _namespace: key)
 EXPRESSIONS = Expressions()
 
 #: All hours of three days around Christmas, and all days of two years at 08:30 in Paris.
