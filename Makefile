@@ -34,7 +34,8 @@ bench: setup ## Measure, print a table, compare with the run before
 types: setup ## Write service/types.json again, after a task, flowable or trigger type was added
 	@$(BIN)/python -m service.discovery
 
-docs: setup ## Write the pages of docs/ again that are made from code (spellings.md, states.md)
+docs: setup ## Write the pages of docs/ again that are made from code (expressions.md, spellings.md, states.md)
+	@$(BIN)/python -m service.flows.expression_page > docs/expressions.md
 	@$(BIN)/python -m service.flows.spelling_table > docs/spellings.md
 	@$(BIN)/python -m tests.engine.states > docs/states.md
 

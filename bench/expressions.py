@@ -1,4 +1,5 @@
-"""What a template costs: kept and rendered again, read for the first time, forty of them as in a large task, and one beside ten thousand outputs.
+"""What a template costs: kept and rendered again, read for the first time, forty of them as in a large task, one beside ten thousand outputs, and one with
+a jq program, which runs in another process.
 
 The floor is Jinja2's own sandbox with the same template and values, which knows neither Pebble's rules nor budgets nor places.
 """
@@ -6,6 +7,7 @@ The floor is Jinja2's own sandbox with the same template and values, which knows
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 
@@ -13,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bench.figure import Figure, interleaved
 from service.expressions import Expressions, Ports
+from service.jq.programs import Programs
 
 HELLO = "Hello {{ inputs.user }}"
 SCOPE = {"inputs": {"user": "Ada", "day": "2026-01-31"}, "outputs": {f"task{number}": {"value": number} for number in range(40)}}
@@ -23,7 +26,11 @@ OTHERS = 10_000
 
 def run() -> Iterator[Figure]:
     """Microseconds and milliseconds, each the median of rounds in which all take their turn."""
-    ports = Ports(now=lambda: datetime.now(UTC), secret=lambda key, _namespace: key)
+    with closing(Programs()) as programs:
+        yield from _figures(Ports(now=lambda: datetime.now(UTC), secret=lambda key, _namespace: key, jq=programs))
+
+
+def _figures(ports: Ports) -> Iterator[Figure]:
     ours, plain = Expressions(), ImmutableSandboxedEnvironment()
     kept = plain.from_string(HELLO)
     forty = [plain.from_string(text) for text in TASK.values()]
@@ -34,6 +41,7 @@ def run() -> Iterator[Figure]:
             "kept": (2_000, lambda: ours.text(HELLO, SCOPE, ports)),
             "kept, floor": (2_000, lambda: kept.render(SCOPE)),
             "wide": (2_000, lambda: ours.text("Hello {{ outputs.task1.value }}", wide, ports)),
+            "jq": (200, lambda: ours.text("{{ inputs | jq('.user') | first }}", SCOPE, ports)),
             "forty": (50, lambda: ours.nested_text(TASK, SCOPE, ports)),
             "forty, floor": (50, lambda: [each.render(SCOPE) for each in forty]),
             "first": (100, lambda: ours.text(f"{HELLO} {next(number)}", SCOPE, ports)),
@@ -42,5 +50,6 @@ def run() -> Iterator[Figure]:
     )
     yield Figure(f"kept template `{HELLO}`", found["kept"] * 1e6, "µs", found["kept, floor"] * 1e6)
     yield Figure(f"kept template beside {OTHERS:,} outputs", found["wide"] * 1e6, "µs", found["kept"] * 1e6)
+    yield Figure("jq of a small map", found["jq"] * 1e6, "µs", found["kept"] * 1e6)
     yield Figure(f"task of {len(TASK)} expressions, kept", found["forty"] * 1e3, "ms", found["forty, floor"] * 1e3)
     yield Figure("first render of a template, compiled", found["first"] * 1e3, "ms", found["first, floor"] * 1e3)

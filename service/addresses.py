@@ -52,6 +52,13 @@ def unwrapped(ip: IP) -> tuple[IP, ...]:
     return (ip,)
 
 
+def free_port() -> int:
+    """A port of this machine on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
 def resolve(host: str, port: int) -> Sequence[str]:
     """The system's resolver."""
     try:

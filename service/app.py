@@ -51,6 +51,7 @@ from service.git.helper import Helper
 from service.git.hooks import HookServer
 from service.git.host import Host
 from service.git.repository import Git
+from service.jq.programs import Programs
 from service.loops import Runner
 from service.loops.executor import Executor
 from service.loops.housekeeping import Housekeeping
@@ -126,6 +127,7 @@ class Service:
         for problem in found.problems():
             _log.warning("%s", problem)
         self.helper = Helper()
+        self.jq = Programs()
         git = Git(data / "git", self.helper)
         self.kit = Kit(
             settings=settings,
@@ -143,6 +145,7 @@ class Service:
             version=product_version(),
             envs=settings.variables(environ),
             tokens=environ,
+            jq=self.jq,
         )
         self.dispatch = Dispatch(self.kit)
         self._sender = HttpSender(time.time)
@@ -230,6 +233,7 @@ class Service:
         self._sender.close()
         self.kit.web.close()
         self.helper.close()
+        self.jq.close()
         self.database.close()
         self._lock.close()
 

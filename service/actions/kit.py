@@ -10,6 +10,7 @@ from runners.masking import Masker
 from service.actions.reading import FlowReader
 from service.egress import Web
 from service.expressions import Expressions
+from service.expressions.ports import RunJq, refusing
 from service.git.repository import Git
 from service.secrets import Secrets
 from service.secrets.cipher import Cipher
@@ -51,6 +52,7 @@ class Kit:
     version: str
     envs: Mapping[str, str] = field(default_factory=dict)
     tokens: Mapping[str, str] = field(default_factory=dict)
+    jq: RunJq = refusing("jq")
 
     def page(self, *parts: str) -> str:
         """The address of a page for people."""

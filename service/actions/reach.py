@@ -13,10 +13,12 @@ from typing import Any
 
 from service.actions.files import Files, Reading, Whose, may_read
 from service.actions.kit import Kit
+from service.addresses import free_port
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
 from service.expressions import Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
+from service.secrets.cipher import seal, unseal
 from service.store import kv, logs
 from service.store.codec import iso
 from service.store.logs import Entry, Line
@@ -43,6 +45,11 @@ def _refusing(*more: type[ServiceError]) -> Iterator[None]:
         raise Refused(failure.message.rstrip(".")) from failure
 
 
+def pure_ports(kit: Kit) -> dict[str, Any]:
+    """What reaches nothing that is anybody's: random numbers, ciphers, jq."""
+    return {"zone": kit.settings.timezone, "token": secrets.token_bytes, "free_port": free_port, "seal": seal, "unseal": unseal, "jq": kit.jq}
+
+
 @dataclass(slots=True)
 class Reach:
     """The world of one rendering. `calls`: so many seconds it may wait for other servers. `trusted` is False for the templates that run for a fork's head."""
@@ -60,7 +67,7 @@ class Reach:
     def ports(self, masked: Callable[[Any], Any]) -> Ports:
         """As functions of the language use it."""
         kit = self.kit
-        harmless: dict[str, Any] = {"zone": kit.settings.timezone, "token": secrets.token_bytes, "masked": masked}
+        harmless = pure_ports(kit) | {"masked": masked}
         if not self.trusted:
             return Ports.sealed(_UNTRUSTED, now=self.now, **harmless)
         files = Files(kit, self.whose, self.reading)

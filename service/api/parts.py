@@ -19,7 +19,7 @@ from service.git.host import Host
 from service.store import repositories
 from service.store.hub import Topic
 
-_RUNNER_THREADS, _EDIT_THREADS = 16, 8
+_RUNNER_THREADS, _EDIT_THREADS, _TEMPLATE_THREADS = 16, 8, 2
 
 
 #: Characters of a text to search for; the database refuses patterns of tens of thousands.
@@ -34,7 +34,7 @@ class Parts:
     """The service's parts as the API needs them.
 
     `stopping` is set when streams and waits should end, `draining` before that: no more jobs are given out. `ill` names what should work and does not.
-    Work that blocks has threads of its own where it must not hold up the rest: runners' calls, and commits of edits.
+    Work that blocks has threads of its own where it must not hold up the rest: runners' calls, commits of edits, and templates that people try out.
     """
 
     kit: Kit
@@ -43,6 +43,7 @@ class Parts:
     ill: Callable[[], Sequence[str]] = lambda: ()
     runner_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_RUNNER_THREADS))
     edit_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_EDIT_THREADS))
+    template_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_TEMPLATE_THREADS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
 
 #: The nouns that stand below a tenant, and below no tenant in older addresses.
-_NOUNS: tuple[APIRouter, ...] = (repositories.router, graphs.router, validation.router, flows.router, executions.router, logs.router, runner.people)
+_NOUNS: tuple[APIRouter, ...] = (
+    repositories.router,
+    graphs.router,
+    validation.router,
+    flows.router,
+    evaluation.first,
+    executions.router,
+    evaluation.router,
+    logs.router,
+    runner.people,
+)
 
 
 def application(parts: Parts) -> FastAPI:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +18,6 @@ from service.cli.stop import WRONG, Stop
 
 _MOST = 16 << 20  #: bytes of a file of variables
 _ARGUMENT = "<template>"
-#: Line ends that YAML knows and templates don't: the excerpt counts lines as the template does.
-_OTHER_ENDS = re.compile("[\r\x85\u2028\u2029]")
 
 Template = Annotated[str | None, typer.Argument(show_default=False, help="For example '{{ inputs.name | upper }}'; - reads it from standard input.")]
 File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", show_default=False, help="Take the template from a file.")]
@@ -49,22 +47,22 @@ def evaluate(
     """Renders a template, offline. Exit code 0, or 2 where it fails; with --batch 0 when each line has its answer, be it an error."""
     from service.cli.world import World, variables_of
 
-    world = World(os.environ, timezone)
-    if batch:
-        if template is not None or file or variables or typed:
-            raise Stop(WRONG, "with --batch the template, its variables and its mode stand in the lines of the file")
-        from service.cli.batch import answer_all
+    with closing(World(os.environ, timezone)) as world:
+        if batch:
+            if template is not None or file or variables or typed:
+                raise Stop(WRONG, "with --batch the template, its variables and its mode stand in the lines of the file")
+            from service.cli.batch import answer_all
 
-        answer_all(world, batch)
-        return
-    if variables == STDIN and STDIN in (template, file):
-        raise Stop(WRONG, "standard input can be the template or its variables, not both")
-    text, place = _template(template, file)
-    try:
-        given = variables_of(_read(variables)) if variables else {}
-    except ValueError as wrong:
-        raise Stop(WRONG, f"{_shown(variables)} is neither JSON nor YAML with variables: {wrong}") from None
-    _answer(world, (text, place), given, typed, output)
+            answer_all(world, batch)
+            return
+        if variables == STDIN and STDIN in (template, file):
+            raise Stop(WRONG, "standard input can be the template or its variables, not both")
+        text, place = _template(template, file)
+        try:
+            given = variables_of(_read(variables)) if variables else {}
+        except ValueError as wrong:
+            raise Stop(WRONG, f"{_shown(variables)} is neither JSON nor YAML with variables: {wrong}") from None
+        _answer(world, (text, place), given, typed, output)
 
 
 def _template(template: str | None, file: str) -> tuple[str, str]:
@@ -109,15 +107,8 @@ def _answer(world: Any, template: tuple[str, str], variables: Mapping[str, Any],
         if output is Output.JSON:
             show(json_of({"ok": False, "error": error.message, "line": error.line, "column": error.column}))
         else:
-            say(_excerpt(error, text, place))
+            from service.flows.template_excerpt import of_template
+
+            say(of_template(error, text, place, coloured(sys.stderr)))
         raise typer.Exit(WRONG) from None
     show(f'{{"ok":true,"value":{shown}}}' if output is Output.JSON else shown)
-
-
-def _excerpt(error: Any, text: str, place: str) -> str:
-    """The error with the line of the template that it is about."""
-    from service.flows.excerpt import excerpt
-    from service.flows.problems import Problem, Severity
-
-    problem = Problem("", Severity.ERROR, place, error.line, error.column, error.message)
-    return excerpt(problem, _OTHER_ENDS.sub(" ", text), coloured(sys.stderr))

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from service.addresses import free_port
 from service.errors import Invalid, ServiceError
 from service.expressions import Expressions, Ports
 from service.expressions.errors import ExpressionError, Refused
 from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text, kind, parse_json
 from service.expressions.zones import zone_of
+from service.jq.programs import Programs
+from service.secrets.cipher import seal, unseal
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import read
 
@@ -34,8 +37,19 @@ class World:
         envs = settings.variables(environ)
         self._expressions = Expressions()
         self._secrets = EnvironmentSecrets(environ)
+        self._jq = Programs()
         self._roots = {name: value for name, value in (("envs", envs), ("globals", settings.globals)) if value}
-        self._ports = Ports(now=lambda: datetime.now(UTC), secret=self._secret, zone=settings.timezone, envs=envs, token=secrets.token_bytes)
+        self._ports = Ports(
+            now=lambda: datetime.now(UTC),
+            secret=self._secret,
+            zone=settings.timezone,
+            envs=envs,
+            token=secrets.token_bytes,
+            free_port=free_port,
+            seal=seal,
+            unseal=unseal,
+            jq=self._jq,
+        )
 
     def value(self, template: Any, variables: Mapping[str, Any], *, typed: bool) -> Any:
         """What a template renders to. A map or list has every text in it rendered, keys too; in text mode it stays a map or list, of texts. Raises
@@ -46,6 +60,10 @@ class World:
         if isinstance(template, dict | list):
             return self._expressions.nested_text(template, scope, ports)
         return self._expressions.text(template, scope, ports)
+
+    def close(self) -> None:
+        """Ends what was started for it."""
+        self._jq.close()
 
     def _secret(self, name: str, _namespace: str | None) -> str:
         try:

@@ -44,11 +44,13 @@ def add(left: Any, right: Any, budget: Budget) -> Any:
 
 
 def subtract(left: Any, right: Any, budget: Budget) -> Any:
-    """Takes items out of a list, else subtracts."""
+    """Takes items out of a list, all that are in another list or the first one that equals a value; else subtracts."""
     if is_list(left):
-        gone = list(right) if is_list(right) else [right]
-        budget.spend(len(left) * len(gone))
-        return [item for item in left if not any(equal(item, other, budget) for other in gone)]
+        budget.spend(len(left) * (len(right) if is_list(right) else 1))
+        if is_list(right):
+            return [item for item in left if not any(equal(item, other, budget) for other in right)]
+        first = next((index for index, item in enumerate(left) if equal(item, right, budget)), len(left))
+        return [*left[:first], *left[first + 1 :]]
     return _arithmetic("-", left, right)
 
 

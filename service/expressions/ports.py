@@ -9,6 +9,11 @@ from typing import Any, NoReturn, Self
 
 from service.expressions.errors import Refused
 
+RunJq = Callable[[str, str, float], tuple[list[str], float]]
+
+#: What `secret` gives where nobody is to see one.
+HIDDEN = "******"
+
 _HERE = "`{name}` is not available here"
 _ENTERPRISE = "`{name}()` belongs to Kestra's enterprise edition; there is nothing behind it here"
 _WAITING = (
@@ -79,10 +84,13 @@ class Ports:
     """What functions may use. All of them may be called often, and all end in bounded time; what is the user's mistake is raised as Refused.
 
     `now` gives an aware time. `zone` is the default time zone (IANA name or offset). `envs` holds the instance's variables by lower-case name. `token` gives
-    that many random bytes. `jq` runs a jq program over plain data and gives all its results.
+    that many random bytes. `jq` runs a jq program over a JSON text for so many seconds at most, and gives all its results as JSON texts, with the seconds of
+    work that they took; it raises Refused. `free_port` gives a port of this machine on which nothing listens. `seal` encrypts by AES-GCM: key (16, 24 or 32
+    bytes), nonce (12 bytes) and text to ciphertext with its tag; `unseal` gives the text again, or None where the key is another one or something was changed.
 
     `secret` gives a secret's text by key and namespace (None: the flow's own), and raises KeyError for one that is missing or not granted; it is also the
-    place where a rendered secret gets known to the masking. `hide` tells the masking of a part of a secret. `masked` is a value with all secrets hidden.
+    place where a rendered secret gets known to the masking; it gives HIDDEN where nobody is to see one. `hide` tells the masking of a part of a secret.
+    `masked` is a value with all secrets hidden.
 
     `kv` gives a value of the KV store by key and namespace (None: the flow's own, then those above it) and raises KeyError where there is none. `read` gives
     the text of a file by path or URI, namespace and revision; `file_size` its size in bytes, None where there is none; `file_uri` a URI that `read` and tasks
@@ -97,7 +105,10 @@ class Ports:
     zone: str = "UTC"
     envs: Mapping[str, str] = field(default_factory=dict)
     token: Callable[[int], bytes] = refusing("random values", "random values are not available here")
-    jq: Callable[[str, Any], list[Any]] = refusing("jq")
+    jq: RunJq = refusing("jq")
+    free_port: Callable[[], int] = refusing("", "free ports are not known here")
+    seal: Callable[[bytes, bytes, bytes], bytes] = refusing("", "ciphers are not available here")
+    unseal: Callable[[bytes, bytes, bytes], bytes | None] = refusing("", "ciphers are not available here")
     kv: Callable[[str, str | None], Any] = refusing("kv()")
     read: Callable[[str, str | None, str | None], str] = refusing("", "files are not available here")
     file_size: Callable[[str, str | None, str | None], int | None] = refusing("", "files are not available here")

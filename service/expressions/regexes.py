@@ -1,190 +1,256 @@
-r"""Java regular expressions on Python's engine, for patterns whose cost is bounded.
+"""Java's regular expressions, run in bounded time.
 
-Python backtracks and can't be stopped, so a pattern that could take exponential time is refused before it runs: no quantifier around a group that can
-repeat or choose, no back references, few choices, and at most two repetitions that what follows them could match too. A repetition that anything follows
-may read to the end from every start: then the text has to be short, because that costs its square, or its cube.
-`$1` in a replacement is Java's way to write `\1`.
+What RE2 can run, it runs: its time grows with the text and the pattern, and is paid for by both. The rest, and the search for all matches of a pattern that
+may read on to the end for each of them, goes to a backtracking engine on a time ration. That is paid for before it is used, in rising rations: the steps of
+a render bound the time of everything in it, with no clock in here.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
+
+import re2
+import regex as backtracking
 
 from service.expressions.errors import Refused
+from service.expressions.java_patterns import Translation, translate
 from service.expressions.limits import Budget
 
+T = TypeVar("T")
+
 _LONGEST_PATTERN = 1_000
-#: By the degree of the cost: the longest text, and how many ways there may be to try one start.
-_LONGEST = {1: 1_048_576, 2: 3_900, 3: 200}
-_MOST_WAYS = {1: 100, 2: 4, 3: 4}
-_QUANTIFIER = re.compile(r"(?:[*+?]|\{(\d{1,4})(?:(,)(\d{0,4}))?\})([?+]?)")
-#: One character that stands for itself and must be there.
-_LITERAL = re.compile(r"(?:([^\\\[\](){}.*+?^$|])|\\([^\w\s]))(?![*?{])")
-_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]")
-_GROUP = re.compile(r"\((?:\?(?::|=|!|<=|<!|<[A-Za-z][A-Za-z0-9]*>|[imsx]+\)))?")
+#: Steps and seconds of each ration, which begins from the start.
+_RATIONS = ((2_000, 0.002), (60_000, 0.03), (600_000, 0.25))
+_MEMORY = 1 << 20
+#: Characters: the backtracking engine remembers where it has been.
+_LONGEST_BACKTRACKED = 1_048_576
+_TERMINATORS = ("\n", "\r", "\x85", "\u2028", "\u2029")
+#: Up to this length the square of it is cheap enough.
+_SHORT = 2_048
+#: The backtracking engine writes out as many copies of what is repeated as there must be.
+_MOST_ROUNDS = 10_000
+_ROUND = 4
+_SMALL = 300  #: what is larger is not kept
+_MARK = backtracking.compile(r"\p{Mn}")
+_MATCH, _FAST_MATCH, _PROPERTY = 14, 4, 30_000
+#: Tenths of an instruction that RE2 needs for each range of Unicode's large sets; only few of them are at work at a time.
+_SET_PART = 16
+
+
+class Match(Protocol):
+    """What either engine gives for a match."""
+
+    def group(self, group: int, /) -> Any:
+        """The text of a group, None when it took no part."""
+
+    def start(self) -> int:
+        """Where it begins."""
+
+    def end(self) -> int:
+        """Where it ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A pattern, and what running it costs: how many ways one start can be tried in, and which power of the text's length it takes."""
+    """A pattern that is ready to run."""
 
-    pattern: re.Pattern[str]
-    ways: int
-    degree: int
-
-    def pay(self, text: str, budget: Budget) -> str:
-        """The text, when it is short enough for this pattern; its search is paid for. Raises Refused."""
-        longest = _LONGEST[self.degree]
-        if len(text) > longest:
-            raise Refused(f"the regular expression `{self.pattern.pattern[:60]}` could take too long on a text of more than {longest:,} characters")
-        budget.spend((2 * len(text) ** self.degree * self.ways) >> 4)
-        return text
-
-
-@lru_cache(maxsize=512)
-def regex(source: str) -> Regex:
-    """Compiles a Java pattern. Raises Refused for one that is wrong, or that could take too long."""
-    if len(source) > _LONGEST_PATTERN:
-        raise Refused("this regular expression is too long")
-    cost = _Cost(source)
-    cost.look()
-    try:
-        pattern = re.compile(re.sub(r"(?<!\\)\(\?<([A-Za-z])", r"(?P<\1", source), re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise Refused(f"the regular expression `{source[:60]}` is wrong: {error}") from None
-    return Regex(pattern, cost.ways, cost.degree)
-
-
-@dataclass(slots=True)
-class _Group:
-    """An open group: how many branches it has, and whether what it matches can vary."""
-
-    branches: int = 1
-    varies: bool = False
-
-
-class _Cost:
-    """A look over a pattern, left to right."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.ways = 1  #: how many ways one start could be tried in
-        self.inside = 0  #: endless repetitions that what follows them could also match
-        self.pending = False  #: an endless repetition has just ended
-        self.repeated = ""  #: the single character or class that it repeats; nothing for a group
-        self.looks = False  #: a repetition is followed by something, or looks ahead: each start may read to the end
-        self.groups = [_Group()]
+    source: str
+    translation: Translation
+    linear: Any  #: RE2's form, None without one
+    weight: int  #: instructions that RE2 may be busy with at each character
 
     @property
-    def degree(self) -> int:
-        return max(1 + self.inside, 2 if self.looks else 1)
+    def groups(self) -> int:
+        """How many groups it has."""
+        return self.translation.groups
 
-    def look(self) -> None:
-        position = 0
-        while position < len(self.source):
-            character = self.source[position]
-            if self.pending and character not in ")|":
-                self.follows(position)
-            end, varies = self.atom(position)
-            match = None if character in "|(" else _QUANTIFIER.match(self.source, end)
-            if match:
-                self.quantified(match, varies, "" if character == ")" else self.source[position:end])
-                end = match.end()
-            position = end
-        self.ways *= self.groups[0].branches
-        if self.ways > _MOST_WAYS.get(self.degree, 0):
-            raise self.too_long()
+    def group(self, named: str) -> int | None:
+        """The number of a named group."""
+        return self.translation.names.get(named)
 
-    def follows(self, position: int) -> None:
-        """Something stands behind an endless repetition. A character that it can't match itself leaves no choice where it ends."""
-        self.pending = False
-        self.looks = True
-        literal = _LITERAL.match(self.source, position)
-        if not literal or not self.repeated or re.fullmatch(self.repeated, literal[1] or literal[2], re.ASCII | re.DOTALL):
-            self.inside += 1
-
-    def too_long(self) -> Refused:
-        return Refused(f"the regular expression `{self.source[:60]}` could take too long; use fewer repetitions")
-
-    def wrong(self, why: str) -> Refused:
-        return Refused(f"the regular expression `{self.source[:60]}` is wrong: {why}")
-
-    def atom(self, position: int) -> tuple[int, bool]:
-        """The end of what starts here, and, for a group that ends here, whether what it matches can vary."""
-        match self.source[position]:
-            case "\\":
-                return self.escape(position), False
-            case "[":
-                found = _CLASS.match(self.source, position)
-                if not found:
-                    raise self.wrong("`[` is not closed")
-                return found.end(), False
-            case "(":
-                return self.open(position), False
-            case ")":
-                return position + 1, self.close()
-            case "|":
-                self.groups[-1].branches += 1
-                self.varies()
-        return position + 1, False
-
-    def open(self, position: int) -> int:
-        found = _GROUP.match(self.source, position)
-        if not found:
-            raise self.wrong("`(` is not closed")
-        if not found.group().endswith(")"):
-            self.groups.append(_Group())
-        self.looks = self.looks or found.group().startswith(("(?=", "(?!", "(?<=", "(?<!"))
-        return found.end()
-
-    def close(self) -> bool:
-        if len(self.groups) == 1:
-            raise self.wrong("`)` closes nothing")
-        group = self.groups.pop()
-        self.ways *= group.branches
-        return group.varies
-
-    def escape(self, position: int) -> int:
-        following = self.source[position + 1 : position + 2]
-        if (following.isdigit() and following != "0") or following in tuple("kpPQGXRhH"):
-            raise Refused(f"`\\{following}` in a regular expression is not supported by this version of Headgate")
-        return position + 2
-
-    def varies(self) -> None:
-        for group in self.groups:
-            group.varies = True
-
-    def quantified(self, found: re.Match[str], group_varies: bool, atom: str) -> None:
-        text = found.group()
-        exact = text[0] == "{" and not found[2]
-        if group_varies and text[0] != "?":
-            raise self.too_long()
-        if exact:
-            return
-        if text[0] == "?":
-            self.ways *= 2
+    def first(self, text: str, budget: Budget) -> Match | None:
+        """The first match anywhere in the text. Raises Refused when looking for it takes too long."""
+        if self._is_linear(text):
+            self._pay(text, budget)
+            found: Match | None = self.linear.search(text)
         else:
-            self.pending, self.repeated = True, atom
-        self.varies()
+            found = self._rationed(text, budget, lambda full, seconds: full.search(text, timeout=seconds, concurrent=True))
+        return found
+
+    def all(self, text: str, budget: Budget, most: int = -1) -> list[Match]:
+        """All matches, at most `most` of them. Raises Refused when looking for them takes too long, or when there are too many.
+
+        A pattern that repeats nothing is run by the engine that gives matches fastest.
+        """
+        if self._is_linear(text) and not self.translation.fixed:
+            if not self.translation.far or len(text) <= _SHORT:
+                self._pay(text, budget)
+                budget.spend(len(text) ** 2 >> 8 if self.translation.far else 0)
+                return _taken(self.linear.finditer(text), budget, most, _MATCH)
+            if self.first(text, budget) is None:
+                return []
+        return self._rationed(text, budget, lambda full, seconds: _stepped(full, text, budget, most, seconds))
+
+    def _is_linear(self, text: str) -> bool:
+        if self.linear is None:
+            return False
+        if self.translation.lines and (not text or text.endswith(_TERMINATORS) or any(odd in text for odd in _TERMINATORS[1:])):
+            return False
+        if text.isascii():
+            return True
+        edges = self.translation.edges
+        return not ("B" in edges or _has_halves(text) or (edges and _MARK.search(text)))
+
+    def _pay(self, text: str, budget: Budget) -> None:
+        budget.spend(20 + (len(text) * self.weight >> 5))
+
+    def _rationed(self, text: str, budget: Budget, run: Callable[[Any, float], T]) -> T:
+        if len(text) > _LONGEST_BACKTRACKED:
+            raise Refused(f"the regular expression `{self.source[:60]}` can't be run on a text of more than {_LONGEST_BACKTRACKED:,} characters")
+        budget.spend((len(text) >> 4) + _ROUND * self.translation.rounds)
+        full = _small(self.source) if self.translation.rounds <= _SMALL else _backtracking(self.source)
+        for steps, seconds in _RATIONS:
+            budget.spend(steps)
+            try:
+                return run(full, seconds)
+            except TimeoutError:
+                continue
+            except MemoryError:
+                break
+        raise Refused(f"the regular expression `{self.source[:60]}` took too long on a text of {len(text):,} characters")
 
 
-def replacement(template: str) -> str:
-    """Java's replacement text as Python's."""
-    result, index = "", 0
+def _has_halves(text: str) -> bool:
+    """Whether there are halves of surrogate pairs, which have no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _stepped(full: Any, text: str, budget: Budget, most: int, seconds: float) -> list[Match]:
+    """Java goes on one character after an empty match; the engine looks for a longer one at the same place first. Where it finds one it is asked
+    for the matches that overlap too, so that those can be taken which begin where Java looks."""
+    found = _taken(full.finditer(text, timeout=seconds, concurrent=True), budget, most, _FAST_MATCH)
+    if all(one.end() < other.start() or one.start() < one.end() for one, other in pairwise(found)):
+        return found
+    return _taken(_apart(full.finditer(text, timeout=seconds, concurrent=True, overlapped=True)), budget, most, _FAST_MATCH)
+
+
+def _apart(found: Iterable[Match]) -> Iterator[Match]:
+    at = 0
+    for match in found:
+        if match.start() >= at:
+            yield match
+            at = match.end()
+
+
+def _taken(found: Iterable[Match], budget: Budget, most: int, price: int) -> list[Match]:
+    matches: list[Match] = []
+    last = -1
+    for match in found:
+        if len(matches) == most:
+            break
+        budget.spend(price)
+        empty = match.start() if match.start() == match.end() else -1
+        if empty == last >= 0:
+            continue  # RE2's iterator gives an empty match twice when it had to look for it
+        last = empty
+        matches.append(match)
+        if len(matches) > budget.limits.items:
+            budget.items(len(matches))
+    return matches
+
+
+def regex(source: str, budget: Budget) -> Regex:
+    """A Java pattern, paid for as if it were compiled when a value names it first. Raises Refused for one that is wrong."""
+    if len(source) > _LONGEST_PATTERN:
+        raise Refused("this regular expression is too long")
+    budget.once(("regex", source), 20 + 100 * len(source) + _PROPERTY * source.count("\\p{"), 20)
+    return _kept(source)
+
+
+@lru_cache(maxsize=128)
+def _kept(source: str) -> Regex:
+    translation = translate(source)
+    linear = _linear(translation)
+    weight = linear.programsize - translation.sets * _SET_PART // 10 if linear is not None else 0
+    return Regex(source, translation, linear, max(8, weight))
+
+
+def _linear(translation: Translation) -> Any:
+    if translation.linear is None:
+        return None
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    try:
+        return re2.compile(translation.linear, options)
+    except (re2.error, UnicodeEncodeError):
+        return None  # RE2 knows counts up to 1,000 and programs of a certain size
+
+
+@lru_cache(maxsize=64)
+def _small(source: str) -> Any:
+    return _backtracking(source)
+
+
+def _backtracking(source: str) -> Any:
+    translation = translate(source)
+    if translation.rounds > _MOST_ROUNDS:
+        raise Refused(f"the regular expression `{source[:60]}` repeats too much")
+    try:
+        return backtracking.compile(translation.full, backtracking.V1, cache_pattern=False)
+    except (backtracking.error, OverflowError, RecursionError, MemoryError, ValueError) as error:
+        raise Refused(f"the regular expression `{source[:60]}` can't be run: {error}") from None
+
+
+def expand(template: str, pattern: Regex) -> Callable[[Match], str]:
+    r"""What a replacement text makes of a match: `$1`, `$12` as far as there are so many groups, `${name}`, `\$`. Raises Refused where Java does."""
+    parts = list(_parts(template, pattern))
+    if len(parts) == 1 and isinstance(parts[0], str):
+        fixed = parts[0]
+        return lambda _match: fixed
+    return lambda match: "".join([part if isinstance(part, str) else match.group(part) or "" for part in parts])
+
+
+def _parts(template: str, pattern: Regex) -> Iterator[str | int]:
+    index, text = 0, ""
     while index < len(template):
         character, following = template[index], template[index + 1 : index + 2]
-        if character == "\\" and following:
-            result += "\\\\" if following == "\\" else following
-            index += 2
-        elif character == "$" and following.isdigit():
-            result += f"\\g<{following}>"
-            index += 2
-        elif character == "$" and (name := re.match(r"\{([A-Za-z][A-Za-z0-9]*)\}", template[index + 1 :])):
-            result += f"\\g<{name[1]}>"
-            index += 1 + name.end()
-        else:
-            result += "\\\\" if character == "\\" else character
-            index += 1
-    return result
+        if character == "\\" and not following:
+            raise Refused("the replacement ends with `\\`; as a character it is written `\\\\`")
+        if character == "$":
+            yield text
+            text = ""
+            group, index = _group(template, index + 1, pattern)
+            yield group
+            continue
+        text += following if character == "\\" else character
+        index += 2 if character == "\\" else 1
+    yield text
+
+
+def _group(template: str, at: int, pattern: Regex) -> tuple[int, int]:
+    """The group that is named after a `$`, and where the text goes on."""
+    if template.startswith("{", at):
+        end = template.find("}", at)
+        name = template[at + 1 : end] if end > 0 else ""
+        number = pattern.group(name)
+        if number is None:
+            raise Refused(f"the replacement names the group `{name[:40]}`, which the pattern does not have")
+        return number, end + 1
+    digits = template[at : at + 1]
+    if not digits or digits not in "0123456789":
+        raise Refused("a `$` in a replacement is followed by a group, `$1` or `${name}`; as a character it is written `\\$`")
+    number, at = int(digits), at + 1
+    if number > pattern.groups:
+        raise Refused(f"the replacement names the group {number}, which the pattern does not have")
+    while (digit := template[at : at + 1]) and digit in "0123456789" and number * 10 + int(digit) <= pattern.groups:
+        number, at = number * 10 + int(digit), at + 1
+    return number, at

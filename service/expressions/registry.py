@@ -28,16 +28,10 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 NOT_YET: Mapping[str, frozenset[str]] = {
     "function": frozenset(
         [
-            *"fromIon jsonDecode yaml".split(),
-            *"decrypt encrypt id ksuid nanoId randomInt randomPort".split(),
             *["subflow"],
         ]
     ),
-    "filter": frozenset(
-        [
-            *"className jq jsonEncode toIon yaml".split(),
-        ]
-    ),
+    "filter": frozenset(),
     "test": frozenset(),
 }
 
@@ -59,19 +53,31 @@ class Entry:
     @property
     def signature(self) -> str:
         """`date(format, timeZone, …)`, as messages and the reference page show it."""
-        names = ", ".join([*map(_camel, self.order), *(["…"] if self.variadic else [])])
+        names = ", ".join([*map(parameter_name, self.order), *(["…"] if self.variadic else [])])
         return f"{self.name}({names})"
+
+    @property
+    def usage(self) -> str:
+        """The same with what may be left out in brackets."""
+        shown = [parameter_name(name) if number < self.required else f"[{parameter_name(name)}]" for number, name in enumerate(self.order)]
+        return f"{self.name}({', '.join([*shown, *(['…'] if self.variadic else [])])})"
 
     @property
     def examples(self) -> tuple[tuple[str, str], ...]:
         """Template and what it renders to."""
-        return tuple((match[1], match[2]) for match in _EXAMPLE.finditer(self.document))
+        return examples_in(self.document)
+
+
+def examples_in(document: str) -> tuple[tuple[str, str], ...]:
+    """The templates of a docstring, each with what it renders to."""
+    return tuple((match[1], match[2]) for match in _EXAMPLE.finditer(document))
 
 
 _found: dict[tuple[str, str], Entry] = {}
 
 
-def _camel(name: str) -> str:
+def parameter_name(name: str) -> str:
+    """A Python parameter's name as templates write it."""
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name.rstrip("_"))
 
 
@@ -80,7 +86,7 @@ def _register(kind: str, names: tuple[str, ...], run: F) -> F:
     wants_call = bool(parameters) and parameters[0].name == "call"
     own = parameters[wants_call + (kind != "function") :]
     positional = [each for each in own if each.kind is not inspect.Parameter.VAR_POSITIONAL]
-    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), _camel(each.name))}
+    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), parameter_name(each.name))}
     for name in names:
         _found[kind, name] = Entry(
             kind=kind,

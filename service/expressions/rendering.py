@@ -20,6 +20,7 @@ from service.expressions.lexer import has_expressions
 from service.expressions.limits import Budget, Limits
 from service.expressions.parser import parse
 from service.expressions.ports import Ports
+from service.expressions.raw import Raw
 from service.expressions.run import Run
 from service.expressions.stack import roomy
 from service.expressions.syntax import Body, Call, Place, Reference, Syntax
@@ -196,13 +197,20 @@ class Expressions:
             raise Refused(f"in the rendered text: {error}") from None
 
     def _until_stable(self, run: Run, template: str, recursive: bool) -> str:
-        for _ in range(self.limits.rounds if recursive else 1):
-            rendered = self._text(template, _Scope(run), run.ports, run.budget, run.depth + 1) if "{" in template else template
-            if rendered == template or not recursive:
-                return rendered
+        if not recursive:
+            return self._below(run, template)
+        raw = Raw(run.budget)
+        for _ in range(self.limits.rounds):
+            template = raw.cut(template)
+            rendered = self._below(run, template)
+            if rendered == template:
+                return raw.put_back(rendered)
             run.budget.spend(10)
             template = rendered
         raise Refused(f"still not rendered after {self.limits.rounds} rounds; is a variable defined by itself?")
+
+    def _below(self, run: Run, template: str) -> str:
+        return self._text(template, _Scope(run), run.ports, run.budget, run.depth + 1) if "{" in template else template
 
 
 class _Scope(Mapping[str, Any]):

@@ -24,6 +24,12 @@ _JAVA_PLAIN_FROM, _JAVA_PLAIN_TO = 1e-3, 1e7
 _WORDS = {True: "true", False: "false"}
 
 
+class Single(float):
+    """A number that has 32 bits in Java: `number('FLOAT')`. It only knows its class; arithmetic makes a double of it."""
+
+    __slots__ = ()
+
+
 def is_number(value: object) -> bool:
     """Whether arithmetic takes it; booleans are none."""
     return isinstance(value, _NUMBERS) and not isinstance(value, bool)

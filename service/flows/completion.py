@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from runners.times import ZONE, zone_names
 from service.flows.catalogue import Catalogue
-from service.flows.editing.expressions import Choices, choices, inside
+from service.flows.editing.expressions import Choices, choices
+from service.flows.editing.inside import inside
 from service.flows.editing.names import Names
 from service.flows.editing.parts import Described, Descriptions, Part
 from service.flows.editing.sketch import sketch
@@ -45,7 +46,7 @@ def complete(text: str, line: int, column: int, catalogue: Catalogue) -> list[It
     whole = sketch(place.lines)
     inner = inside(place, whole)
     if inner is not None:
-        return _expression(choices(inner, Names(whole, (place.line, place.column), catalogue)), place)
+        return _expression(choices(inner.expression, Names(whole, (place.line, place.column), catalogue)), place, inner.quote)
     found = spot(place)
     if found is None:
         return []
@@ -58,10 +59,19 @@ def descriptions(catalogue: Catalogue) -> Descriptions:
     return Descriptions(flow_schema(catalogue))
 
 
-def _expression(found: Choices, place: Cursor) -> list[Item]:
+def _expression(found: Choices, place: Cursor, quote: str) -> list[Item]:
+    """`quote` is that of the scalar: a single one in it is written twice."""
     line, end = place.first + place.line + 1, place.column + 1
     items = [
-        Item(one.name.name, one.insert, one.name.kind, Span(line, max(end - one.width, 1), end), one.name.detail, one.name.words, "$1" in one.insert)
+        Item(
+            one.name.name,
+            one.insert.replace("'", "''") if quote == "'" else one.insert,
+            one.name.kind,
+            Span(line, max(end - one.width, 1), end),
+            one.name.detail,
+            one.name.words,
+            "$1" in one.insert,
+        )
         for one in found.choices
     ]
     return _ranked(items, found.typed)

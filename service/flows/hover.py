@@ -9,7 +9,8 @@ from datetime import datetime
 
 from service.flows.catalogue import Catalogue
 from service.flows.completion import descriptions, documentation
-from service.flows.editing.expressions import choices, inside
+from service.flows.editing.expressions import choices
+from service.flows.editing.inside import inside
 from service.flows.editing.names import Name, Names
 from service.flows.editing.parts import Described, Part
 from service.flows.editing.schedules import schedule_words
@@ -17,15 +18,17 @@ from service.flows.editing.sketch import Entry, Sketch, sketch
 from service.flows.editing.spot import Cursor, Span, cursor
 from service.flows.schema.words import kind_of
 
-_CALLED = frozenset({"function", "filter", "test"})
+_CALLED = frozenset({"function", "filter", "test", "macro", "tag"})
+_WORD, _ID = re.compile(r"\w*"), re.compile(r"[\w-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Hover:
-    """Markdown, and the piece of the line that it is about."""
+    """Markdown, and the piece of the line that it is about. `target` is where a name that the flow itself gives is defined."""
 
     markdown: str
     span: Span
+    target: Span | None = None
 
 
 def hover(text: str, line: int, column: int, catalogue: Catalogue, now: datetime | None = None) -> Hover | None:
@@ -40,21 +43,28 @@ def hover(text: str, line: int, column: int, catalogue: Catalogue, now: datetime
 
 
 def _in_expression(place: Cursor, whole: Sketch, catalogue: Catalogue) -> Hover | None:
-    rest = re.match(r"\w*", place.after)
+    """A word with letters, digits and underscores; where that is none, an id with hyphens."""
+    return next((found for word in (_WORD, _ID) if (found := _of_word(place, whole, catalogue, word)) is not None), None)
+
+
+def _of_word(place: Cursor, whole: Sketch, catalogue: Catalogue, word: re.Pattern[str]) -> Hover | None:
+    rest = word.match(place.after)
     end = place.column + (len(rest[0]) if rest else 0)
     inner = inside(replace(place, column=end), whole)
     if inner is None:
         return None
-    found = choices(inner, Names(whole, (place.line, end), catalogue))
-    for one in found.choices:
-        if found.typed and one.name.name == found.typed:
-            return Hover(_named(one.name), Span(place.first + place.line + 1, end - len(found.typed) + 1, end + 1))
-    return None
+    found = choices(inner.expression, Names(whole, (place.line, end), catalogue))
+    named = next((one.name for one in found.choices if found.typed and one.name.name == found.typed), None)
+    if named is None or end - len(found.typed) > place.column:
+        return None
+    target = None if named.place is None else Span(place.first + named.place[0] + 1, named.place[1] + 1, named.place[1] + 1 + len(named.name))
+    where = f"\n\nDefined in line {target.line}." if target is not None else ""
+    return Hover(_named(named) + where, Span(place.first + place.line + 1, end - len(found.typed) + 1, end + 1), target)
 
 
 def _named(name: Name) -> str:
-    """A name of an expression; functions and filters with how they are called and what they give."""
-    if name.kind in _CALLED:
+    """A name of an expression; what is part of the language with how it is written and what it gives."""
+    if name.kind in _CALLED and name.detail:
         words, _, examples = name.words.partition("\n\n")
         shown = f"\n\n```\n{examples.strip()}\n```" if examples.strip() else ""
         return f"**{name.detail}** {name.kind}\n\n{' '.join(words.split())}{shown}"

@@ -28,6 +28,19 @@ _NONCE_BYTES = 12
 _KEY_SIZES = (16, 24, KEY_BYTES)
 
 
+def seal(key: bytes, nonce: bytes, text: bytes) -> bytes:
+    """Bare AES-GCM, for keys that users bring: the ciphertext and its tag. A nonce must never be used twice with a key."""
+    return AESGCM(key).encrypt(nonce, text, None)
+
+
+def unseal(key: bytes, nonce: bytes, sealed: bytes) -> bytes | None:
+    """What `seal` closed; None where the key is another one or something was changed."""
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, None)
+    except InvalidTag:
+        return None
+
+
 class Undecryptable(ServiceError):
     """A stored value that no key of ours opens: another key file, another scope, or a changed row."""
 

@@ -37,6 +37,7 @@ def asked(**fields: Any) -> dict[str, Any]:
         (["{{ 'text' }}", "--typed"], "text\n"),
         (["{{ null }}", "--typed"], "null\n"),
         (["{{ 7 / 2.0 }}", "--typed"], "3.5\n"),
+        (["{{ [1.0, 2] | jq('.[]') }}"], "[1.0,2]\n"),
         (["{{ true }}", "-o", "json"], '{"ok":true,"value":"true"}\n'),
         (["{{ true }}", "--typed", "-o", "json"], '{"ok":true,"value":true}\n'),
         (["--", "-{{ 1 }}"], "-1\n"),

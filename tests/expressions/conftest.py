@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from service.expressions import Expressions, Ports
 from service.expressions.ports import HttpAnswer, HttpCall
+from service.jq.programs import Programs
+from service.secrets.cipher import seal, unseal
 
 #: What examples in the documentation see.
 SCOPE = {
@@ -29,13 +32,23 @@ def expressions() -> Expressions:
     return Expressions()
 
 
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Programs]:
+    with closing(Programs()) as programs:
+        yield programs
+
+
 @pytest.fixture
-def ports() -> Ports:
+def ports(programs: Programs) -> Ports:
     return Ports(
         now=lambda: datetime(2024, 3, 5, 14, 7, 9, 123456, tzinfo=UTC),
         secret=lambda key, _namespace: SECRETS[key],
         envs={"region": "eu"},
-        token=lambda size: bytes(range(size)),
+        token=lambda size: bytes(index & 0xFF for index in range(size)),
+        free_port=lambda: 40123,
+        seal=seal,
+        unseal=unseal,
+        jq=programs,
         kv=lambda key, namespace: KEYS[namespace, key],
         read=lambda path, _namespace, _revision: FILES[path],
         file_size=lambda path, _namespace, _revision: len(FILES[path]) if path in FILES else None,

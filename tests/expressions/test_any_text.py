@@ -73,7 +73,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("bcd", max_size=2), inner, max_size=3),
     max_leaves=6,
 )
-PORTS = Ports(now=lambda: datetime(2024, 3, 5, tzinfo=UTC), secret=lambda key, _namespace: {"t": "s"}[key], token=bytes)
+PORTS = Ports(now=lambda: datetime(2024, 3, 5, tzinfo=UTC), secret=lambda key, _namespace: {"t": "s"}[key], token=bytes, free_port=lambda: 40123)
 EXPRESSIONS = Expressions()
 
 

@@ -205,18 +205,19 @@ def nested_loops(depth: int) -> str:
         "{{ 'a' | indent(100000000) }}",
         "{{ 'a' | nindent(100000000, big) }}",
         "{{ 'a' | nindent(100000000) }}",
-        "{{ big | regexMatch('(a+)+$') }}",
-        "{{ big | regexMatch('(a|aa)+$') }}",
-        "{{ big | regexMatch('(a|a)*b') }}",
-        "{{ big | regexMatch('a*a*a*a*a*b') }}",
-        "{{ big | regexMatch('(.*)x(.*)y') }}",
-        "{{ big | regexMatch('a{0,20}a{0,20}a{0,20}a{0,20}a{0,20}b') }}",
-        "{{ big | regexMatch('a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?aaaaaaaaaaaaaaaa') }}",
         "{{ big | regexMatch('(?=a*b)') }}",
-        "{{ big | regexMatch('a*b') }}",
-        "{{ big | split('(a*)*b') }}",
+        "{{ big | regexMatch('(?=(a+)+b)') }}",
+        "{{ big | regexMatch('(a+)+\\1b') }}",
+        "{{ big | regexReplace('a.*b|a', '') }}",
+        "{{ big | regexReplace('(?=a)', big) }}",
+        "{{ big | regexMatch('((a{1,100}){1,100}){1,100}b') }}",
+        "{{ big | regexMatch('[ab]*a[ab]{900}c[ab]{900}') }}{% for i in 1..99 %}{{ big | regexMatch('[ab]*a[ab]{900}c') }}{% endfor %}",
+        "{% for i in 1..100000 %}{{ 'x' | regexMatch('[\\p{L}&&[^\\p{Lu}]]' ~ i) }}{% endfor %}",
+        "{% for i in 1..100000 %}{{ big | regexMatch('(?=a*b)b') }}{% endfor %}",
+        "{% for i in 1..100000 %}{{ 'x' | regexMatch('(?=x)a{9000}' ~ i) }}{% endfor %}",
+        "{{ 'x' | regexMatch('(?iu)(?=x)[\\p{Lu}]{9000}') }}",
+        "{{ 'x' | regexMatch('a{2147483647}') }}",
         "{{ 'x' | regexMatch('" + "(" * 500 + ")" * 500 + "') }}",
-        "{{ 'x' | regexMatch('(a)\\1') }}",
         "{{ fromJson(deep) }}",
         "{{ fromJson(digits) }}",
         "{{ [3, 'a', null] | sort }}",
@@ -225,6 +226,8 @@ def nested_loops(depth: int) -> str:
         "{% for i in 1..100000 %}{{ now('" + "y" * 150 + "') }}{% endfor %}",
         "{{ now('" + "y" * 2000 + "') }}",
         "{{ render(self_made) }}",
+        "{{ render(raws) }}",
+        "{{ render(repeated) }}",
         "{{ 10 | dateAdd(9223372036854775807, 'DAYS') }}",
         "{{ 10 | dateAdd(9223372036854775807, 'YEARS') }}",
         "{{ 999999999999999 | date }}",
@@ -243,10 +246,33 @@ def test_a_template_that_costs_too_much_is_ended(text: Callable[..., str], templ
         "big": "a" * 100_000,
         "deep": "[" * 100_000,
         "digits": "9" * 100_000,
+        "raws": "{% raw %}" * 100_000,
+        "repeated": "{% for i in 1..1000 %}{% raw %}" + "a" * 10_000 + "{% endraw %}{% endfor %}",
         "self_made": "{{ render(self_made) }}{{ render(self_made) }}",
     }
     with pytest.raises(ExpressionError):
         text(template, names)
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("big | regexMatch('(a+)+$')", "true"),
+        ("(big ~ 'b') | regexMatch('(a+)+$')", "false"),
+        ("big | regexMatch('(a|aa)+$')", "true"),
+        ("big | regexMatch('(a|a)*b')", "false"),
+        ("big | regexMatch('a*a*a*a*a*b')", "false"),
+        ("big | regexMatch('(.*)x(.*)y')", "false"),
+        ("big | regexMatch('a{0,20}a{0,20}a{0,20}a{0,20}a{0,20}b')", "false"),
+        ("big | regexMatch('a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?aaaaaaaaaaaaaaaa')", "true"),
+        ("big | regexMatch('a*b')", "false"),
+        ("big | split('(a*)*b') | length", "1"),
+        ("'x' | regexMatch('(a)\\1')", "false"),
+        ("'aa' | regexMatch('(a)\\1')", "true"),
+    ],
+)
+def test_a_pattern_that_could_take_for_ever_answers_at_once(text: Callable[..., str], expression: str, wanted: str) -> None:
+    assert text("{{ " + expression + " }}", big="a" * 100_000) == wanted
 
 
 def test_output_is_limited(ports: Ports) -> None:

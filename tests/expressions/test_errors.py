@@ -33,7 +33,6 @@ NAMES = {
         ("{{ empty['x' ~ 1] }}", (1, 10), "`empty` has no `x1`: it is empty"),
         # functions and filters
         ("{{ inputs.user | uper }}", (1, 18), "there is no filter `uper`; did you mean `upper`?"),
-        ("{{ list | jq('.') }}", (1, 11), "`jq` is part of the language, but this version of Headgate does not have it yet"),
         ("{{ subflow('a') }}", (1, 4), "`subflow` is part of the language, but this version of Headgate does not have it yet"),
         ("{{ secrt('a') }}", (1, 4), "there is no function `secrt`; did you mean `secret`?"),
         ("{{ upper('a') }}", (1, 4), "`upper` is a filter, not a function: write `… | upper`"),

@@ -174,6 +174,29 @@ def test_render_does_it_when_asked(text: Callable[..., str]) -> None:
     assert text("{{ render('{{ nope }}') ?? 'none' }}") == "none"
 
 
+RAW = "{% raw %}{{ n }}{% endraw %}"
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (RAW, "{{ n }}"),
+        (f"{{{{ n }}}} {RAW} {RAW}", "1 {{ n }} {{ n }}"),
+        ("{{ raw }}", "{{ n }}"),
+        ("{{ raw }}{% raw %}{{ raw }}{% endraw %}", "{{ n }}{{ raw }}"),
+        ("{% for i in 1..2 %}{% raw %}{{ n }}{% endraw %}{% endfor %}", "{{ n }}{{ n }}"),
+        ("{% raw %}{% raw %}{% endraw %}", "{% raw %}"),
+        ("\U000fff007\U000fff01{% raw %}a{% endraw %}", "\U000fff007\U000fff01a"),
+    ],
+)
+def test_what_is_raw_stays_raw_in_every_round(text: Callable[..., str], value: str, wanted: str) -> None:
+    assert text("{{ render(value) }}", value=value, raw=RAW, n=1) == wanted
+
+
+def test_once_rendered_raw_text_is_as_it_is(text: Callable[..., str]) -> None:
+    assert text("{{ renderOnce(raw) }}", raw=RAW, n=1) == "{{ n }}"
+
+
 def test_variables_defined_by_themselves_end(text: Callable[..., str]) -> None:
     with pytest.raises(ExpressionError, match="defined by itself"):
         text("{{ render(a) }}", a="{{ render(a) }}")

@@ -170,7 +170,7 @@ def expression(text: str) -> str:
         ("{{ outputs['shell-task'].exit¦", ["exitCode"]),
         ("{{ vars.¦", ["a", "c-d"]),
         ("{{ vars.a.¦", ["b"]),
-        ("{{ labels.¦", ["team"]),
+        ("{{ labels.¦", ["team", "system"]),
         ("{{ trigger.¦", ["date", "next", "previous"]),
         ("{{ flow.name¦", ["namespace"]),
         ("{{ inputs.x | upp¦", ["upper"]),
@@ -194,7 +194,7 @@ def test_a_name_with_a_hyphen_goes_into_brackets():
 
 def test_functions_and_filters_say_how_they_are_called():
     now = next(item for item in items(expression("{{ no¦")) if item.label == "now")
-    assert (now.insert, now.kind, now.detail[:10], now.snippet) == ("now($1)", "function", "now(format", True)
+    assert (now.insert, now.kind, now.detail[:11], now.snippet) == ("now($1)", "function", "now([format", True)
     assert now.documentation.startswith("The current time")
     assert written(expression("{{ inputs.x | upp¦ }}"), "upper").count("| upper }}") == 1
 

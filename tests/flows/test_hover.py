@@ -40,7 +40,7 @@ def test_a_value_says_what_its_property_is():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{ no¦w() }}", "**now(format, timeZone, existingFormat, locale)** function\n\nThe current time as text"),
+        ("{{ no¦w() }}", "**now([format], [timeZone], [existingFormat], [locale])** function\n\nThe current time as text"),
         ("{{ 'a' | upp¦er }}", "**upper()** filter\n\nIn capitals.\n\n```\n{{ 'straße' | upper }} -> STRASSE\n```"),
         ("{{ inputs.d¦ay }}", "**day** input DATE\n\nThe day to load."),
         ("{{ inp¦uts.day }}", "**inputs** root\n\nWhat the execution was given."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import allowed, resolve, resolve_and_check
+from service.addresses import allowed, free_port, resolve, resolve_and_check
 from service.errors import Forbidden, Unavailable
 from service.forges.address import GuardedTransport, deadline
 from tests.support.loopback import Handler, Server
@@ -145,3 +146,9 @@ def test_one_wrong_address_among_several_refuses_the_name():
 def test_a_passed_deadline_ends_a_call_before_it_begins(server):
     with client(allow_private=True) as http, deadline(0.0), pytest.raises(httpx2.TimeoutException):
         http.get(server.url)
+
+
+def test_a_free_port_can_be_listened_on():
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        assert 1024 <= port <= 65535

@@ -29,6 +29,7 @@ from service.engine.execution import TaskRun
 from service.expressions import Expressions
 from service.git.helper import Helper
 from service.git.repository import Git
+from service.jq.programs import Programs
 from service.loops.executor import Executor
 from service.secrets.cipher import Cipher
 from service.secrets.environment import EnvironmentSecrets
@@ -90,6 +91,7 @@ class Station:
         def outside(part: Any) -> Any:
             return Outside(part, self.trespasses)
 
+        self.jq = Programs()
         git = outside(Git(folder / "git", helper))
         self.kit = Kit(
             settings=replace(Settings(), **{"data": folder, **settings}),
@@ -107,15 +109,17 @@ class Station:
             version="1.2.3",
             envs={"zone": "blue"},
             tokens=environ,
+            jq=self.jq,
         )
         self.database, self.git = self.kit.database, self.kit.git
         self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit)
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
-        """Ends the writer, and idle connections."""
+        """Ends the writer, idle connections, and what templates started."""
         self.kit.web.close()
         self.database.close()
+        self.jq.close()
 
     def allow(self) -> None:
         """Makes the two tokens known."""

@@ -14,9 +14,10 @@ from service.expressions.errors import Refused
 from service.expressions.operators import as_decimal
 from service.expressions.registry import filter_
 from service.expressions.run import Run
-from service.expressions.values import is_number, java_text, kind
+from service.expressions.values import Single, is_number, java_text, kind
 
 _WHOLE = re.compile(r"([+-]?)(?:(0[xX]|#)([0-9a-fA-F]{1,400})|([0-9]{1,400}))")
+_DECIMALS_OF_A_FLOAT, _LARGEST_FLOAT = 7, 3.4e38
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,5})?")
 
 
@@ -59,19 +60,22 @@ def _double(text: str) -> float:
     return float(_decimal(text.rstrip("dDfF")))
 
 
-def _float(text: str) -> float:
+def _float(text: str) -> Single:
     try:
         single: float = struct.unpack("f", struct.pack("f", _double(text)))[0]
     except OverflowError:
-        return math.inf
+        return Single(math.inf)
     # The shortest decimal that is the same 32-bit number, as Java prints it.
-    return next(float(f"{single:.{digits}g}") for digits in range(1, 18) if struct.pack("f", float(f"{single:.{digits}g}")) == struct.pack("f", single))
+    return next(Single(f"{single:.{digits}g}") for digits in range(1, 18) if struct.pack("f", float(f"{single:.{digits}g}")) == struct.pack("f", single))
 
 
 def _automatic(text: str) -> Any:
     if _WHOLE.fullmatch(text):
         return _whole(text, None)
-    return _double(text)
+    double = _double(text)
+    # As in Java: a number of up to seven decimals, written without `d`, is a float if it fits.
+    short = len(text.partition(".")[2]) <= _DECIMALS_OF_A_FLOAT and not text.endswith(("d", "D"))
+    return Single(double) if short and abs(double) < _LARGEST_FLOAT else double
 
 
 _TYPES: Mapping[str, Callable[[str], Any]] = {

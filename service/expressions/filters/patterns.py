@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from service.expressions.arguments import text_of, through
 from service.expressions.errors import Refused
-from service.expressions.regexes import regex, replacement
+from service.expressions.regexes import Match, expand, regex
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import java_text, kind
@@ -40,22 +39,22 @@ def _replaced(call: Run, text: str, old: str, new: str) -> str:
 
 
 def _substituted(call: Run, text: str, pattern: str, new: str) -> str:
-    compiled = regex(pattern)
-    template = replacement(new)
-    room = call.budget.limits.output
-
-    def one(match: re.Match[str]) -> str:
-        nonlocal room
-        try:
-            piece = match.expand(template)
-        except (re.error, IndexError):
-            raise Refused(f"the replacement `{new[:40]}` names a group that the pattern does not have") from None
-        room -= len(piece)
+    compiled = regex(pattern, call.budget)
+    matches = compiled.all(text, call.budget)
+    if not matches:
+        return text
+    made = expand(new, compiled)
+    pieces: list[str] = []
+    start, room = 0, call.budget.limits.output - len(text)
+    for match in matches:
+        piece = made(match)
+        room -= len(piece) - (match.end() - match.start())
         if room < 0:
             call.budget.text(call.budget.limits.output + 1)
-        return piece
-
-    return compiled.pattern.sub(one, compiled.pay(text, call.budget))
+        pieces.append(text[start : match.start()])
+        pieces.append(piece)
+        start = match.end()
+    return "".join([*pieces, text[start:]])
 
 
 @filter_("split")
@@ -71,26 +70,21 @@ def split(call: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]
     text, most = text_of("split", value), 0 if limit is None else limit
     if isinstance(most, bool) or not isinstance(most, int):
         raise Refused(f"`split` takes a number as its limit, not {kind(most)}")
-    pieces = _pieces(call, text, text_of("split", delimiter), most)
-    while most == 0 and len(pieces) > 1 and not pieces[-1]:
+    compiled = regex(text_of("split", delimiter), call.budget)
+    # One more than there are cuts: an empty match at the start cuts nothing.
+    cuts = [(match.start(), match.end()) for match in compiled.all(text, call.budget, most if most > 0 else -1)]
+    cuts = [cut for cut in cuts if cut != (0, 0)]
+    return _pieces(text, cuts[: most - 1] if most > 0 else cuts, trailing=most != 0)
+
+
+def _pieces(text: str, cuts: list[tuple[int, int]], *, trailing: bool) -> list[str]:
+    """The text between the cuts; a text without any is whole, even an empty one."""
+    if not cuts:
+        return [text]
+    pieces = [text[start:end] for start, end in zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)], strict=True)]
+    while not trailing and pieces and not pieces[-1]:
         pieces.pop()
     return pieces
-
-
-def _pieces(call: Run, text: str, delimiter: str, most: int) -> list[str]:
-    compiled = regex(delimiter)
-    pieces: list[str] = []
-    start = 0
-    for match in compiled.pattern.finditer(compiled.pay(text, call.budget)):
-        if most > 0 and len(pieces) == most - 1:
-            break
-        if match.end() == 0 or (match.start() == match.end() == len(text)):
-            continue  # Java has no empty piece in front of an empty match
-        pieces.append(text[start : match.start()])
-        start = match.end()
-        if len(pieces) >= call.budget.limits.items:
-            call.budget.items(len(pieces) + 1)
-    return [*pieces, text[start:]]
 
 
 @filter_("regexMatch")
@@ -115,20 +109,24 @@ def regex_replace(call: Run, value: Any, regex_: Any, replacement: Any) -> str |
 
 @filter_("regexExtract")
 def regex_extract(call: Run, value: Any, regex_: Any, group: Any = 0) -> str | None:
-    """What the first match, or one of its groups, matched; null when there is none.
+    """What the first match, or one of its groups by number or name, matched; null when there is none.
 
     {{ 'build-42' | regexExtract('build-(\\d+)', 1) }} -> 42
+    {{ 'build-42' | regexExtract('-(?<number>\\d+)', 'number') }} -> 42
     """
     if value is None:
         return None
-    match = _search(call, "regexExtract", value, regex_)
+    compiled = regex(text_of("regexExtract", regex_), call.budget)
+    match = compiled.first(text_of("regexExtract", value), call.budget)
     if match is None:
         return None
-    if isinstance(group, bool) or not isinstance(group, int) or not 0 <= group <= (match.re.groups):
-        raise Refused(f"the regular expression has {match.re.groups} groups")
-    return match.group(group)
+    number = compiled.group(group) if isinstance(group, str) else group
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= compiled.groups:
+        shown = group if isinstance(group, str | int) else kind(group)
+        raise Refused(f"the regular expression has no group {shown}; it has {compiled.groups}")
+    found: str | None = match.group(number)
+    return found
 
 
-def _search(call: Run, name: str, value: Any, pattern: Any) -> re.Match[str] | None:
-    compiled = regex(text_of(name, pattern))
-    return compiled.pattern.search(compiled.pay(text_of(name, value), call.budget))
+def _search(call: Run, name: str, value: Any, pattern: Any) -> Match | None:
+    return regex(text_of(name, pattern), call.budget).first(text_of(name, value), call.budget)

@@ -9,9 +9,10 @@ from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind, parse_json
+from service.expressions.yaml_reading import parse_yaml
 
 
-@function("fromJson", "json")
+@function("fromJson", "json", "jsonDecode")
 def from_json(call: Run, json_: Any) -> Any:
     """The data in a JSON text; null stays null.
 
@@ -30,6 +31,20 @@ def from_json(call: Run, json_: Any) -> Any:
         raise Refused(f"this text is not JSON{where}") from None
     except RecursionError:
         raise Refused("this JSON is nested too deeply") from None
+
+
+@function("yaml")
+def yaml(call: Run, yaml_: Any) -> Any:
+    """The data in a YAML text; null stays null. Dates stay text, and so do all keys; aliases stand for what they name.
+
+    {{ yaml('foo: [666, 1, 2]').foo[0] }} -> 666
+    {{ yaml('{a: yes, b: 010, c: 2024-03-05, 1: ~}') }} -> {"a":true,"b":8,"c":"2024-03-05","1":null}
+    """
+    if yaml_ is None:
+        return None
+    if not isinstance(yaml_, str):
+        raise Refused(f"`yaml` reads text, not {kind(yaml_)}")
+    return parse_yaml(yaml_, call.budget)
 
 
 @function("render")

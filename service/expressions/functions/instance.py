@@ -7,6 +7,7 @@ from typing import Any
 
 from service.expressions.arguments import optional_text, text_of
 from service.expressions.errors import Refused
+from service.expressions.ports import HIDDEN
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import json_text, parse_json
@@ -33,6 +34,8 @@ def secret(call: Run, key: Any, namespace: Any = None, subkey: Any = None, full:
 
 def _part(call: Run, key: str, value: str, subkey: str) -> str:
     """One value of a secret that holds a map, as text. It gets masked, and every text in it."""
+    if value == HIDDEN:
+        return value
     try:
         held = parse_json(value)
     except (ValueError, RecursionError):

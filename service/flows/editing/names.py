@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.flows.catalogue import Catalogue
 from service.flows.document import TASK_LISTS
+from service.flows.editing.roots import MEMBERS, OF_LOOPS, ROOTS
 from service.flows.editing.sketch import Entry, Node, Place, Sketch
 
 _LISTS = frozenset({*TASK_LISTS, "listeners"})
@@ -14,50 +15,13 @@ _LISTS = frozenset({*TASK_LISTS, "listeners"})
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name, what kind of thing it is, and what it stands for."""
+    """One name, what kind of thing it is, what it stands for, and where that is defined."""
 
     name: str
     kind: str
     words: str = ""
     detail: str = ""
-
-
-ROOTS: Mapping[str, str] = {
-    "inputs": "What the execution was given.",
-    "outputs": "What tasks have left, by their ids.",
-    "vars": "The flow's variables.",
-    "flow": "The flow.",
-    "execution": "The execution.",
-    "task": "The task.",
-    "taskrun": "This run of the task.",
-    "trigger": "What started the execution; not there when a person did.",
-    "labels": "The execution's labels.",
-    "envs": "Environment variables of the service that are meant for flows.",
-    "globals": "Values of the service's settings.",
-    "kestra": "The installation.",
-    "workingDir": "The folder that a script runs in.",
-}
-_MEMBERS: Mapping[str, Mapping[str, str]] = {
-    "flow": {"id": "Its id.", "namespace": "Its namespace.", "revision": "Its revision.", "tenantId": "The environment that it runs in."},
-    "execution": {
-        "id": "Its id.",
-        "state": "Its state.",
-        "startDate": "When it was created.",
-        "originalId": "The id of the execution that this one repeats; its own otherwise.",
-        "commit": "The commit whose flow and files it has.",
-        "ref": "The branch or tag of that commit.",
-    },
-    "task": {"id": "Its id.", "type": "Its type."},
-    "taskrun": {
-        "id": "Its id.",
-        "startDate": "When it was created.",
-        "attemptsCount": "How many attempts there were before this one.",
-        "parentId": "The run of the task that holds this one.",
-        "value": "The value that this run is for.",
-        "iteration": "The number of the pass.",
-    },
-    "kestra": {"environment": "The environment's name.", "url": "The installation's address."},
-}
+    place: Place | None = None
 
 
 class Names:
@@ -68,7 +32,8 @@ class Names:
 
     def roots(self) -> list[Name]:
         """What an expression may begin with."""
-        return [Name(name, "root", words) for name, words in ROOTS.items()]
+        looping = self._in_loop()
+        return [Name(name, "root", words) for name, words in ROOTS.items() if looping or name not in OF_LOOPS]
 
     def members(self, path: Sequence[str]) -> list[Name]:
         """What may follow a path such as `outputs`, `task`."""
@@ -77,13 +42,19 @@ class Names:
             return self._segments(self._inputs(), below)
         if root == "outputs":
             return self._outputs(below)
-        if root in ("vars", "labels"):
-            return self._keys(self._whole.root.get("variables" if root == "vars" else "labels"), below, "variable" if root == "vars" else "label")
-        if below:
+        if root == "tasks":
+            return self._tasks() if not below else [Name("state", "property", "Its state.")] if len(below) == 1 else []
+        if root == "vars":
+            return self._keys(self._whole.root.get("variables"), below, "variable")
+        if root == "labels":
+            return self._labels(below)
+        if root in ("parent", "parents") and below[-1:] == ["taskrun"]:
+            return [Name(name, "property", MEMBERS["taskrun"][name]) for name in ("value", "iteration")]
+        if below and not (root == "parents" and len(below) == 1 and below[0].isdigit()):
             return []
         if root == "trigger":
             return list(self._trigger())
-        return [Name(name, "property", words) for name, words in _MEMBERS.get(root, {}).items()]
+        return [Name(name, "property", words) for name, words in MEMBERS.get("parent" if root == "parents" and below else root, {}).items()]
 
     def tasks(self) -> list[Entry]:
         """The `id:` of every task that stands before the place, those around it left out."""
@@ -124,14 +95,39 @@ class Names:
             parts = name.name.split(".")
             if parts[: len(below)] == list(below) and len(parts) > len(below):
                 last = len(parts) == len(below) + 1
-                found.setdefault(parts[len(below)], Name(parts[len(below)], name.kind, name.words if last else "", name.detail if last else ""))
+                part = replace(name, name=parts[len(below)]) if last else Name(parts[len(below)], name.kind, place=name.place)
+                found.setdefault(part.name, part)
         return list(found.values())
 
+    def _tasks(self) -> list[Name]:
+        found: dict[str, Name] = {}
+        for entry in self.tasks():
+            if entry.value is not None:
+                task, id = entry.holder, entry.value
+                found[id.text] = Name(id.text, "task", _text(task, "description"), _text(task, "type").rpartition(".")[2], id.place)
+        return list(found.values())
+
+    def _in_loop(self) -> bool:
+        """Whether one of the tasks around the place runs what is in it once for each value."""
+        around = self._around()
+        types = [self._catalogue.find(_text(entry.holder, "type")) for entry in self._ids() if entry.path[:-1] in around]
+        return any(getattr(getattr(info.cls, "JOINED", None), "step", "") == "dynamic" for info in types if info is not None)
+
+    def _labels(self, below: Sequence[str]) -> list[Name]:
+        """Of a map, or of a list of keys and values; dotted ones by their parts too. Some are given to every execution."""
+        node = self._whole.root.get("labels")
+        given = [Name(name, "label", "Given by the service.") for name in ("system.from", "system.correlationId")]
+        listed = [
+            Name(_text(entry, "key"), "label", detail=_text(entry, "value"), place=entry.place)
+            for entry in _maps(node)
+            if node is not None and node.kind == "list"
+        ]
+        return self._segments((*self._keys(node, (), "label"), *listed, *given), below)
+
     def _outputs(self, below: Sequence[str]) -> list[Name]:
-        tasks = {entry.value.text: entry.holder for entry in self.tasks() if entry.value is not None}
         if not below:
-            return [Name(name, "task", _text(task, "description"), _text(task, "type").rpartition(".")[2]) for name, task in tasks.items()]
-        task = tasks.get(below[0])
+            return self._tasks()
+        task = next((entry.holder for entry in self.tasks() if entry.value is not None and entry.value.text == below[0]), None)
         info = self._catalogue.find(_text(task, "type")) if task is not None else None
         if info is None or info.kind != "task" or len(below) > 1:
             return []
@@ -152,11 +148,16 @@ class Names:
             node = node.get(step) if node is not None and node.kind == "map" else None
         if node is None or node.kind != "map":
             return []
-        return [Name(str(entry.key), kind, detail=entry.value.text[:80] if entry.value is not None else "") for entry in node.entries if entry.key]
+        return [
+            Name(str(entry.key), kind, detail=entry.value.text[:80] if entry.value is not None else "", place=entry.place)
+            for entry in node.entries
+            if entry.key
+        ]
 
 
 def _input(entry: Node, name: str) -> Name:
-    return Name(name, "input", _text(entry, "description") or _text(entry, "displayName"), _text(entry, "type"))
+    id = entry.get("id") or entry.get("name")
+    return Name(name, "input", _text(entry, "description") or _text(entry, "displayName"), _text(entry, "type"), id.place if id is not None else None)
 
 
 def _maps(node: Node | None) -> list[Node]:
