@@ -7,9 +7,12 @@ and then under its own.
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
 from typing import Any
 
 from service.engine.execution import TaskRun
+from service.errors import TooLarge
+from service.expressions.errors import Refused
 from service.store import results
 from service.store.database import Session
 from service.store.results import Result
@@ -21,15 +24,24 @@ _ONE_BY_ONE = 50
 _Leaf = Callable[[Result], Mapping[str, Any] | None]
 
 
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """What is too large is the template's mistake."""
+    try:
+        yield
+    except TooLarge as failure:
+        raise Refused(failure.message) from failure
+
+
 class Stored:
     """The results of an execution in the database, each read once."""
 
     def __init__(self, session: Session, execution: str) -> None:
         self._session, self._execution = session, execution
-        self._by_task: dict[str, tuple[Result, ...]] = {}
+        self._by_task: dict[bool, dict[str, tuple[Result, ...]]] = {True: {}, False: {}}  #: with outputs, and without
         self._by_id: dict[str, Result] = {}
         self._names: dict[bool, tuple[str, ...]] = {}
-        self._whole = False
+        self._whole: set[bool] = set()
 
     def names(self, *, outputs: bool) -> tuple[str, ...]:
         """The tasks that have runs, or outputs."""
@@ -37,23 +49,26 @@ class Stored:
             self._names[outputs] = results.names(self._session, self._execution, outputs=outputs)
         return self._names[outputs]
 
-    def of(self, task: str) -> tuple[Result, ...]:
-        """The runs of a task, oldest first."""
-        if task not in self._by_task:
-            if self._whole:
+    def of(self, task: str, *, outputs: bool) -> tuple[Result, ...]:
+        """The runs of a task, oldest first. Raises Refused for more than can be held."""
+        known = self._by_task[outputs]
+        if task not in known:
+            if outputs in self._whole:
                 return ()
-            self._by_task[task] = results.of_task(self._session, self._execution, task)
-        return self._by_task[task]
+            with _bounded():
+                known[task] = results.of_task(self._session, self._execution, task, outputs=outputs)
+        return known[task]
 
-    def read_all(self) -> None:
-        """From here on nothing is read any more."""
-        if self._whole:
+    def read_all(self, *, outputs: bool) -> None:
+        """From here on nothing of these is read any more. Raises Refused for more than can be held."""
+        if outputs in self._whole:
             return
         found: dict[str, list[Result]] = {}
-        for result in results.of_all(self._session, self._execution):
-            found.setdefault(result.task, []).append(result)
-        self._by_task = {task: tuple(runs) for task, runs in found.items()}
-        self._whole = True
+        with _bounded():
+            for result in results.of_all(self._session, self._execution, outputs=outputs):
+                found.setdefault(result.task, []).append(result)
+        self._by_task[outputs] = {task: tuple(runs) for task, runs in found.items()}
+        self._whole.add(outputs)
 
     def runs(self, ids: Iterable[str]) -> Mapping[str, Result]:
         """Task runs by id, without their outputs."""
@@ -64,7 +79,8 @@ class Stored:
 
     def outputs(self, ids: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """The outputs of some task runs, of those that have any."""
-        found = results.of_runs(self._session, ids, outputs=True)
+        with _bounded():
+            found = results.of_runs(self._session, ids, outputs=True)
         return {id: result.outputs for id, result in found.items() if result.outputs is not None}
 
 
@@ -115,13 +131,13 @@ class Results:
         stored = self._stored.outputs([id for id in wanted if id not in changed or changed[id].outputs is None])
         return {id: found for id in wanted if (found := stored.get(id) or (changed[id].outputs if id in changed else None)) is not None}
 
-    def read_all(self) -> None:
+    def read_all(self, *, outputs: bool) -> None:
         """Everything is going to be asked for."""
-        self._stored.read_all()
+        self._stored.read_all(outputs=outputs)
 
-    def of(self, task: str, leaf: _Leaf) -> Any:
+    def of(self, task: str, leaf: _Leaf, *, outputs: bool) -> Any:
         """What a task shows, under the values of loops where there are any; None where it shows nothing."""
-        shown = [(result, part) for result in self._runs(task) if (part := leaf(result)) is not None]
+        shown = [(result, part) for result in self._runs(task, outputs=outputs) if (part := leaf(result)) is not None]
         found: Any = None
         for (_, part), values in zip(shown, self._values([result for result, _ in shown]), strict=True):
             if not values:
@@ -133,8 +149,8 @@ class Results:
             at[values[-1]] = part
         return found
 
-    def _runs(self, task: str) -> Iterable[Result]:
-        found = {result.id: result for result in self._stored.of(task)}
+    def _runs(self, task: str, *, outputs: bool) -> Iterable[Result]:
+        found = {result.id: result for result in self._stored.of(task, outputs=outputs)}
         for run in (*self._fresh.of(task), *(run for run in self._step.values() if run.node == task)):
             found[run.id] = found[run.id].moved(run) if run.id in found else Result.of(run)
         return found.values()
@@ -179,8 +195,8 @@ class ByTask(Mapping[str, Any]):
             raise KeyError(task)
         if task not in self._held:
             if len(self._held) >= _ONE_BY_ONE:
-                self._of.read_all()
-            self._held[task] = self._of.of(task, self._leaf)
+                self._of.read_all(outputs=self._outputs)
+            self._held[task] = self._of.of(task, self._leaf, outputs=self._outputs)
         if self._held[task] is None:
             raise KeyError(task)
         return self._held[task]
@@ -198,10 +214,10 @@ class ByTask(Mapping[str, Any]):
 
     def items(self) -> ItemsView[str, Any]:
         """All of them, read at once."""
-        self._of.read_all()
+        self._of.read_all(outputs=self._outputs)
         return {task: self[task] for task in self}.items()
 
     def values(self) -> ValuesView[Any]:
         """All of them, read at once."""
-        self._of.read_all()
+        self._of.read_all(outputs=self._outputs)
         return {task: self[task] for task in self}.values()
