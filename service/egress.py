@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,6 +21,7 @@ from service.errors import Forbidden, Invalid, TooLarge, Unavailable
 from service.forges.address import GuardedTransport, deadline
 
 LARGEST = 1_000_000  #: bytes of an answer
+_GZIP, _WITH_HEADER = ("gzip", "x-gzip"), 31
 _REDIRECTS = 3
 #: What says where a body ends, and whose connection it is, is ours to say.
 _OURS = frozenset({"connection", "content-length", "te", "transfer-encoding", "upgrade"})
@@ -69,6 +71,8 @@ class Web:
             raise Unavailable(f"{_host(url)} redirects more than {_REDIRECTS} times") from None
         except httpx2.HTTPError as failure:
             raise Unavailable(f"no answer from {_host(url)}: {str(failure)[:200] or type(failure).__name__}") from None
+        except zlib.error:
+            raise Unavailable(f"the answer of {_host(url)} can't be unpacked") from None
         except (httpx2.InvalidURL, UnicodeError, ValueError) as failure:
             raise Invalid(f"this call can't be made: {str(failure)[:200]}") from None
 
@@ -101,9 +105,13 @@ class Web:
 
 
 def _read(response: httpx2.Response) -> str:
-    found = bytearray()
-    for chunk in response.iter_bytes():
-        found += chunk
+    found, packed = bytearray(), response.headers.get("content-encoding", "").strip().lower()
+    if packed not in ("", "identity", *_GZIP):
+        raise Unavailable(f"{response.url.host} answers in the encoding `{packed[:40]}`, which it was not asked for")
+    # A page of a few kilobytes can unpack to gigabytes: never more is unpacked than is taken.
+    unpacker = zlib.decompressobj(_WITH_HEADER) if packed in _GZIP else None
+    for chunk in response.iter_raw():
+        found += chunk if unpacker is None else unpacker.decompress(chunk, LARGEST + 1 - len(found))
         if len(found) > LARGEST:
             raise TooLarge(f"the answer of {response.url.host} is larger than {LARGEST:,} bytes")
     try:

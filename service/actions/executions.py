@@ -102,7 +102,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     reach = Reach(kit, whose, kit.database.read, lambda: now, calls=waits)
     where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
-    render = _renderer(kit, parts, order, reach, where)
+    render = _renderer(kit, {**parts, "labels": lambda: nested_labels({**flow.labels, **order.labels})}, order, reach, where)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
@@ -186,7 +186,7 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
 
 def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
     def render(value: Any, inputs: Mapping[str, Any]) -> Any:
-        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs, "labels": lambda: nested_labels(order.labels)}
+        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs}
         if order.trigger is not None:
             variables = order.trigger.get("variables", {})
             scope["trigger"] = lambda: variables

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
 from typing import Any
 
 from service.engine.execution import TaskRun
+from service.errors import TooLarge
+from service.expressions.errors import Refused
 from service.store import results
 from service.store.database import Session
 from service.store.results import Result
@@ -23,16 +26,25 @@ _Leaf = Callable[[Result], Mapping[str, Any] | None]
 _Values = tuple[str, ...]
 
 
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """What is too large is the template's mistake."""
+    try:
+        yield
+    except TooLarge as failure:
+        raise Refused(failure.message) from failure
+
+
 class Stored:
-    """The results of an execution in the database, each read once."""
+    """The results of an execution in the database, each read once. What gives outputs raises Refused for more of them than can be held."""
 
     def __init__(self, session: Session, execution: str) -> None:
         self._session, self._execution = session, execution
-        self._by_task: dict[str, tuple[Result, ...]] = {}
-        self._by_round: dict[tuple[str, _Values], tuple[Result, ...]] = {}
+        self._by_task: dict[bool, dict[str, tuple[Result, ...]]] = {True: {}, False: {}}  #: with outputs, and without
+        self._by_round: dict[tuple[str, _Values, bool], tuple[Result, ...]] = {}
         self._depths: dict[tuple[str, bool], int | None] = {}
         self._names: dict[bool, tuple[str, ...]] = {}
-        self._whole = False
+        self._whole: set[bool] = set()
 
     def names(self, *, outputs: bool) -> tuple[str, ...]:
         """The tasks that have runs, or outputs."""
@@ -46,39 +58,44 @@ class Stored:
             self._depths[task, outputs] = results.depth(self._session, self._execution, task, outputs=outputs)
         return self._depths[task, outputs]
 
-    def of(self, task: str) -> tuple[Result, ...]:
+    def of(self, task: str, *, outputs: bool) -> tuple[Result, ...]:
         """The runs of a task, oldest first."""
-        if task not in self._by_task:
-            if self._whole:
+        known = self._by_task[outputs]
+        if task not in known:
+            if outputs in self._whole:
                 return ()
-            self._by_task[task] = results.of_task(self._session, self._execution, task)
-        return self._by_task[task]
+            with _bounded():
+                known[task] = results.of_task(self._session, self._execution, task, outputs=outputs)
+        return known[task]
 
-    def of_round(self, task: str, values: _Values) -> tuple[Result, ...]:
+    def of_round(self, task: str, values: _Values, *, outputs: bool) -> tuple[Result, ...]:
         """The runs of a task for these values, oldest first."""
-        if task in self._by_task:
-            return tuple(result for result in self._by_task[task] if result.values == values)
-        if (task, values) not in self._by_round:
-            self._by_round[task, values] = results.of_round(self._session, self._execution, task, values)
-        return self._by_round[task, values]
+        if task in self._by_task[outputs] or outputs in self._whole:
+            return tuple(result for result in self.of(task, outputs=outputs) if result.values == values)
+        if (task, values, outputs) not in self._by_round:
+            with _bounded():
+                self._by_round[task, values, outputs] = results.of_round(self._session, self._execution, task, values, outputs=outputs)
+        return self._by_round[task, values, outputs]
 
     def has_rounds(self, task: str, values: _Values) -> bool:
         """Whether a task has runs below these values."""
         return results.has_rounds(self._session, self._execution, task, values)
 
-    def read_all(self) -> None:
-        """From here on nothing is read any more."""
-        if self._whole:
+    def read_all(self, *, outputs: bool) -> None:
+        """From here on nothing of these is read any more."""
+        if outputs in self._whole:
             return
         found: dict[str, list[Result]] = {}
-        for result in results.of_all(self._session, self._execution):
-            found.setdefault(result.task, []).append(result)
-        self._by_task = {task: tuple(runs) for task, runs in found.items()}
-        self._whole = True
+        with _bounded():
+            for result in results.of_all(self._session, self._execution, outputs=outputs):
+                found.setdefault(result.task, []).append(result)
+        self._by_task[outputs] = {task: tuple(runs) for task, runs in found.items()}
+        self._whole.add(outputs)
 
     def outputs(self, ids: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """The outputs of some task runs, of those that have any."""
-        found = results.of_runs(self._session, ids, outputs=True)
+        with _bounded():
+            found = results.of_runs(self._session, ids, outputs=True)
         return {id: result.outputs for id, result in found.items() if result.outputs is not None}
 
 
@@ -144,9 +161,9 @@ class Results:
         stored = self._stored.outputs([id for id in wanted if id not in changed or changed[id].outputs is None])
         return {id: found for id in wanted if (found := stored.get(id) or (changed[id].outputs if id in changed else None)) is not None}
 
-    def read_all(self) -> None:
+    def read_all(self, *, outputs: bool) -> None:
         """Everything is going to be asked for."""
-        self._stored.read_all()
+        self._stored.read_all(outputs=outputs)
 
     def of(self, task: str, leaf: _Leaf, *, outputs: bool) -> Any:
         """What a task shows, under the values of loops where there are any; None where it shows nothing."""
@@ -154,19 +171,20 @@ class Results:
         depth = len(unstored[0].values) if unstored else self._stored.depth(task, outputs=outputs)
         if depth is None:
             return None
-        return Rounds(self, task, leaf, depth) if depth else self.round(task, (), leaf)
+        rounds = Rounds(self, task, leaf, depth, outputs=outputs)
+        return rounds if depth else self.round(task, (), leaf, outputs=outputs)
 
-    def round(self, task: str, values: _Values, leaf: _Leaf) -> Any:
+    def round(self, task: str, values: _Values, leaf: _Leaf, *, outputs: bool) -> Any:
         """What a task shows for the values of all loops around it: its last run; None where that shows nothing."""
         changed = [run for layer in self._unstored() for run in layer.of_round(task, values)]
-        shown = (leaf(result) for result in _merged(self._stored.of_round(task, values), changed))
-        return next((part for part in reversed([*shown]) if part is not None), None)
+        shown = [leaf(result) for result in _merged(self._stored.of_round(task, values, outputs=outputs), changed)]
+        return next((part for part in reversed(shown) if part is not None), None)
 
-    def rounds(self, task: str, leaf: _Leaf) -> dict[str, Any]:
+    def rounds(self, task: str, leaf: _Leaf, *, outputs: bool) -> dict[str, Any]:
         """What a task in loops shows, all of it."""
         changed = [run for layer in self._unstored() for run in layer.of(task)]
         found: dict[str, Any] = {}
-        for result in _merged(self._stored.of(task), changed):
+        for result in _merged(self._stored.of(task, outputs=outputs), changed):
             if (part := leaf(result)) is None:
                 continue
             at = found
@@ -208,7 +226,7 @@ class ByTask(Mapping[str, Any]):
             raise KeyError(task)
         if task not in self._held:
             if len(self._held) >= _ONE_BY_ONE:
-                self._of.read_all()
+                self._of.read_all(outputs=self._outputs)
             self._held[task] = self._of.of(task, self._leaf, outputs=self._outputs)
         if self._held[task] is None:
             raise KeyError(task)
@@ -227,20 +245,20 @@ class ByTask(Mapping[str, Any]):
 
     def items(self) -> ItemsView[str, Any]:
         """All of them, read at once."""
-        self._of.read_all()
+        self._of.read_all(outputs=self._outputs)
         return {task: self[task] for task in self}.items()
 
     def values(self) -> ValuesView[Any]:
         """All of them, read at once."""
-        self._of.read_all()
+        self._of.read_all(outputs=self._outputs)
         return {task: self[task] for task in self}.values()
 
 
 class Rounds(Mapping[str, Any]):
     """What a task in a loop shows, by the values of the loop. One round costs its own runs; whoever wants all of them gets them with one query."""
 
-    def __init__(self, of: Results, task: str, leaf: _Leaf, depth: int, values: _Values = ()) -> None:
-        self._of, self._task, self._leaf, self._depth, self._above = of, task, leaf, depth, values
+    def __init__(self, of: Results, task: str, leaf: _Leaf, depth: int, values: _Values = (), *, outputs: bool) -> None:
+        self._of, self._task, self._leaf, self._depth, self._above, self._outputs = of, task, leaf, depth, values, outputs
         self._held: dict[str, Any] = {}
         self._all: dict[str, Any] | None = None
 
@@ -259,8 +277,10 @@ class Rounds(Mapping[str, Any]):
 
     def _round(self, values: _Values) -> Any:
         if len(values) == self._depth:
-            return self._of.round(self._task, values, self._leaf)
-        return Rounds(self._of, self._task, self._leaf, self._depth, values) if self._of.has_rounds(self._task, values) else None
+            return self._of.round(self._task, values, self._leaf, outputs=self._outputs)
+        if not self._of.has_rounds(self._task, values):
+            return None
+        return Rounds(self._of, self._task, self._leaf, self._depth, values, outputs=self._outputs)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._whole())
@@ -270,7 +290,7 @@ class Rounds(Mapping[str, Any]):
 
     def _whole(self) -> dict[str, Any]:
         if self._all is None:
-            found = self._of.rounds(self._task, self._leaf)
+            found = self._of.rounds(self._task, self._leaf, outputs=self._outputs)
             for value in self._above:
                 found = found.get(value, {})
             self._all = found

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from service.engine.execution import TaskRun
+from service.errors import TooLarge
 from service.store.codec import from_json, to_json
 from service.store.database import Session
 from service.store.tables import TaskRun as Table
@@ -20,12 +21,13 @@ from service.store.tables import core
 _table = core(Table)
 _COLUMNS = (_table.c.id, _table.c.task_id, _table.c.loop_values, _table.c.state)
 _MANY = 500  #: ids in one statement
+LARGEST = 32_000_000  #: characters of outputs that are held at once
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A task run, as far as templates of others see it. `values` are those of the loops around it, the outermost first, its own last. `outputs` is None where it
-    has none, and where they were not asked for."""
+    """A task run, as far as templates of others see it. `values` are those of the loops around it, the outermost first, its own last. `outputs` is None where
+    it has none, and where they were not asked for."""
 
     id: str
     task: str
@@ -51,14 +53,14 @@ def names(session: Session, execution: str, *, outputs: bool) -> tuple[str, ...]
     return tuple(session.execute(statement).scalars())
 
 
-def of_task(session: Session, execution: str, task: str) -> tuple[Result, ...]:
-    """The runs of one task in the order of their creation."""
-    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task), outputs=True)
+def of_task(session: Session, execution: str, task: str, *, outputs: bool = True) -> tuple[Result, ...]:
+    """The runs of one task in the order of their creation. Raises TooLarge."""
+    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task), outputs=outputs)
 
 
-def of_round(session: Session, execution: str, task: str, values: Sequence[str]) -> tuple[Result, ...]:
-    """The runs of one task for these values of the loops around it, in the order of their creation."""
-    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task, _table.c.loop_values == to_json(values)), outputs=True)
+def of_round(session: Session, execution: str, task: str, values: Sequence[str], *, outputs: bool) -> tuple[Result, ...]:
+    """The runs of one task for these values of the loops around it, in the order of their creation. Raises TooLarge."""
+    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task, _table.c.loop_values == to_json(values)), outputs=outputs)
 
 
 def depth(session: Session, execution: str, task: str, *, outputs: bool) -> int | None:
@@ -75,9 +77,9 @@ def has_rounds(session: Session, execution: str, task: str, values: Sequence[str
     return session.execute(select(_table.c.id).where(_table.c.execution_id == execution, _table.c.task_id == task, *where).limit(1)).first() is not None
 
 
-def of_all(session: Session, execution: str) -> tuple[Result, ...]:
-    """The runs of all tasks in the order of their creation."""
-    return _read(session, (_table.c.execution_id == execution,), outputs=True)
+def of_all(session: Session, execution: str, *, outputs: bool = True) -> tuple[Result, ...]:
+    """The runs of all tasks in the order of their creation. Raises TooLarge."""
+    return _read(session, (_table.c.execution_id == execution,), outputs=outputs)
 
 
 def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> dict[str, Result]:
@@ -89,5 +91,11 @@ def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> d
 
 def _read(session: Session, where: tuple[Any, ...], *, outputs: bool) -> tuple[Result, ...]:
     columns = (*_COLUMNS, _table.c.outputs) if outputs else _COLUMNS
-    rows = session.execute(select(*columns).where(*where).order_by(_table.c.position))
-    return tuple(Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(row.outputs) if outputs else None) for row in rows)
+    found, size = [], 0
+    for row in session.execute(select(*columns).where(*where).order_by(_table.c.position)):
+        text = row.outputs if outputs else None
+        size += len(text or "")
+        if size > LARGEST:
+            raise TooLarge(f"outputs of more than {LARGEST:,} characters of JSON can't be held at once: name those of one task, or put them into files")
+        found.append(Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(text)))
+    return tuple(found)

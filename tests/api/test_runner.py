@@ -81,7 +81,7 @@ def test_files_are_refused_before_their_first_byte(client: TestClient, station: 
     uri = client.put(place, params={"name": "a b.txt"}, content=b"content", headers=headers).json()["uri"]
     assert client.get(place, params={"uri": uri}, headers=headers).content == b"content"
     problem(client.get(place, params={"uri": uri + "x"}, headers=headers), 404)
-    problem(client.get(place, params={"uri": "file:///etc/passwd"}, headers=headers), 404)
+    problem(client.get(place, params={"uri": "file:///etc/passwd"}, headers=headers), 422)
     problem(client.put(place, params={"name": "../x"}, content=b"x", headers=headers), 422)
     assert client.get(f"{API}/jobs/{job.lease.task_run}/1/1/tree", headers=headers).headers["content-type"] == "application/x-tar"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from tests.support.loopback import Handler, Server
 
 HERE = "127.0.0.1"
 METADATA = "169.254.169.254"
+PACKED = {"fine": ("gzip", gzip.compress(b"unpacked")), "bomb": ("GZIP", gzip.compress(b"x" * 20_000_000)), "odd": ("gzip", b"odd"), "br": ("br", b"odd")}
 
 
 class Far(Handler):
@@ -36,6 +38,9 @@ class Far(Handler):
                 self.answer(int(more), [("Content-Type", "text/plain; charset=latin-1")], "é".encode("latin-1"))
             case "/large":
                 self.answer(200, [], b"x" * int(more))
+            case "/packed":
+                encoding, content = PACKED[more]
+                self.answer(200, [("Content-Encoding", encoding)], content)
             case "/endless":
                 self._endless(b"x" * 65_536, 0.0)
             case "/slow":
@@ -188,6 +193,17 @@ def test_an_answer_is_read_up_to_its_cap(far: Server) -> None:
         for path in (f"/large?{LARGEST + 1}", "/endless"):
             with pytest.raises(TooLarge, match="larger than 1,000,000 bytes"):
                 get(client, far.url + path)
+
+
+def test_what_comes_packed_is_unpacked_no_further_than_the_cap(far: Server) -> None:
+    with web() as client:
+        assert get(client, f"{far.url}/packed?fine").body == "unpacked"
+        with pytest.raises(TooLarge):
+            get(client, f"{far.url}/packed?bomb")
+        with pytest.raises(Unavailable, match="can't be unpacked"):
+            get(client, f"{far.url}/packed?odd")
+        with pytest.raises(Unavailable, match="in the encoding `br`"):
+            get(client, f"{far.url}/packed?br")
 
 
 def closed_port() -> int:

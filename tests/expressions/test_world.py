@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any, NoReturn
 
 import pytest
@@ -441,3 +442,16 @@ def test_what_a_port_refuses_has_its_place() -> None:
 
 def test_arguments_may_have_the_names_that_the_engine_uses_itself() -> None:
     assert run("{{ env(name='region', default='none') }}", envs={"region": "eu"}) == "eu"
+
+
+@pytest.mark.parametrize("call", ["read('empty')", "fileExists('no')", "fileURI('a.txt')", "kv('n')", "errorLogs()", "http('http://x')"])
+def test_a_loop_can_not_keep_the_world_busy(call: str) -> None:
+    calls = count()
+
+    def counted(result: Any) -> Callable[..., Any]:
+        return lambda *_: (next(calls), result)[1]
+
+    answers: dict[str, Any] = {"read": "", "file_size": None, "file_uri": "", "kv": 1, "error_logs": [], "http": HttpAnswer(200, "", "")}
+    message = refusal(f"{{% for each in 1..99999 %}}{{{{ {call} }}}}{{% endfor %}}", None, **{name: counted(answer) for name, answer in answers.items()})
+    assert message.startswith("this template needs too much work")
+    assert next(calls) <= 2_000

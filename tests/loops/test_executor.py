@@ -31,6 +31,7 @@ class OfAnotherVersion(Due):
 
     kind: str = "?"
 
+
 LOG = "io.kestra.plugin.core.log.Log"
 RETURN = "io.kestra.plugin.core.debug.Return"
 SLEEP = "io.kestra.plugin.core.flow.Sleep"

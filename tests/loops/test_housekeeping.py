@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from service.actions.deliveries import HOOK
 from service.git.repository import Git
 from service.loops.housekeeping import Housekeeping
-from service.store import deliveries, jobs
+from service.store import deliveries, jobs, kv
 from service.store.codec import new_id
 from tests.support.station import RUNNER, Station
 
@@ -111,6 +112,15 @@ def finished(station: Station) -> str:
 
 def ended(station: Station, id: str, at: float) -> None:
     station.database.write(lambda session: session.exec_driver_sql("UPDATE execution SET ended_at = ? WHERE id = ?", (at, id)))
+
+
+def test_keys_go_once_their_time_is_over(station: Station, loop: Housekeeping):
+    at = station.clock.now.timestamp()
+    for key, ends in (("soon", at + 60), ("later", at + 86_400), ("never", None)):
+        station.database.write(partial(kv.put, environment="main", namespace="t", key=key, value=1, at=at, expires_at=ends))
+    kept(station, loop, hours=2)
+    kept(station, loop, hours=2)
+    assert rows(station, "SELECT key FROM key_value ORDER BY key") == [("later",), ("never",)]
 
 
 def test_attempts_of_executions_that_ended_yesterday_go(station: Station, loop: Housekeeping):

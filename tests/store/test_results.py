@@ -11,6 +11,7 @@ import pytest
 from service.actions.results import Fresh, Results, Stored
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import Stamp, State
+from service.expressions.errors import Refused
 from service.store import codec, executions, results
 from service.store.database import Session
 from tests.support.cost import steps
@@ -140,3 +141,23 @@ def test_another_execution_is_not_seen(station: Station) -> None:
     with station.database.read() as session:
         found = Results(Stored(session, "other"))
         assert (list(found.outputs()), "a" in found.outputs()) == ([], False)
+
+
+def test_states_are_read_without_outputs(station: Station) -> None:
+    stored(station, *(run(f"r{number}", f"t{number}", {"n": "x" * 1000}) for number in range(60)))
+    with station.database.read() as session, queries(session) as asked:
+        tasks = Results(Stored(session, "e")).tasks()
+        assert tasks["t3"] == {"state": "SUCCESS"}
+        assert len(dict(tasks.items())) == 60
+        assert len(asked) == 3
+        assert not any("outputs" in statement for statement in asked)
+
+
+def test_more_outputs_than_can_be_held_are_refused(station: Station) -> None:
+    stored(station, *(run(f"r{number}", f"t{number % 3}", {"x": "y" * (results.LARGEST // 5)}) for number in range(6)))
+    with station.database.read() as session:
+        found = Results(Stored(session, "e"))
+        assert len(found.outputs()["t1"]["x"]) == results.LARGEST // 5
+        with pytest.raises(Refused, match="can't be held at once"):
+            found.outputs().items()
+        assert [held["state"] for held in found.tasks().values()] == ["SUCCESS"] * 3

@@ -9,6 +9,9 @@ from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 
+#: Steps that a look at a file costs: Git is asked, or a disk.
+_PRICE = 10_000
+
 
 @function("read")
 def read(call: Run, path: Any, namespace: Any = None, revision: Any = None) -> str:
@@ -17,6 +20,7 @@ def read(call: Run, path: Any, namespace: Any = None, revision: Any = None) -> s
     {{ read('greeting.txt') }} -> hello
     {{ read('nsfile:///greeting.txt') | upper }} -> HELLO
     """
+    call.budget.spend(_PRICE)
     return call.ports.read(text_of("read", path), optional_text("read", namespace), _revision("read", revision))
 
 
@@ -26,6 +30,7 @@ def file_uri(call: Run, path: Any, namespace: Any = None, revision: Any = None) 
 
     {{ fileURI('greeting.txt') }} -> kestra:///company/team/_files/greeting.txt
     """
+    call.budget.spend(_PRICE)
     return call.ports.file_uri(text_of("fileURI", path), optional_text("fileURI", namespace), _revision("fileURI", revision))
 
 
@@ -59,6 +64,7 @@ def is_file_empty(call: Run, path: Any, namespace: Any = None, revision: Any = N
 
 
 def _size(call: Run, name: str, path: Any, namespace: Any, revision: Any) -> int | None:
+    call.budget.spend(_PRICE)
     return call.ports.file_size(text_of(name, path), optional_text(name, namespace), _revision(name, revision))
 
 

@@ -9,6 +9,8 @@ from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 
+_PRICE = 1_000  #: steps that a query costs
+
 
 @function("kv")
 def kv(call: Run, key: Any, namespace: Any = None, error_on_missing: Any = True) -> Any:
@@ -19,6 +21,7 @@ def kv(call: Run, key: Any, namespace: Any = None, error_on_missing: Any = True)
     {{ kv('city', 'company.other').name }} -> Bern
     {{ kv('nothing', errorOnMissing=false) ?? 'none' }} -> none
     """
+    call.budget.spend(_PRICE)
     name, space = text_of("kv", key), optional_text("kv", namespace)
     try:
         return call.ports.kv(name, space)

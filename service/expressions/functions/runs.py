@@ -11,6 +11,7 @@ from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
 
+_LOGS = 20_000  #: steps that reading a log costs
 _DIGITS = 10  #: of a number of rounds
 
 
@@ -20,6 +21,7 @@ def error_logs(call: Run) -> list[Mapping[str, Any]]:
 
     {{ errorLogs()[0].message }} -> it broke
     """
+    call.budget.spend(_LOGS)
     found = call.ports.error_logs()
     call.budget.items(len(found))
     return list(found)

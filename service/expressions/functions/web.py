@@ -19,6 +19,7 @@ _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _OPTIONS = ("allowFailed", "auth", "followRedirects")
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _SHOWN = 200
+_PRICE = 20_000  #: steps that a call costs
 
 
 @function("http")
@@ -40,6 +41,7 @@ def http(  # noqa: PLR0913, PLR0917 - the arguments are those of the language
     {{ http('https://api.example/cities').name }} -> Bern
     {{ http(uri='https://api.example/echo', method='POST', body={'a': 1}).a }} -> 1
     """
+    call.budget.spend(_PRICE)
     chosen = _options(options)
     given = {name.lower(): value for name, value in _pairs(call, "headers", headers)}
     fields = {**_authorization(chosen.get("auth")), **given, "accept": optional_text("http", accept) or given.get("accept", _JSON)}
