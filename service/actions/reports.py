@@ -122,8 +122,8 @@ def sum_up(session: Session, kit: Kit, repository: Repository, sha: str, generat
 
 
 def _summed(tally: Mapping[str, int]) -> tuple[ReportState, str]:
-    """The worst of the states, and how many are in which."""
-    told = [state_of(State(state)) for state in tally]
+    """The worst of the states, and how many are in which. One that was tried anew in another execution counts for nothing: the other one is there."""
+    told = [state_of(State(state)) for state in tally if State(state) is not State.RETRIED] or [ReportState.PENDING]
     worst = next((state for state in (ReportState.PENDING, ReportState.FAILURE, ReportState.ERROR) if state in told), ReportState.SUCCESS)
     total = sum(tally.values())
     parts = ", ".join(f"{number} {state}" for state, number in sorted(tally.items()))

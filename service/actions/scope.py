@@ -105,7 +105,7 @@ def _of_run(node: Node, lineage: Sequence[TaskRun], results: Results) -> _Parts:
 
 
 def _execution(execution: Execution) -> dict[str, Any]:
-    shown = {"id": execution.id, "state": execution.state.value, "startDate": iso(execution.created), "originalId": execution.id}
+    shown = {"id": execution.id, "state": execution.state.value, "startDate": iso(execution.created), "originalId": execution.original or execution.id}
     if execution.ended is not None:
         shown["endDate"] = iso(execution.ended)
     if execution.pin is not None:

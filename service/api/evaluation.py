@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
-from starlette.routing import Match
-from starlette.types import Scope
 
 from service.actions.evaluation import evaluate
 from service.api import body
 from service.api.access import Reader
+from service.api.ambiguity import TEXT, ExecutionRoute
 from service.api.found import find
 from service.api.parts import Parts, Tenant, Use
 from service.errors import Malformed
 
-_TEXT = ("text/plain",)
-#: What an id of an execution looks like.
-_ID = re.compile(r"[0-9A-Za-z]{22}")
-
-
-class _Evaluation(APIRoute):
-    """A call of `…/{id}/eval` is also the start of a flow that is called `eval`, in the namespace `{id}`. It is meant for an execution where it names one,
-    or where the body is an expression, which starts nothing."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        if match is Match.FULL and not (_ID.fullmatch(child["path_params"]["id"]) or _is_text(scope)):
-            return Match.NONE, {}
-        return match, child
-
-
-def _is_text(scope: Scope) -> bool:
-    return Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower() in _TEXT
-
-
 router = APIRouter(prefix="/executions", tags=["executions"])
 #: The address that has to be looked at before that of a start.
-first = APIRouter(prefix="/executions", tags=["executions"], route_class=_Evaluation)
+first = APIRouter(prefix="/executions", tags=["executions"], route_class=ExecutionRoute)
 
 
 @first.post("/{id}/eval")
@@ -50,7 +26,7 @@ first = APIRouter(prefix="/executions", tags=["executions"], route_class=_Evalua
 @router.post("/{id}/actions/eval/{task_run}")
 async def of_execution(id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: str | None = None) -> dict[str, Any]:
     """What the expression in the body renders to with the variables of an execution, or of one of its task runs. An expression that is wrong is an answer."""
-    body.require_type(request, _TEXT)
+    body.require_type(request, TEXT)
     template = _text(await body.read(request, body.FLOW_CAP))
     return await to_thread.run_sync(_evaluated, parts, tenant, id, task_run, template, limiter=parts.template_threads)
 

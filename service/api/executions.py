@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from service.actions import executions
+from service.actions import executions, pausing
 from service.actions.executions import Order, Prepared
+from service.actions.pausing import Resumption
 from service.api import body, shapes
 from service.api.access import Reader, Writer
+from service.api.ambiguity import ExecutionRoute
 from service.api.found import Found, find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import TaskRun
@@ -27,11 +29,14 @@ from service.store.database import Session
 from service.store.executions import Filter, Row
 
 router = APIRouter(prefix="/executions", tags=["executions"])
+#: The addresses that have to be looked at before that of a start.
+first = APIRouter(prefix="/executions", tags=["executions"], route_class=ExecutionRoute)
 
 _LONGEST_LABEL = 1000
 _FILES = 100  #: parts of a form that may be files, which are then refused by the input's name
 _SORTS = {"state.startDate", "startDate", "created"}
 _FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
+TaskRunId = Annotated[str | None, Query(alias="taskRunId", max_length=LONGEST_WORD)]
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
 
 
@@ -206,6 +211,37 @@ async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant) -> dict[str,
 
     row = await parts.kit.database.awrite(action)
     return {"id": row.execution.id, "state": row.execution.state.value}
+
+
+@first.post("/{id}/resume")
+@router.post("/{id}/actions/resume")
+async def resume(
+    id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")
+) -> dict[str, Any]:
+    """Lets a paused execution go on, with the inputs that the pause asks for: parts of a form, or `inputs` of a JSON body. 409 where it waits for nobody."""
+    prepared = await _resumption(request, parts, tenant, id, task_run)
+    await parts.kit.database.awrite(lambda session: pausing.resume(session, prepared, caller.name))
+    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id}
+
+
+@first.post("/{id}/resume/validate")
+@router.post("/{id}/actions/resume/validate")
+async def check_resume(
+    id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")
+) -> dict[str, Any]:
+    """What the inputs come to that a pause would be given; 422 with each that is wrong."""
+    prepared = await _resumption(request, parts, tenant, id, task_run)
+    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id, "inputs": parts.kit.masker.value(dict(prepared.given))}
+
+
+async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task_run: str | None) -> Resumption:
+    given = await _inputs(request) if int(request.headers.get("content-length", "0") or 0) or "transfer-encoding" in request.headers else {}
+
+    def prepare() -> Resumption:
+        with parts.kit.database.read() as session:
+            return pausing.prepare(session, parts.kit, find(session, tenant, id), given, task_run)
+
+    return await run_in_threadpool(prepare)
 
 
 def _shape(parts: Parts, session: Session, row: Row, runs: tuple[TaskRun, ...]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     validation.router,
     flows.router,
     evaluation.first,
+    executions.first,
     executions.router,
     evaluation.router,
     logs.router,

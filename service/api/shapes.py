@@ -52,9 +52,9 @@ def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, reposi
         "labels": labels(kit.masker.value(dict(of.labels))),
         "state": state(of.history, now),
         "taskRunList": [task_run(kit, row, run, now) for run in runs],
-        "originalId": of.id,
+        "originalId": of.original or of.id,
         "deleted": False,
-        "metadata": {"attemptNumber": 1, "originalCreatedDate": iso(of.created)},
+        "metadata": {"attemptNumber": of.attempt, "originalCreatedDate": iso(of.first_created or of.created)},
     }
     if of.trigger is not None:
         shown["trigger"] = kit.masker.value(dict(of.trigger))

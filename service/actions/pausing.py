@@ -1,0 +1,88 @@
+"""Executions that wait for somebody: who lets them go on gives what the pause asks for."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, cast
+
+from service.actions.files import Whose
+from service.actions.kit import Kit
+from service.actions.places import of_task
+from service.actions.reach import Reach
+from service.actions.results import Results, Stored
+from service.actions.scope import Rendering, of_execution
+from service.engine.events import Resumed
+from service.engine.execution import TaskRun
+from service.engine.program import Node
+from service.engine.state import State
+from service.errors import Conflict, Invalid, NotFound
+from service.flows.inputs import Input
+from service.flows.resolve import resolve_inputs
+from service.store import events, executions
+from service.store.codec import now
+from service.store.database import Session
+from service.store.executions import Row
+
+PAUSE = "io.kestra.plugin.core.flow.Pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A pause that can end, and what it is given."""
+
+    row: Row
+    run: TaskRun
+    given: Mapping[str, Any]
+
+
+def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Resumption:
+    """Settles the inputs of the pause that an execution waits in: of several the oldest one, or that of a task run. Raises Conflict where it waits for nobody,
+    NotFound, Invalid with each input that is wrong."""
+    flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
+    nodes = flow.program.nodes if flow else {}
+    waiting = [run for run in executions.active(session, row.execution.id) if run.state is State.PAUSED and nodes[run.node].type == PAUSE]
+    run = next((each for each in waiting if task_run in (None, each.id)), None)
+    if run is None and task_run is not None and waiting:
+        raise NotFound(f"the execution has no paused task run `{task_run[:40]}`; `{waiting[0].node}` waits, as {waiting[0].id}")
+    if run is None or flow is None:
+        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody to resume it")
+    node = nodes[run.node]
+    declared = tuple(cast("list[Input]", node.model.on_resume or ()))
+    render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs, flow.source)
+    values, problems, unknown = resolve_inputs(declared, given, render)
+    if problems:
+        raise Invalid("; ".join(each.message for each in problems), [{"input": each.id, "message": each.message} for each in problems])
+    if unknown:
+        asked = ", ".join(f"`{each.id}`" for each in declared) or "nothing"
+        raise Invalid(
+            f"`{unknown[0][:100]}` is not asked for by `{run.node}`; it asks for {asked}", [{"input": each, "message": "unknown"} for each in unknown]
+        )
+    return Resumption(row, run, values)
+
+
+def resume(session: Session, prepared: Resumption, by: str) -> None:
+    """Tells the executor. Raises Conflict where it was faster."""
+    run = next((each for each in executions.active(session, prepared.row.execution.id) if each.id == prepared.run.id), None)
+    if run is None or run.state is not State.PAUSED:
+        raise Conflict(f"`{prepared.run.node}` of execution {prepared.row.execution.id} does not wait any more")
+    events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by))
+
+
+class _Renderer:
+    """Defaults of the inputs, in the scope of the pause."""
+
+    def __init__(self, session: Session, kit: Kit, row: Row, node: Node, lineage: tuple[TaskRun, ...], source: str) -> None:  # noqa: PLR0913, PLR0917
+        execution = row.execution
+        self._kit, self._inputs = kit, execution.inputs
+        self._scope = of_execution(kit, execution, node, lineage, Results(Stored(session, execution.id)))
+        whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+        self._reach = Reach(kit, whose, lambda: nullcontext(session), now)
+        self._place = of_task(execution, node, lambda: source)
+
+    def __call__(self, value: Any, more: Mapping[str, Any]) -> Any:
+        # Those that the pause asks for lie over those of the execution.
+        laid = {"inputs": {**self._inputs, **more.get("inputs", {})}}
+        return Rendering(self._kit, ChainMap(laid, cast("dict[str, Any]", self._scope)), self._reach, self._place).typed(value)
