@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from textwrap import indent
 
 import pytest
@@ -269,7 +270,7 @@ def test_two_who_resume_at_once_resume_once(station: Station):
     with station.database.read() as session:
         both = [pausing.prepare(session, station.kit, station.execution(id), {"reason": name}) for name in ("one", "two")]
     for each in both:
-        station.database.write(lambda session, each=each: pausing.resume(session, each, "ann"))
+        station.database.write(partial(pausing.resume, prepared=each, by="ann"))
     station.tick()
     assert value(station, id, "z") == "one 8 ann"
 
