@@ -7,7 +7,11 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
-from service.expressions.values import is_list, java_text, kind
+from service.expressions.values import is_list, is_number, java_text, kind
+
+#: What Java's `trim` takes away.
+JAVA_SPACE = "".join(map(chr, range(33)))
+_MOST = 2**31 - 1
 
 
 def text_of(name: str, value: Any) -> str:
@@ -29,6 +33,13 @@ def count_of(name: str, value: Any) -> int:
     return value
 
 
+def whole_of(name: str, value: Any) -> int:
+    """A number of 0 or more, without its fraction. Raises Refused for anything else."""
+    if not is_number(value) or not 0 <= value <= _MOST:
+        raise Refused(f"`{name}` takes a number of 0 or more, not {value if is_number(value) else kind(value)}")
+    return int(value)
+
+
 def list_of(name: str, value: Any) -> list[Any]:
     """A list. Raises Refused for anything else."""
     if not is_list(value):
@@ -39,7 +50,7 @@ def list_of(name: str, value: Any) -> list[Any]:
 def is_empty(value: Any) -> bool:
     """Null, blank text, an empty list or map."""
     if isinstance(value, str):
-        return not value.strip()
+        return not value.strip(JAVA_SPACE)
     return value is None or ((isinstance(value, Mapping) or is_list(value)) and not value)
 
 

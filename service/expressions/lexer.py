@@ -19,6 +19,8 @@ NAME, NUMBER, STRING, OPERATOR, PUNCTUATION = "name", "number", "string", "opera
 OPEN, PART, INTERPOLATION, INTERPOLATION_END, CLOSE = "open", "part", "#{", "}", "close"
 
 _LARGEST = 2**63 - 1
+#: A part of a template has one token or a few; a template with many times more tokens than it may have parts isn't read to its end.
+_TOKENS_OF_A_PART = 8
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _MATTERS = re.compile(r"\{[{%#]")
 _RAW = re.compile(r"\{%-*\s*raw\s*-*%\}(.*?)\{%-*\s*endraw\s*-*%\}", re.DOTALL)
@@ -71,6 +73,8 @@ class _Lexer:
         if len(self.template) > self.limits.text:
             raise self.error(0, f"a template longer than {self.limits.text:,} characters")
         while opening := _MATTERS.search(self.template, self.position):
+            if len(self.tokens) > _TOKENS_OF_A_PART * self.limits.total_nodes:
+                raise self.error(opening.start(), f"a template of more than {self.limits.total_nodes:,} parts")
             self.text(self.position, opening.start(), trim_end=self.trims(opening.end()) and not _RAW.match(self.template, opening.start()))
             self.opened(opening.group(), opening.start())
         self.text(self.position, len(self.template), trim_end=False)

@@ -11,7 +11,8 @@ from service.expressions.errors import Refused
 class Limits:
     """Caps of one render.
 
-    A step is about a third of a microsecond of work; it also pays for 32 characters of new text, so that `steps` bounds time and memory.
+    A step is about a third of a microsecond of work; it also pays for 16 characters of new text (64 bytes, if there is an emoji in it), so that `steps`
+    bounds time and memory.
     """
 
     text: int = 1_048_576  #: characters of a whole template: a script of that size must pass
@@ -31,6 +32,7 @@ class Limits:
 
 #: Steps that a template costs by itself: the first time, mostly for being compiled, and again.
 _FIRST, _AGAIN = 1_000, 10
+_ROOM = 50
 
 
 class Budget:
@@ -58,11 +60,19 @@ class Budget:
         if self.left < 0:
             raise Refused("this template needs too much work; loop over less, or do it in a script task")
 
+    def room(self) -> None:
+        """Pays for work that is started with `roomy`."""
+        self.spend(_ROOM)
+
+    def look(self, length: int) -> None:
+        """Pays for comparing a text of this length with another, which is much faster than making one."""
+        self.spend(length >> 8)
+
     def text(self, length: int) -> None:
         """Pays for new text of this length."""
         if length > self.limits.output:
             raise Refused(f"the text gets longer than {self.limits.output:,} characters")
-        self.spend(length >> 5)
+        self.spend(length >> 4)
 
     def items(self, count: int) -> None:
         """Pays for a new list of this many items."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
+from service.expressions.units import units
 from service.expressions.values import equal, is_list, is_number, java_text, kind
 
 _MOST, _LEAST = 2**63 - 1, -(2**63)
@@ -148,12 +149,11 @@ def as_decimal(value: Any) -> Decimal:
     return number
 
 
-def compare(symbol: str, left: Any, right: Any) -> bool:
+def compare(symbol: str, left: Any, right: Any, budget: Budget) -> bool:
     """`<`, `<=`, `>`, `>=`: null is never less nor more; texts by their characters; anything else but numbers is refused."""
     order = _ORDER[symbol]
     if isinstance(left, str) and isinstance(right, str):
-        # Java compares UTF-16 units; the encoded forms keep that order.
-        return bool(order(left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")))
+        return bool(order(*_by_units(left, right, budget)))
     if left is None or right is None:
         return False
     if not is_number(left) or not is_number(right):
@@ -161,6 +161,15 @@ def compare(symbol: str, left: Any, right: Any) -> bool:
     if isinstance(left, Decimal) != isinstance(right, Decimal):
         return bool(order(as_decimal(left), as_decimal(right)))
     return bool(order(left, right))
+
+
+def _by_units(left: str, right: str, budget: Budget) -> tuple[Any, Any]:
+    """Two texts in a form that has Java's order, that of UTF-16 units."""
+    if left.isascii() and right.isascii():
+        budget.look(min(len(left), len(right)))
+        return left, right
+    budget.spend((len(left) + len(right)) >> 5)
+    return left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")
 
 
 _ORDER: Mapping[str, Callable[[Any, Any], Any]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -189,10 +198,10 @@ def is_in(left: Any, right: Any, budget: Budget) -> bool:
         return False
     wanted = java_text(left, budget)
     if isinstance(right, Mapping):
-        budget.spend(2 * len(right))
+        budget.spend(2 * len(right) * (1 + (len(wanted) >> 8)))
         return any(wanted in (java_text(key, budget), java_text(item, budget)) for key, item in right.items())
     if is_list(right):
-        budget.spend(len(right))
+        budget.spend(len(right) * (1 + (len(wanted) >> 8)))
         return any(java_text(item, budget) == wanted for item in right)
     return False
 
@@ -212,7 +221,7 @@ def between(start: Any, end: Any, step: Any, budget: Budget) -> list[Any]:
         raise Refused(f"the step of a range must be a number, not {kind(step)}")
     if int(step) == 0:
         raise Refused("the step of a range must not be 0")
-    if isinstance(start, str) and isinstance(end, str) and len(start) == len(end) == 1:
+    if isinstance(start, str) and isinstance(end, str) and units(start) == units(end) == 1:
         return [chr(code) for code in _span(ord(start), ord(end), int(step), budget)]
     if is_number(start) and is_number(end):
         return list(_span(_whole(start), _whole(end), int(step), budget))

@@ -6,7 +6,7 @@ A rendered result is a value and never a template again, unless a template asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import GeneratorType
@@ -72,12 +72,12 @@ class Expressions:
         text is read as JSON where it is JSON. All of it is rendered from one budget. Raises ExpressionError, whose `path` says where in the nesting.
         """
         budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._typed(template, scope, ports, budget))
+        return self._nested(value, lambda template: self._typed(template, scope, ports, budget), budget)
 
     def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
         """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
         budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template)
+        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template, budget)
 
     # --- compiling
 
@@ -122,20 +122,12 @@ class Expressions:
 
     def _printed(self, compiled: Compiled, run: Run) -> str:
         parts = compiled.parts(run)
-        texts: list[str] = []
-        room = self.limits.output
         try:
-            for part in parts:
-                text = part if type(part) is str else printed(part, run.budget)
-                room -= len(text)
-                if room < 0:
-                    raise Refused(f"the rendered text gets longer than {self.limits.output:,} characters")
-                texts.append(text)
+            return _written(parts, run.budget)
         except Refused as refused:
             raise run.at(_place_of(compiled, parts), refused) from None
         except RecursionError:
             raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
-        return "".join(texts)
 
     def _typed(self, source: str, scope: Mapping[str, Any], ports: Ports, budget: Budget) -> Any:
         if "{" not in source:
@@ -157,21 +149,23 @@ class Expressions:
         except RecursionError:
             raise ExpressionError("a value is nested too deeply", template=compiled.source) from None
 
-    def _nested(self, value: Any, render: Callable[[str], Any], levels: int | None = None) -> Any:
+    def _nested(self, value: Any, render: Callable[[str], Any], budget: Budget, levels: int | None = None) -> Any:
         levels = self.limits.nesting if levels is None else levels
         if levels < 0:
             raise ExpressionError(f"maps and lists are nested deeper than {self.limits.nesting} levels")
         if isinstance(value, str):
             return render(value)
         if isinstance(value, Mapping):
-            return {self._key(key, render): self._under(key, item, render, levels) for key, item in value.items()}
+            _enter(value, budget)
+            return {self._key(key, render): self._under(key, item, render, budget, levels) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._under(index, item, render, levels) for index, item in enumerate(value)]
+            _enter(value, budget)
+            return [self._under(index, item, render, budget, levels) for index, item in enumerate(value)]
         return value
 
-    def _under(self, key: Any, item: Any, render: Callable[[str], Any], levels: int) -> Any:
+    def _under(self, key: Any, item: Any, render: Callable[[str], Any], budget: Budget, levels: int) -> Any:
         try:
-            return self._nested(item, render, levels - 1)
+            return self._nested(item, render, budget, levels - 1)
         except ExpressionError as error:
             raise error.under(key if isinstance(key, int) else str(key)) from None
 
@@ -190,7 +184,7 @@ class Expressions:
         if run.depth >= self.limits.renders:
             raise Refused(f"`render()` inside `render()` more than {self.limits.renders} times; is a variable defined by itself?")
         try:
-            return self._nested(value, lambda template: self._until_stable(run, template, recursive))
+            return self._nested(value, lambda template: self._until_stable(run, template, recursive), run.budget)
         except UndefinedError as error:
             raise Absent(f"in the rendered text: {error}") from None
         except ExpressionError as error:
@@ -242,6 +236,14 @@ def _begin(source: str, budget: Budget) -> None:
         raise ExpressionError(str(refused), template=source) from None
 
 
+def _enter(value: Any, budget: Budget) -> None:
+    """Pays for a level of a map or list; the same list may stand in it many times over."""
+    try:
+        budget.spend(16 + 2 * len(value))
+    except Refused as refused:
+        raise ExpressionError(str(refused)) from None
+
+
 def _place_of(compiled: Compiled, parts: GeneratorType[Any, None, None]) -> int:
     """The place of the expression whose value was yielded last."""
     frame = parts.gi_frame
@@ -253,7 +255,7 @@ def _joined(values: list[Any], budget: Budget) -> Any:
         return None
     if len(values) == 1:
         return plain(values[0], budget)
-    text = "".join([printed(value, budget) for value in values])
+    text = _written(values, budget)
     budget.text(len(text))
     if all(isinstance(value, str | bool) or is_number(value) for value in values):
         return text
@@ -261,6 +263,19 @@ def _joined(values: list[Any], budget: Budget) -> Any:
         return parse_json(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _written(values: Iterable[Any], budget: Budget) -> str:
+    """All values, printed one behind the other."""
+    texts: list[str] = []
+    room = budget.limits.output
+    for value in values:
+        text = value if type(value) is str else printed(value, budget)
+        room -= len(text)
+        if room < 0:
+            raise Refused(f"the rendered text gets longer than {budget.limits.output:,} characters")
+        texts.append(text)
+    return "".join(texts)
 
 
 def _bounded(render: Callable[[], str]) -> str:

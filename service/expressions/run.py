@@ -12,16 +12,16 @@ from typing import Any
 
 from service.expressions import operators
 from service.expressions.access import item
+from service.expressions.calls import Calls
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
-from service.expressions.registry import Entry, entries
 from service.expressions.stack import roomy
 from service.expressions.syntax import Place
 from service.expressions.values import equal, is_list, is_long, is_number, kind
 
-#: What a filter or function meets when a value isn't what it was written for; the user's value, so the user's error.
-_MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+#: Steps.
+_FORGIVEN, _MAP = 20, 8
 
 Binary = Callable[["Run", int, Any, Any], Any]
 
@@ -32,6 +32,7 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
     def run(self: Run, place: int, left: Any, right: Any) -> Any:
         try:
             if is_long(left) or is_long(right):
+                self.budget.room()
                 return roomy(apply, left, right, self.budget)
             return apply(left, right, self.budget)
         except Refused as refused:
@@ -41,10 +42,10 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
 
 
 def _comparison(symbol: str) -> Binary:
-    return _operator(lambda left, right, _budget: operators.compare(symbol, left, right))
+    return _operator(partial(operators.compare, symbol))
 
 
-class Run:
+class Run(Calls):
     """The state of one render, and what functions get as `call`."""
 
     __slots__ = ("_calls", "_empty", "bodies", "budget", "depth", "locals", "places", "ports", "render", "scope", "template")
@@ -249,6 +250,10 @@ class Run:
     def mapping(self, place: int, *pairs: Any) -> dict[Any, Any]:
         """`{key: value}`."""
         keys = pairs[::2]
+        try:
+            self.budget.spend(_MAP + 2 * len(keys))
+        except Refused as refused:
+            raise self.at(place, refused) from None
         for key in keys:
             if not (isinstance(key, str | bool) or is_number(key)):
                 raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
@@ -259,60 +264,32 @@ class Run:
         value = self.optional(_place, left)
         return right() if value is None else value
 
-    def if_undefined(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+    def if_undefined(self, place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         """`???`: the right side for what is unknown; null stays null."""
         try:
             return left()
         except UndefinedError:
-            return right()
+            self._forgive(place)
+        return right()
 
-    def optional(self, _place: int, value: Callable[[], Any]) -> Any:
+    def optional(self, place: int, value: Callable[[], Any]) -> Any:
         """The value, null when it is unknown."""
         try:
             return value()
         except UndefinedError:
-            return None
+            self._forgive(place)
+        return None
+
+    def _forgive(self, place: int) -> None:
+        """An error that nobody sees has its price too: it was raised, and its place was looked for."""
+        try:
+            self.budget.spend(_FORGIVEN + (len(self.template) >> 8) + sum(map(len, self.locals)))
+        except Refused as refused:
+            raise self.at(place, refused) from None
 
     def defined(self, _place: int, value: Callable[[], Any]) -> bool:
         """`is defined`: known, and not null."""
         return self.optional(_place, value) is not None
-
-    # --- functions, filters, tests
-
-    def function(self, place: int, name: str, /, *args: Any, **named: Any) -> Any:
-        """`name(…)`."""
-        return self._apply(place, entries()["function", name], args, named)
-
-    def filter(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> Any:
-        """`value | name(…)`."""
-        return self._apply(place, entries()["filter", name], (value, *args), named)
-
-    def test(self, place: int, name: str, value: Any, /, *args: Any, **named: Any) -> bool:
-        """`value is name`."""
-        return bool(self._apply(place, entries()["test", name], (value, *args), named))
-
-    def _apply(self, place: int, entry: Entry, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        try:
-            for value in args:
-                self._charge(value)
-            work: Callable[..., Any] = partial(entry.run, self) if entry.wants_call else entry.run
-            result = roomy(work, *args, **named) if any(map(is_long, args)) else work(*args, **named)
-            self._charge(result)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-        except ExpressionError:
-            raise
-        except _MISFITS:
-            what = ", ".join(kind(value) for value in (*args, *named.values())) or "no argument"
-            raise self.at(place, Refused(f"`{entry.signature}` can't work with {what} of this form")) from None
-        return result
-
-    def _charge(self, value: Any) -> None:
-        """What goes into a function and comes out of it has its price."""
-        if isinstance(value, str):
-            self.budget.text(len(value))
-        elif isinstance(value, Mapping) or is_list(value):
-            self.budget.spend(len(value))
 
 
 def _items(values: Any) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from service.expressions.limits import Budget
 from service.expressions.stack import roomy
 
 _NUMBERS, _LISTS = (int, float, Decimal), (list, tuple)
+_SCALARS = (str, bytes, bool, int, float, Decimal, datetime, date, time, timedelta, type(None))
 _PAGE, _FEW, _NESTING = 4_096, 32, frozenset({dict, list, tuple})
 _JAVA_PLAIN_FROM, _JAVA_PLAIN_TO = 1e-3, 1e7
 _WORDS = {True: "true", False: "false"}
@@ -51,8 +52,11 @@ def is_long(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _walk(value: Any, step: Callable[..., Any], *args: Any) -> Any:
-    return roomy(step, value, *args) if is_long(value) else step(value, *args)
+def _walk(budget: Budget, value: Any, step: Callable[..., Any], *args: Any) -> Any:
+    if not is_long(value):
+        return step(value, *args)
+    budget.room()
+    return roomy(step, value, *args)
 
 
 def kind(value: object) -> str:
@@ -161,7 +165,7 @@ def printed(value: Any, budget: Budget) -> str:
 def json_text(value: Any, budget: Budget) -> str:
     """Compact JSON, keys in their order, text unescaped where JSON allows it."""
     parts: list[str] = []
-    _walk(value, _write_json, parts, budget, budget.limits.nesting)
+    _walk(budget, value, _write_json, parts, budget, budget.limits.nesting)
     text = "".join(parts)
     budget.text(len(text))
     return text
@@ -210,7 +214,7 @@ def java_text(value: Any, budget: Budget) -> str:
     """`String.valueOf(value)`: what `+`, `~`, `join` and `isIn` work with."""
     if isinstance(value, str):
         return value
-    text: str = _walk(value, _java, budget, budget.limits.nesting)
+    text: str = _walk(budget, value, _java, budget, budget.limits.nesting)
     budget.text(len(text))
     return text
 
@@ -240,7 +244,7 @@ def _no_constant(name: str) -> Any:
 
 def plain(value: Any, budget: Budget) -> Any:
     """A copy that shares nothing with the scope: lazy maps are read, tuples become lists."""
-    return _walk(value, _plain, budget, budget.limits.nesting)
+    return _walk(budget, value, _plain, budget, budget.limits.nesting)
 
 
 def _plain(value: Any, budget: Budget, levels: int) -> Any:
@@ -250,17 +254,22 @@ def _plain(value: Any, budget: Budget, levels: int) -> Any:
     if is_list(value):
         _open(value, budget, levels)
         return [_plain(item, budget, levels - 1) for item in value]
+    if not isinstance(value, _SCALARS):
+        raise Refused(f"{kind(value)} can't be a result")
     return value
 
 
 def equal(left: Any, right: Any, budget: Budget) -> bool:
     """`==`: numbers by value, booleans only with booleans, maps and lists by content."""
-    return bool(_walk(left, _equal, right, budget, budget.limits.nesting))
+    return bool(_walk(budget, left, _equal, right, budget, budget.limits.nesting))
 
 
 def _equal(left: Any, right: Any, budget: Budget, levels: int) -> bool:
     if isinstance(left, str):
-        return isinstance(right, str) and left == right
+        if not isinstance(right, str) or len(left) != len(right):
+            return False
+        budget.look(len(left))
+        return left == right
     if is_number(left):
         return is_number(right) and _same_number(left, right)
     if left is right:

@@ -69,20 +69,21 @@ def odd(value: Any) -> bool:
 
 
 def _remainder(name: str, value: Any) -> int:
-    if not is_number(value) or isinstance(value, float) and not value.is_integer():
-        raise Refused(f"only a whole number can be {name}, not {kind(value)}")
-    return int(value) % 2
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Refused(f"only a whole number can be {name}, not {value if is_number(value) else kind(value)}")
+    return value % 2
 
 
 @test("json")
 def is_json(call: Run, value: Any) -> bool:
-    """Text that is JSON.
+    """A map, a list, or text that is JSON.
 
     {{ '{"a": 1}' is json }} -> true
     {{ '{a' is json }} -> false
+    {{ [1] is json }} -> true
     """
     if not isinstance(value, str):
-        return False
+        return isinstance(value, Mapping) or is_list(value)
     call.budget.spend(len(value) >> 2)
     try:
         parse_json(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -13,27 +14,32 @@ from service.expressions.arguments import text_of, through
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
+from service.expressions.values import java_text
 
 
 @filter_("base64encode")
-def base64encode(value: Any) -> str | None:
+def base64encode(call: Run, value: Any) -> str | None:
     """Base64 of the text's UTF-8.
 
     {{ 'test' | base64encode }} -> dGVzdA==
+    {{ 12 | base64encode }} -> MTI=
     """
-    return None if value is None else base64.b64encode(_bytes(text_of("base64encode", value))).decode()
+    return None if value is None else base64.b64encode(_bytes(java_text(value, call.budget))).decode()
 
 
 @filter_("base64decode")
 def base64decode(value: Any) -> str | None:
-    """The text that Base64 holds.
+    """The text that Base64 holds. The `=` at the end may be missing; bytes that are no UTF-8 become `\ufffd`.
 
     {{ 'dGVzdA==' | base64decode }} -> test
+    {{ 'dGVzdA' | base64decode }} -> test
     """
     if value is None:
         return None
+    text = text_of("base64decode", value)
+    padding = "" if "=" in text else "=" * (-len(text) % 4)
     try:
-        return base64.b64decode(text_of("base64decode", value), validate=True).decode()
+        return base64.b64decode(text + padding, validate=True).decode(errors="replace")
     except (binascii.Error, ValueError):
         raise Refused("this is not the Base64 of a text") from None
 
@@ -53,7 +59,15 @@ def urldecode(value: Any) -> str | None:
 
     {{ 'a+b%26c' | urldecode }} -> a b&c
     """
-    return None if value is None else unquote_plus(text_of("urldecode", value))
+    if value is None:
+        return None
+    text = text_of("urldecode", value)
+    if _HALF_ESCAPE.search(text):
+        raise Refused("a `%` of this text is not followed by two hexadecimal digits")
+    return unquote_plus(text)
+
+
+_HALF_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
 def _bytes(text: str) -> bytes:

@@ -1,57 +1,18 @@
-"""Lists, and what text and lists have in common."""
+"""Lists."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cmp_to_key
+from datetime import date, datetime, time, timedelta
+from functools import cmp_to_key, partial
 from typing import Any
 
-from service.expressions.arguments import count_of, list_of, text_of
+from service.expressions.arguments import list_of, text_of, whole_of
 from service.expressions.errors import Refused
+from service.expressions.limits import Budget
 from service.expressions.operators import compare
 from service.expressions.registry import filter_
 from service.expressions.run import Run
-from service.expressions.values import equal, is_list, java_text, kind
-
-
-@filter_("first")
-def first(value: Any) -> Any:
-    """The first item of a list or character of a text; null of nothing.
-
-    {{ [3, 4] | first }} -> 3
-    {{ 'abc' | first }} -> a
-    """
-    return _end("first", value, 0)
-
-
-@filter_("last")
-def last(value: Any) -> Any:
-    """The last item of a list or character of a text; null of nothing.
-
-    {{ [3, 4] | last }} -> 4
-    {{ 'abc' | last }} -> c
-    """
-    return _end("last", value, -1)
-
-
-def _end(name: str, value: Any, index: int) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if not isinstance(value, str) and not is_list(value):
-        raise Refused(f"`{name}` takes a list or text, not {kind(value)}")
-    return value[index] if value else None
-
-
-@filter_("length")
-def length(value: Any) -> int:
-    """How many items or characters; 0 for null and for what has none.
-
-    {{ [1, 2] | length }} -> 2
-    {{ null | length }} -> 0
-    """
-    return len(value) if isinstance(value, str | Mapping) or is_list(value) else 0
+from service.expressions.values import equal, is_list, java_text
 
 
 @filter_("join")
@@ -63,43 +24,11 @@ def join(call: Run, value: Any, separator: Any = None) -> str | None:
     """
     if value is None:
         return None
-    items = list_of("join", list(value) if isinstance(value, Mapping) else value)
+    items = list_of("join", value)
     glue = "" if separator is None else text_of("join", separator)
     parts = [java_text(item, call.budget) for item in items]
     call.budget.text(sum(map(len, parts)) + len(glue) * len(parts))
     return glue.join(parts)
-
-
-@filter_("slice")
-def slice_(value: Any, from_index: Any = 0, to_index: Any = None) -> Any:
-    """The items or characters from one index up to, but without, another.
-
-    {{ ['a', 'b', 'c'] | slice(1, 3) }} -> ["b","c"]
-    {{ 'abc' | slice(1) }} -> bc
-    """
-    if value is None:
-        return None
-    if not isinstance(value, str) and not is_list(value):
-        raise Refused(f"`slice` takes a list or text, not {kind(value)}")
-    start = count_of("slice", 0 if from_index is None else from_index)
-    end = len(value) if to_index is None else count_of("slice", to_index)
-    if end > len(value) or start > len(value):
-        raise Refused(f"`slice({start}, {end})` reaches behind the end: there are {len(value)}")
-    if to_index is not None and start >= end:
-        raise Refused(f"`slice({start}, {end})`: the end must lie behind the start")
-    return value[start:end] if isinstance(value, str) else list(value[start:end])
-
-
-@filter_("reverse")
-def reverse(value: Any) -> Any:
-    """Backwards.
-
-    {{ [1, 2, 3] | reverse }} -> [3,2,1]
-    {{ 'abc' | reverse }} -> cba
-    """
-    if value is None:
-        return None
-    return value[::-1] if isinstance(value, str) else list_of("reverse", value)[::-1]
 
 
 @filter_("sort")
@@ -120,15 +49,21 @@ def rsort(call: Run, value: Any) -> list[Any] | None:
     return None if value is None else _sorted(call, list_of("rsort", value), backwards=True)
 
 
+#: Of these a list is sorted by itself; numbers are sorted with numbers, texts with texts.
+_ORDERED = (bool, datetime, date, time, timedelta)
+
+
 def _sorted(call: Run, items: list[Any], *, backwards: bool) -> list[Any]:
-    call.budget.spend(len(items) * len(items).bit_length())
-    return sorted(items, key=cmp_to_key(_order), reverse=backwards)
+    call.budget.spend(4 * len(items) * len(items).bit_length())
+    return sorted(items, key=cmp_to_key(partial(_order, call.budget)), reverse=backwards)
 
 
-def _order(left: Any, right: Any) -> int:
+def _order(budget: Budget, left: Any, right: Any) -> int:
     if left is None or right is None:
         raise Refused("null can't be sorted")
-    return compare(">", left, right) - compare("<", left, right)
+    if type(left) is type(right) and isinstance(left, _ORDERED):
+        return int(left > right) - int(left < right)
+    return compare(">", left, right, budget) - compare("<", left, right, budget)
 
 
 @filter_("flatten")
@@ -152,23 +87,25 @@ def chunk(value: Any, size: Any) -> list[list[Any]] | None:
     """
     if value is None:
         return None
-    items, width = list_of("chunk", value), count_of("chunk", size)
+    items, width = list_of("chunk", value), whole_of("chunk", size)
     if width == 0:
         raise Refused("`chunk` needs a size of 1 or more")
     return [items[start : start + width] for start in range(0, len(items), width)]
 
 
 @filter_("distinct", "uniq")
-def distinct(call: Run, value: Any) -> list[Any] | None:
-    """Every item once, at its first place.
+def distinct(call: Run, value: Any) -> list[Any] | str:
+    """Every item once, at its first place. Of null it makes the text `null`, as in Kestra.
 
     {{ [1, 2, 1] | distinct }} -> [1,2]
     """
     if value is None:
-        return None
+        return "null"
     kept: dict[str, list[Any]] = {}
     result = []
-    for item in list_of("distinct", value):
+    items = list_of("distinct", value)
+    call.budget.spend(4 * len(items))
+    for item in items:
         same = kept.setdefault(java_text(item, call.budget), [])
         if not any(equal(item, other, call.budget) for other in same):
             same.append(item)

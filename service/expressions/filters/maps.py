@@ -8,7 +8,10 @@ from typing import Any
 from service.expressions.arguments import is_empty
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
+from service.expressions.run import Run
 from service.expressions.values import is_list, kind
+
+_ENTRY = 8  #: steps
 
 
 @filter_("default")
@@ -40,7 +43,7 @@ def keys(value: Any) -> list[Any] | None:
 
 @filter_("values")
 def values(value: Any) -> list[Any] | None:
-    """The values of a map; a list as it is.
+    """The values of a map.
 
     {{ {'a': 1, 'b': 2} | values }} -> [1,2]
     """
@@ -48,13 +51,11 @@ def values(value: Any) -> list[Any] | None:
         return None
     if isinstance(value, Mapping):
         return list(value.values())
-    if is_list(value):
-        return list(value)
-    raise Refused(f"`values` takes a map or a list, not {kind(value)}")
+    raise Refused(f"`values` takes a map, not {kind(value)}")
 
 
 @filter_("merge")
-def merge(value: Any, items: Any) -> Any:
+def merge(call: Run, value: Any, items: Any) -> Any:
     """Two maps or two lists as one; of two equal keys the later one counts.
 
     {{ {'a': 1} | merge({'b': 2}) }} -> {"a":1,"b":2}
@@ -71,5 +72,6 @@ def merge(value: Any, items: Any) -> Any:
     if is_list(value) and is_list(items):
         return [*value, *items]
     if is_list(value) and isinstance(items, Mapping):
+        call.budget.spend(_ENTRY * len(items))
         return [*value, *({"key": key, "value": item} for key, item in items.items())]
     raise Refused(f"`merge` can't merge {kind(items)} into {kind(value)}")

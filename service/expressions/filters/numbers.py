@@ -28,8 +28,6 @@ def absolute(value: Any) -> Any:
     {{ -7 | abs }} -> 7
     {{ -1.5 | abs }} -> 1.5
     """
-    if value is None:
-        return None
     if not is_number(value):
         raise Refused(f"`abs` takes a number, not {kind(value)}")
     return abs(value)
@@ -40,7 +38,10 @@ def _whole(text: str, bits: int | None) -> int:
     if not match:
         raise Refused(f"`{text[:40]}` is not a whole number")
     sign, _, hexadecimal, digits = match.groups()
-    number = int(hexadecimal, 16) if hexadecimal else int(digits)
+    try:
+        number = int(hexadecimal, 16) if hexadecimal else int(digits, 8 if digits[0] == "0" else 10)
+    except ValueError:
+        raise Refused(f"`{text[:40]}` is not a whole number: with a 0 in front it is octal") from None
     number = -number if sign == "-" else number
     if bits is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
         raise Refused(f"`{text[:40]}` does not fit into {bits} bits")
@@ -70,11 +71,18 @@ def _float(text: str) -> Single:
 
 
 def _automatic(text: str) -> Any:
+    """Whole where it looks so; else a double, if that holds all its digits. A letter at the end names the type, as in Java's source."""
+    kind_ = "" if _WHOLE.fullmatch(text) else text[-1:].upper()
+    if kind_ in ("L", "F", "D"):
+        return {"L": lambda digits: _whole(digits, 64), "F": _float, "D": _double}[kind_](text[:-1])
     if _WHOLE.fullmatch(text):
         return _whole(text, None)
-    double = _double(text)
-    # As in Java: a number of up to seven decimals, written without `d`, is a float if it fits.
-    short = len(text.partition(".")[2]) <= _DECIMALS_OF_A_FLOAT and not text.endswith(("d", "D"))
+    exact = _decimal(text)
+    double = float(exact)
+    if as_decimal(double) != exact:
+        return exact
+    # As in Java: a number of up to seven decimals is a float if it fits.
+    short = len(text.partition(".")[2]) <= _DECIMALS_OF_A_FLOAT
     return Single(double) if short and abs(double) < _LARGEST_FLOAT else double
 
 
@@ -91,7 +99,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
 
 @filter_("number")
 def number(value: Any, type_: str = "") -> Any:
-    """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER.
+    """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER. With a 0 in front a whole number is octal, as in Kestra.
 
     {{ ('12' | number) + 1 }} -> 13
     {{ '1.5' | number }} -> 1.5
@@ -107,15 +115,10 @@ def number(value: Any, type_: str = "") -> Any:
 
 @filter_("string")
 def string(call: Run, value: Any) -> str | None:
-    """The text of a number.
+    """The text of a value.
 
     {{ (12 | string) + 1 }} -> 121
     {{ 1.50 | string }} -> 1.5
+    {{ (true | string) == 'true' }} -> true
     """
-    if value is None:
-        return None
-    if is_number(value):
-        return java_text(value, call.budget)
-    if isinstance(value, str):
-        return str(_decimal(value))
-    raise Refused(f"`string` takes a number or the text of one, not {kind(value)}")
+    return None if value is None else java_text(value, call.budget)

@@ -6,31 +6,32 @@ import re
 import unicodedata
 from typing import Any
 
-from service.expressions.arguments import count_of, text_of
+from service.expressions.arguments import JAVA_SPACE, count_of, text_of
 from service.expressions.registry import filter_
 from service.expressions.run import Run
+from service.expressions.units import cut, units
 from service.expressions.values import java_text
 
 _ELLIPSIS = "..."
-_JAVA_SPACE = "".join(map(chr, range(33)))
 
 
 @filter_("upper")
-def upper(value: Any) -> str | None:
+def upper(call: Run, value: Any) -> str | None:
     """In capitals.
 
     {{ 'straße' | upper }} -> STRASSE
+    {{ true | upper }} -> TRUE
     """
-    return None if value is None else text_of("upper", value).upper()
+    return None if value is None else java_text(value, call.budget).upper()
 
 
 @filter_("lower")
-def lower(value: Any) -> str | None:
+def lower(call: Run, value: Any) -> str | None:
     """In small letters.
 
     {{ 'ABC' | lower }} -> abc
     """
-    return None if value is None else text_of("lower", value).lower()
+    return None if value is None else java_text(value, call.budget).lower()
 
 
 @filter_("capitalize")
@@ -42,9 +43,18 @@ def capitalize(value: Any) -> str | None:
     """
     if value is None:
         return None
-    text = text_of("capitalize", value)
-    start = len(text) - len(text.lstrip())
-    return text[:start] + text[start : start + 1].title() + text[start + 1 :]
+    return _VISIBLE.sub(_capital, text_of("capitalize", value), count=1)
+
+
+#: What is no white space in Java, to which the spaces that don't break are none.
+_VISIBLE = re.compile(r"[\S\xa0\u2007\u202f\x85]")
+_WORD_START = re.compile(rf"(?<!{_VISIBLE.pattern}){_VISIBLE.pattern}")
+
+
+def _capital(letter: re.Match[str]) -> str:
+    """`Character.toTitleCase`: one character stays one."""
+    capital = letter[0].title()
+    return capital if len(capital) == 1 and letter[0] <= "\uffff" else letter[0]
 
 
 @filter_("title")
@@ -53,7 +63,7 @@ def title(value: Any) -> str | None:
 
     {{ 'article title' | title }} -> Article Title
     """
-    return None if value is None else re.sub(r"(?<!\S)\S", lambda first: first[0].title(), text_of("title", value))
+    return None if value is None else _WORD_START.sub(_capital, text_of("title", value))
 
 
 @filter_("trim")
@@ -62,7 +72,7 @@ def trim(value: Any) -> str | None:
 
     {{ '  a b ' | trim }} -> a b
     """
-    return None if value is None else text_of("trim", value).strip(_JAVA_SPACE)
+    return None if value is None else text_of("trim", value).strip(JAVA_SPACE)
 
 
 @filter_("abbreviate")
@@ -74,9 +84,9 @@ def abbreviate(value: Any, length: Any) -> str | None:
     if value is None:
         return None
     text, width = text_of("abbreviate", value), count_of("abbreviate", length)
-    if len(text) < width or len(text) <= len(_ELLIPSIS):
+    if units(text) < width or units(text) <= len(_ELLIPSIS):
         return text
-    return text[:width] if width <= len(_ELLIPSIS) else text[: width - len(_ELLIPSIS)] + _ELLIPSIS
+    return cut(text, 0, width) if width <= len(_ELLIPSIS) else cut(text, 0, width - len(_ELLIPSIS)) + _ELLIPSIS
 
 
 @filter_("nl2br")
@@ -96,73 +106,11 @@ def slugify(call: Run, value: Any) -> str | None:
     """
     if value is None:
         return None
-    spaced = re.sub(r"\s", "-", java_text(value, call.budget))
+    text = java_text(value, call.budget)
+    call.budget.spend(len(text) >> 1)
+    spaced = re.sub(r"\s", "-", text)
     latin = re.sub(r"[^\w-]", "", unicodedata.normalize("NFD", spaced), flags=re.ASCII)
     return re.sub(r"-{2,}", "-", latin.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
-
-
-def _part(call: Run, value: Any, separator: Any, *, before: bool, last: bool) -> str | None:
-    if value is None:
-        return None
-    text, mark = java_text(value, call.budget), java_text(separator, call.budget)
-    head, found, tail = text.rpartition(mark) if last and mark else text.partition(mark) if mark else ("", "", text)
-    if not found:
-        return text if before else ""
-    return head if before else tail
-
-
-@filter_("substringBefore")
-def substring_before(call: Run, value: Any, separator: Any) -> str | None:
-    """What stands before the first separator; all of it without one.
-
-    {{ 'a.b.c' | substringBefore('.') }} -> a
-    """
-    return _part(call, value, separator, before=True, last=False)
-
-
-@filter_("substringBeforeLast")
-def substring_before_last(call: Run, value: Any, separator: Any) -> str | None:
-    """What stands before the last separator; all of it without one.
-
-    {{ 'a.b.c' | substringBeforeLast('.') }} -> a.b
-    """
-    return _part(call, value, separator, before=True, last=True)
-
-
-@filter_("substringAfter")
-def substring_after(call: Run, value: Any, separator: Any) -> str | None:
-    """What stands after the first separator; nothing without one.
-
-    {{ 'a.b.c' | substringAfter('.') }} -> b.c
-    """
-    return _part(call, value, separator, before=False, last=False)
-
-
-@filter_("substringAfterLast")
-def substring_after_last(call: Run, value: Any, separator: Any) -> str | None:
-    """What stands after the last separator; nothing without one.
-
-    {{ 'a.b.c' | substringAfterLast('.') }} -> c
-    """
-    return _part(call, value, separator, before=False, last=True)
-
-
-@filter_("startsWith")
-def starts_with(value: Any, value_: Any) -> bool:
-    """Whether text begins so.
-
-    {{ 'kestra' | startsWith('kes') }} -> true
-    """
-    return value is not None and text_of("startsWith", value).startswith(text_of("startsWith", value_))
-
-
-@filter_("endsWith")
-def ends_with(value: Any, value_: Any) -> bool:
-    """Whether text ends so.
-
-    {{ 'data.csv' | endsWith('.csv') }} -> true
-    """
-    return value is not None and text_of("endsWith", value).endswith(text_of("endsWith", value_))
 
 
 def _line_end(text: str) -> str:

@@ -8,6 +8,7 @@ from service.expressions.errors import Refused
 from service.expressions.operators import between, compare
 from service.expressions.registry import function
 from service.expressions.run import Run
+from service.expressions.values import kind
 
 
 @function("range")
@@ -22,28 +23,32 @@ def range_(call: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
 
 
 @function("max")
-def largest(*values: Any) -> Any:
+def largest(call: Run, *values: Any) -> Any:
     """The largest of its arguments.
 
     {{ max(3, 12, 7) }} -> 12
+    {{ max(null, 3) }} -> 3
     """
-    return _best(">", values)
+    return _best(call, ">", values)
 
 
 @function("min")
-def smallest(*values: Any) -> Any:
+def smallest(call: Run, *values: Any) -> Any:
     """The smallest of its arguments.
 
     {{ min(3, 12, 7) }} -> 3
     """
-    return _best("<", values)
+    return _best(call, "<", values)
 
 
-def _best(symbol: str, values: tuple[Any, ...]) -> Any:
-    if not values:
-        raise Refused("there is nothing to choose from")
-    best = values[0]
-    for value in values[1:]:
-        if compare(symbol, value, best):
+def _best(call: Run, symbol: str, values: tuple[Any, ...]) -> Any:
+    """Null is passed over; nothing but numbers is compared."""
+    best = None
+    for value in values:
+        if best is None:
+            best = value
+        elif isinstance(best, str) or isinstance(value, str):
+            raise Refused(f"`max` and `min` compare numbers, not {kind(best)} with {kind(value)}")
+        elif compare(symbol, value, best, call.budget):
             best = value
     return best
