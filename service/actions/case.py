@@ -93,11 +93,10 @@ class Case:
         chain: list[TaskRun] = []
         while task_run is not None:
             if task_run not in self.runs:
-                stored = () if task_run in self.gone else executions.path(self.session, self.row, task_run).runs
-                for run in stored:
-                    self.runs.setdefault(run.id, run)
-                if task_run not in self.runs:
+                stored = None if task_run in self.gone else executions.run(self.session, task_run)
+                if stored is None:
                     break
+                self.runs[stored.id] = stored
             chain.append(self.runs[task_run])
             task_run = self.runs[task_run].parent
         return Path(self.execution, tuple(reversed(chain)))
@@ -154,25 +153,29 @@ class Case:
         return lineage[::-1]
 
 
-@dataclass(frozen=True, slots=True)
 class Asked:
-    """What a flowable may ask."""
+    """What a flowable may ask. Most answers need nothing rendered, so the scope is made when something is."""
 
-    rendering: Rendering
-    now: datetime
-    find: Callable[[], Any]
+    def __init__(self, now: datetime, rendering: Callable[[], Rendering], find: Callable[[], Any]) -> None:
+        self.now = now
+        self._make, self._find = rendering, find
+        self._rendering: Rendering | None = None
 
     def text(self, template: str) -> str:
         """Renders to text."""
-        return self.rendering.text(template)
+        return self._made().text(template)
 
     def typed(self, value: Any) -> Any:
         """Renders a value, keeping types."""
-        return self.rendering.typed(value)
+        return self._made().typed(value)
 
     def kept(self) -> Any:
         """What it keeps."""
-        return self.find()
+        return self._find()
+
+    def _made(self) -> Rendering:
+        self._rendering = self._rendering or self._make()
+        return self._rendering
 
 
 class CaseWorld:
@@ -198,7 +201,7 @@ class CaseWorld:
 
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Asked:
         """Rendering in the scope of a task run."""
-        return Asked(self._case.rendering(execution, run, step, self._source), self.now, lambda: self._case.kept(run, step))
+        return Asked(self.now, lambda: self._case.rendering(execution, run, step, self._source), lambda: self._case.kept(run, step))
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         """Task runs that have not ended."""

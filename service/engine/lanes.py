@@ -8,7 +8,7 @@ outlives its group. What is remembered is a handful of numbers, however many lan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from service.engine import order
@@ -54,7 +54,7 @@ class Place:
 
     def memory(self) -> dict[str, Any]:
         """What a group remembers."""
-        return asdict(self) | {"state": self.state.value}
+        return {"branch": self.branch, "at": self.at, "state": self.state.value, "next": self.next, "open": self.open, "limit": self.limit}
 
     def ended(self, child: Ended) -> Place:
         """One child of the main list less."""

@@ -193,13 +193,19 @@ def touch(session: Session, row: Row) -> None:
 def path(session: Session, row: Row, task_run: str | None) -> Path:
     """A task run with its ancestors; without one, the bare execution."""
     runs: list[TaskRun] = []
-    while task_run is not None:
-        found = session.execute(select(_runs).where(_runs.c.id == task_run)).first()
-        if found is None:
-            break
-        runs.append(_run(found))
-        task_run = found.parent_id
+    while task_run is not None and (found := run(session, task_run)) is not None:
+        runs.append(found)
+        task_run = found.parent
     return Path(row.execution, tuple(reversed(runs)))
+
+
+_one_run = select(_runs).where(_runs.c.id == bindparam("b_id"))
+
+
+def run(session: Session, id: str) -> TaskRun | None:
+    """One task run."""
+    found = session.execute(_one_run, {"b_id": id}).first()
+    return None if found is None else _run(found)
 
 
 def runs(session: Session, execution: str) -> tuple[TaskRun, ...]:
