@@ -215,14 +215,12 @@ def test_disabled_tasks_are_read_too():
     assert codes(tasks(f"- {{id: a, type: {LOG}, disabled: true}}")) == ["HG-0202"]
 
 
-RETRY = "{type: constant, interval: PT1S}"
 NOT_RUN = "is part of the flow language, but this version of Headgate does not run it yet (until then no execution of this flow is started)"
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("retry", RETRY),
         ("taskCache", "{enabled: true, ttl: PT1H}"),
         ("logToFile", "true"),
         ("workerGroup", "{key: gpu}"),
@@ -239,7 +237,6 @@ def test_what_tasks_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("retry", RETRY),
         ("concurrency", "{limit: 1}"),
         ("sla", "[{id: a, type: MAX_DURATION, duration: PT1H, behavior: FAIL}]"),
         ("checks", "[{when: '{{ true }}', message: wait}]"),
