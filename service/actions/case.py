@@ -12,9 +12,10 @@ from typing import Any
 from service.actions.files import Whose
 from service.actions.kept import Kept
 from service.actions.kit import Kit
+from service.actions.layers import Fresh, Stored
 from service.actions.places import of_task
 from service.actions.reach import Reach
-from service.actions.results import Fresh, Results, Stored
+from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program

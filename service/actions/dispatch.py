@@ -20,9 +20,10 @@ from runners.fields import parse_duration
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
 from service.actions.files import Files, Whose
 from service.actions.kit import Kit
+from service.actions.layers import Stored
 from service.actions.places import Where, of_task
 from service.actions.reach import CALLS, Reach
-from service.actions.results import Results, Stored
+from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost
 from service.engine.execution import Execution

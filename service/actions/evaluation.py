@@ -12,8 +12,9 @@ from typing import Any
 
 from runners.masking import Masker
 from service.actions.kit import Kit
+from service.actions.layers import Stored
 from service.actions.reach import pure_ports
-from service.actions.results import Results, Stored
+from service.actions.results import Results
 from service.actions.scope import Scope, of_execution
 from service.engine.execution import TaskRun
 from service.errors import Conflict, NotFound, ServiceError

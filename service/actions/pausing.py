@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from service.actions.files import Whose
 from service.actions.kit import Kit
+from service.actions.layers import Stored
 from service.actions.places import of_task
 from service.actions.reach import Reach
-from service.actions.results import Results, Stored
+from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Resumed
 from service.engine.execution import TaskRun

@@ -224,7 +224,7 @@ async def resume(
     return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id}
 
 
-@first.post("/{id}/resume/validate")
+@router.post("/{id}/resume/validate")
 @router.post("/{id}/actions/resume/validate")
 async def check_resume(
     id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")

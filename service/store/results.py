@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import func, select
@@ -19,7 +20,7 @@ from service.store.tables import TaskRun as Table
 from service.store.tables import core
 
 _table = core(Table)
-_COLUMNS = (_table.c.id, _table.c.task_id, _table.c.loop_values, _table.c.state)
+_COLUMNS = (_table.c.id, _table.c.task_id, _table.c.loop_values, _table.c.state, _table.c.position)
 _MANY = 500  #: ids in one statement
 LARGEST = 32_000_000  #: characters of outputs that are held at once
 
@@ -53,21 +54,16 @@ def names(session: Session, execution: str, *, outputs: bool) -> tuple[str, ...]
     return tuple(session.execute(statement).scalars())
 
 
-def of_task(session: Session, execution: str, task: str, *, outputs: bool = True) -> tuple[Result, ...]:
-    """The runs of one task in the order of their creation. Raises TooLarge."""
-    return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task), outputs=outputs)
+def of_task(session: Session, execution: str, task: str, *, outputs: bool = True, most: int | None = None) -> tuple[Result, ...]:
+    """The runs of one task in the order of their creation, those with outputs where outputs are asked for. Of more than `most` as many are read, any. Raises
+    TooLarge."""
+    where = (_table.c.execution_id == execution, _table.c.task_id == task, *((_table.c.outputs.is_not(None),) if outputs else ()))
+    return _read(session, where, outputs=outputs, most=most)
 
 
 def of_round(session: Session, execution: str, task: str, values: Sequence[str], *, outputs: bool) -> tuple[Result, ...]:
     """The runs of one task for these values of the loops around it, in the order of their creation. Raises TooLarge."""
     return _read(session, (_table.c.execution_id == execution, _table.c.task_id == task, _table.c.loop_values == to_json(values)), outputs=outputs)
-
-
-def depth(session: Session, execution: str, task: str, *, outputs: bool) -> int | None:
-    """In how many loops a task stands; None where it has no run, or none with outputs."""
-    where = (_table.c.execution_id == execution, _table.c.task_id == task, *((_table.c.outputs.is_not(None),) if outputs else ()))
-    found = session.execute(select(_table.c.loop_values).where(*where).limit(1)).scalar()
-    return None if found is None else len(from_json(found))
 
 
 def has_rounds(session: Session, execution: str, task: str, values: Sequence[str]) -> bool:
@@ -89,13 +85,14 @@ def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> d
     return {result.id: result for part in parts for result in _read(session, (_table.c.id.in_(part),), outputs=outputs)}
 
 
-def _read(session: Session, where: tuple[Any, ...], *, outputs: bool) -> tuple[Result, ...]:
+def _read(session: Session, where: tuple[Any, ...], *, outputs: bool, most: int | None = None) -> tuple[Result, ...]:
     columns = (*_COLUMNS, _table.c.outputs) if outputs else _COLUMNS
     found, size = [], 0
-    for row in session.execute(select(*columns).where(*where).order_by(_table.c.position)):
+    for row in session.execute(select(*columns).where(*where).limit(most)):
         text = row.outputs if outputs else None
         size += len(text or "")
         if size > LARGEST:
             raise TooLarge(f"outputs of more than {LARGEST:,} characters of JSON can't be held at once: name those of one task, or put them into files")
-        found.append(Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(text)))
-    return tuple(found)
+        found.append((row.position, Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(text))))
+    # Sorted here: asked for their order, SQLite would go through all task runs in it.
+    return tuple(result for _, result in sorted(found, key=itemgetter(0)))

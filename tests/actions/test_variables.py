@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from service.actions.results import Results, Stored
+from service.actions.layers import Stored
+from service.actions.results import Results
 from service.actions.scope import nested_labels, of_execution
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.actions.results import Fresh, Results, Stored
+from service.actions.layers import Fresh, Stored
+from service.actions.results import Results
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import Stamp, State
 from service.expressions.errors import Refused
@@ -23,7 +24,7 @@ MOMENT = codec.now()
 def run(id: str, task: str, outputs: Mapping[str, Any] | None = None, **more: Any) -> TaskRun:
     """A task run of the execution `e`."""
     stamps = (Stamp(more.get("state", State.SUCCESS), MOMENT),)
-    return TaskRun(id, "e", task, more.get("parent"), stamps, (Attempt(1, stamps),), more.get("value"), None, {}, outputs)
+    return TaskRun(id, "e", task, more.get("parent"), stamps, (Attempt(1, stamps),), more.get("value"), None, {}, outputs, more.get("values", ()))
 
 
 def stored(station: Station, *runs: TaskRun) -> None:
@@ -98,9 +99,9 @@ def loops() -> tuple[TaskRun, ...]:
     """Two loops, one in the other, with a task in each and one beside."""
     return (
         run("o", "outer"),
-        *(run(f"o{a}", "round", parent="o", value=a) for a in "xy"),
-        *(run(f"i{a}{b}", "inner", {"n": f"{a}{b}"}, parent=f"o{a}", value=b) for a in "xy" for b in "pq"),
-        *(run(f"l{a}{b}", "leaf", {"n": f"leaf {a}{b}"}, parent=f"i{a}{b}") for a in "xy" for b in "pq"),
+        *(run(f"o{a}", "round", parent="o", value=a, values=(a,)) for a in "xy"),
+        *(run(f"i{a}{b}", "inner", {"n": f"{a}{b}"}, parent=f"o{a}", value=b, values=(a, b)) for a in "xy" for b in "pq"),
+        *(run(f"l{a}{b}", "leaf", {"n": f"leaf {a}{b}"}, parent=f"i{a}{b}", values=(a, b)) for a in "xy" for b in "pq"),
         run("z", "beside", {"n": 0}),
     )
 
@@ -130,8 +131,11 @@ def test_what_is_not_stored_yet_lies_over_what_is(station: Station) -> None:
 
 def test_a_round_that_is_not_stored_yet_has_its_place(station: Station) -> None:
     stored(station, *loops())
-    above = run("ox", "round", parent="o", value="x", state=State.RUNNING)
-    step = {run.id: run for run in (above, run("new", "leaf", {"n": "new"}, parent="nr"), run("nr", "inner", parent="ox", value="r"))}
+    above = run("ox", "round", parent="o", value="x", values=("x",), state=State.RUNNING)
+    step = {
+        run.id: run
+        for run in (above, run("new", "leaf", {"n": "new"}, parent="nr", values=("x", "r")), run("nr", "inner", parent="ox", value="r", values=("x", "r")))
+    }
     with station.database.read() as session:
         assert Results(Stored(session, "e"), None, step).outputs()["leaf"]["x"]["r"] == {"n": "new"}
 
