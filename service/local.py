@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -19,14 +19,16 @@ from typing import BinaryIO
 from runners import __main__ as agents
 from runners.agent import Timing
 from runners.protocol import Lease, Tree
-from service.actions import executions
+from service.actions import executions, pausing
 from service.actions.dispatch import Dispatch
 from service.actions.files import LARGEST
 from service.actions.kit import Kit
 from service.api import shapes
 from service.app import Service
 from service.engine.execution import Pin
+from service.engine.state import State
 from service.errors import Invalid, TooLarge
+from service.flows.inputs import Input
 from service.git.repository import FLOWS
 from service.loops import Runner
 from service.loops.executor import Executor
@@ -44,6 +46,9 @@ NO_COMMIT = "0" * 40
 
 #: How long the agent may take to end what runs: longer than its grace times, and a daemon may be slow. In seconds.
 _ENDING = 60.0
+
+OnLine = Callable[[str, str, str], None]
+OnPause = Callable[[str, Sequence[Input], str], Mapping[str, str]]
 
 _TIMING = Timing(beat=0.5, drain=1.0, flush=0.05, wait=0.5)
 
@@ -139,14 +144,16 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def run_locally(
-    file: Path, inputs: Mapping[str, str], backend: str, environ: Mapping[str, str], on_line: Callable[[str, str, str], None]
+    file: Path, inputs: Mapping[str, str], backend: str, environ: Mapping[str, str], on_line: OnLine, on_pause: OnPause
 ) -> tuple[str, dict[str, object]]:
-    """Runs one flow of a working tree on the same engine and backends, in a folder that is gone afterwards. Returns the final state and the execution."""
+    """Runs one flow of a working tree on the same engine and backends, in a folder that is gone afterwards. Returns the final state and the execution.
+    `on_line` hears of task, level and message; `on_pause` of a task that waits for somebody and what it asks for, and gives that; what it gives may be asked
+    for again, with what was wrong with it."""
     with tempfile.TemporaryDirectory(prefix="headgate-run-") as folder:
         settings = read_settings(environ, data=Path(folder), runner=False)
         service = Service(settings, environ, settings.port)
         try:
-            return LocalRun(service, file, backend).run(inputs, on_line)
+            return LocalRun(service, file, backend).run(inputs, on_line, on_pause)
         finally:
             service.stop()
 
@@ -159,7 +166,7 @@ class LocalRun:
         self._tree, self._text = WorkingTree(file), file.read_bytes()
         self._kit = replace(service.kit, trees=self._tree)
 
-    def run(self, inputs: Mapping[str, str], on_line: Callable[[str, str, str], None]) -> tuple[str, dict[str, object]]:
+    def run(self, inputs: Mapping[str, str], on_line: OnLine, on_pause: OnPause) -> tuple[str, dict[str, object]]:
         """Starts it, shows its log as it comes, and waits for its end. Raises Invalid for a wrong flow or wrong inputs."""
         id = self._create(inputs)
         stop = threading.Event()
@@ -171,7 +178,7 @@ class LocalRun:
         try:
             runner.start()
             working.start()
-            self._follow(id, on_line)
+            self._follow(id, on_line, on_pause)
         finally:
             stop.set()
             if working.is_alive():  # a signal may come before anything has begun
@@ -206,7 +213,7 @@ class LocalRun:
         self._service.database.write(action)
         return prepared.execution.id
 
-    def _follow(self, id: str, on_line: Callable[[str, str, str], None]) -> None:
+    def _follow(self, id: str, on_line: OnLine, on_pause: OnPause) -> None:
         woken, after, ended = threading.Event(), 0, False
         stops = [self._service.database.hub.listen((kind, id), lambda _: woken.set()) for kind in ("log", "execution")]
         while not ended:
@@ -217,5 +224,27 @@ class LocalRun:
                 for entry in logs.read(session, id, after=after):
                     after = entry.chunk
                     on_line(entry.task or "", entry.line.level, entry.line.message)
+            if not ended:
+                self._ask(id, on_pause)
         for stop in stops:
             stop()
+
+    def _ask(self, id: str, on_pause: OnPause) -> None:
+        """Asks for what a pause waits for that does not end by itself."""
+        wrong = ""
+        while True:
+            with self._service.database.read() as session:
+                row = executions.get(session, id)
+                found = pausing.waiting(session, self._kit, row) if row.execution.state is State.PAUSED else []
+            pause = next(((run, node) for run, node in found if node.model.pause_duration is None and node.timeout is None), None)
+            if pause is None:
+                return
+            given = on_pause(pause[1].id, pausing.asked(pause[1]), wrong)
+            try:
+                with self._service.database.read() as session:
+                    prepared = pausing.prepare(session, self._kit, row, given, pause[0].id)
+            except Invalid as refused:
+                wrong = refused.message
+                continue
+            self._service.database.write(lambda session: pausing.resume(session, prepared, "you"))  # noqa: B023 - written before the next round
+            return

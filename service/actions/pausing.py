@@ -39,28 +39,35 @@ class Resumption:
     given: Mapping[str, Any]
 
 
+def waiting(session: Session, kit: Kit, row: Row) -> list[tuple[TaskRun, Node]]:
+    """The pauses that an execution waits in, the oldest first."""
+    flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
+    nodes = flow.program.nodes if flow else {}
+    paused = (run for run in executions.active(session, row.execution.id) if run.state is State.PAUSED)
+    return [(run, nodes[run.node]) for run in paused if nodes[run.node].type == PAUSE]
+
+
+def asked(node: Node) -> tuple[Input, ...]:
+    """What a pause asks whoever resumes it."""
+    return tuple(cast("list[Input]", node.model.on_resume or ()))
+
+
 def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Resumption:
     """Settles the inputs of the pause that an execution waits in: of several the oldest one, or that of a task run. Raises Conflict where it waits for nobody,
     NotFound, Invalid with each input that is wrong."""
-    flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
-    nodes = flow.program.nodes if flow else {}
-    waiting = [run for run in executions.active(session, row.execution.id) if run.state is State.PAUSED and nodes[run.node].type == PAUSE]
-    run = next((each for each in waiting if task_run in (None, each.id)), None)
-    if run is None and task_run is not None and waiting:
-        raise NotFound(f"the execution has no paused task run `{task_run[:40]}`; `{waiting[0].node}` waits, as {waiting[0].id}")
-    if run is None or flow is None:
+    found = waiting(session, kit, row)
+    if not found:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody to resume it")
-    node = nodes[run.node]
-    declared = tuple(cast("list[Input]", node.model.on_resume or ()))
-    render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs, flow.source)
-    values, problems, unknown = resolve_inputs(declared, given, render)
+    run, node = next(((run, node) for run, node in found if task_run in (None, run.id)), (None, found[0][1]))
+    if run is None:
+        raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{node.id}` waits, as {found[0][0].id}")
+    render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
+    values, problems, unknown = resolve_inputs(asked(node), given, render)
     if problems:
         raise Invalid("; ".join(each.message for each in problems), [{"input": each.id, "message": each.message} for each in problems])
     if unknown:
-        asked = ", ".join(f"`{each.id}`" for each in declared) or "nothing"
-        raise Invalid(
-            f"`{unknown[0][:100]}` is not asked for by `{run.node}`; it asks for {asked}", [{"input": each, "message": "unknown"} for each in unknown]
-        )
+        names = ", ".join(f"`{each.id}`" for each in asked(node)) or "nothing"
+        raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
     return Resumption(row, run, values)
 
 
@@ -75,13 +82,14 @@ def resume(session: Session, prepared: Resumption, by: str) -> None:
 class _Renderer:
     """Defaults of the inputs, in the scope of the pause."""
 
-    def __init__(self, session: Session, kit: Kit, row: Row, node: Node, lineage: tuple[TaskRun, ...], source: str) -> None:  # noqa: PLR0913, PLR0917
+    def __init__(self, session: Session, kit: Kit, row: Row, node: Node, lineage: tuple[TaskRun, ...]) -> None:
         execution = row.execution
         self._kit, self._inputs = kit, execution.inputs
         self._scope = of_execution(kit, execution, node, lineage, Results(Stored(session, execution.id)))
         whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
         self._reach = Reach(kit, whose, lambda: nullcontext(session), now)
-        self._place = of_task(execution, node, lambda: source)
+        flow = kit.reader.revision(session, row.flow, execution.revision).flow
+        self._place = of_task(execution, node, lambda: flow.source if flow else "")
 
     def __call__(self, value: Any, more: Mapping[str, Any]) -> Any:
         # Those that the pause asks for lie over those of the execution.

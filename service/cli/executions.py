@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Server, Token
+from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Server, Token, pairs
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
 
-commands = typer.Typer(help="Executions: list, show, follow, kill.", no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(help="Executions: list, show, follow, resume, kill.", no_args_is_help=True, rich_markup_mode=None)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or as much of its beginning as no other has (at least 4 characters).")]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
@@ -98,6 +98,28 @@ def logs(
         return
     for entry in found:
         print_entry(entry, sys.stdout)
+
+
+@commands.command()
+def resume(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    execution: Id,
+    inputs: Pairs = None,
+    task_run: Annotated[str, typer.Option("--task-run", metavar="ID", show_default=False, help="Of several pauses this one; else the oldest.")] = "",
+    output: OutputOption = Output.TABLE,
+    server: Server = DEFAULT_SERVER,
+    token: Token = "",
+) -> None:
+    """Lets a paused execution go on, with what its pause asks for."""
+    from service.cli.client import Api, path
+
+    api = Api(server, token)
+    id = str(api.get(f"/executions{path(execution)}")["id"])
+    params = {"taskRunId": task_run} if task_run else {}
+    found = api.send("POST", f"/executions{path(id)}/resume", params=params, json={"inputs": pairs(inputs, "--input")})
+    if output is Output.JSON:
+        document(found)
+    else:
+        show(f"{id} goes on")
 
 
 @commands.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from service.cli.follow import exit_code, log_line, summary
 from service.cli.lint import check, render
 from service.cli.screen import document, say
 from service.cli.signals import signals_raise
-from service.cli.stop import WRONG, Stop
+from service.cli.stop import FAILED, WRONG, Stop
 from service.cli.talk import log_to_stderr
 from service.cli.times import clock
+from service.flows.inputs import Input
 from service.local import run_locally
 
 
@@ -32,8 +34,31 @@ def run_file(file: Path, inputs: dict[str, str], backend: str, as_json: bool) ->
         print(log_line(task, level, message, clock(datetime.now(UTC).isoformat()), stream), file=stream, flush=True)
 
     with signals_raise():
-        state, execution = run_locally(file, inputs, backend, os.environ, on_line)
+        state, execution = run_locally(file, inputs, backend, os.environ, on_line, _ask)
     if as_json:
         document(execution)
     say(summary(execution))
     return exit_code(state)
+
+
+def _ask(task: str, asked: Sequence[Input], wrong: str) -> dict[str, str]:
+    """What a pause asks for, from whoever sits here."""
+    if not sys.stdin.isatty():
+        raise Stop(FAILED, f"`{task}` waits for somebody to resume it, and nobody is here to be asked: run this in a terminal, or give it a `pauseDuration`")
+    say(f"\n{wrong}" if wrong else f"\n`{task}` waits for you")
+    given: dict[str, str] = {}
+    for each in asked:
+        hint = "" if each.required and each.defaults is None else " (Enter: as the flow says)"
+        if answer := _line(f"  {each.id}, {each.type}{hint}: "):
+            given[each.id] = answer
+    if not asked:
+        _line("  Enter to go on: ")
+    return given
+
+
+def _line(prompt: str) -> str:
+    print(prompt, end="", file=sys.stderr, flush=True)
+    found = sys.stdin.readline()
+    if not found:
+        raise Stop(FAILED, "nobody answers")
+    return found.rstrip("\n")

@@ -288,3 +288,48 @@ def test_streams_end_when_the_service_does(station: Station):
         threading.Thread(target=follow, daemon=True).start()
         assert begun.wait(10)
     until(ended.is_set)
+
+
+PAUSE = """
+id: waits
+namespace: t
+tasks:
+  - id: wait
+    type: io.kestra.plugin.core.flow.Pause
+    onResume:
+      - {id: reason, type: STRING}
+      - {id: amount, type: INT, defaults: 3}
+  - {id: z, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.wait.onResume.reason }} {{ outputs.wait.onResume.amount }}"}
+"""
+
+
+@pytest.fixture
+def paused(client: TestClient, station: Station) -> str:
+    station.push({".flows/waits.yml": PAUSE})
+    id = started(client, "t/waits")["id"]
+    station.tick()
+    return id
+
+
+@pytest.mark.parametrize("path", ["resume", "actions/resume"])
+@pytest.mark.parametrize("sent", [{"json": {"inputs": {"reason": "because", "amount": 4}}}, {"files": {"reason": (None, "because"), "amount": (None, "4")}}])
+def test_a_paused_execution_is_resumed_once(client: TestClient, station: Station, paused: str, path: str, sent: dict):
+    answer = client.post(f"{API}/executions/{paused}/{path}", **sent)
+    assert answer.status_code == 200, answer.text
+    station.tick()
+    shown = client.get(f"{API}/executions/{paused}").json()
+    assert [stamp["state"] for stamp in shown["state"]["histories"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+    assert (shown["taskRunList"][1]["outputs"], shown["taskRunList"][0]["outputs"]["resumed"]["by"]) == ({"value": "because 4"}, "local")
+    assert problem(client.post(f"{API}/executions/{paused}/{path}", **sent), 409)["detail"].endswith("is SUCCESS; it waits for nobody to resume it")
+
+
+def test_what_a_pause_asks_for_is_checked_before_it_goes_on(client: TestClient, station: Station, paused: str):
+    for way in ("resume", "resume/validate", "actions/resume/validate"):
+        wrong = problem(client.post(f"{API}/executions/{paused}/{way}", json={"inputs": {"amount": "many"}}), 422)
+        assert [error["input"] for error in wrong["errors"]] == ["reason", "amount"]
+        assert problem(client.post(f"{API}/executions/{paused}/{way}"), 422)["errors"][0]["input"] == "reason"
+        problem(client.post(f"{API}/executions/{paused}/{way}", json={"inputs": {"reason": "x"}}, params={"taskRunId": "nobody"}), 404)
+    right = client.post(f"{API}/executions/{paused}/resume/validate", json={"inputs": {"reason": "x"}}).json()
+    assert right["inputs"] == {"reason": "x", "amount": 3}
+    station.tick()
+    assert station.state(paused) == "PAUSED"

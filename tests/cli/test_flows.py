@@ -190,3 +190,29 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(server: str, tmp_path:
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait(5)
+
+
+PAUSE = """\
+id: {id}
+namespace: {namespace}
+tasks:
+  - id: wait
+    type: io.kestra.plugin.core.flow.Pause
+    onResume:
+      - {{id: reason, type: STRING}}
+  - {{id: after, type: io.kestra.plugin.core.log.Log, message: "{{{{ outputs.wait.onResume.reason }}}}"}}
+"""
+
+
+def test_a_paused_execution_goes_on_when_somebody_says_so(headgate: Command, server: str, namespace: str, file: Path) -> None:
+    headgate("flow", "create", fill(file, PAUSE, namespace))
+    id = headgate("flow", "execute", namespace, "hello", "-o", "json").json["id"]
+    deadline = time.monotonic() + 20
+    while headgate("execution", "show", id, "-o", "json").json["state"]["current"] != "PAUSED":
+        assert time.monotonic() < deadline
+    refused = headgate("execution", "resume", id)
+    assert (refused.code, refused.out) == (2, "")
+    assert "reason" in refused.err
+    assert headgate("execution", "resume", id[:12], "-i", "reason=because").out == f"{id} goes on\n"
+    done = headgate("execution", "logs", id, "--follow")
+    assert (done.code, "because" in done.out) == (0, True)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -60,6 +61,42 @@ def test_run_needs_no_server_and_sees_the_working_tree(tree: Path) -> None:
     assert " SUCCESS in " in err
     assert "http" not in err
     assert list(tree.glob(".headgate*")) == []
+
+
+PAUSE = """
+id: ask
+namespace: serving
+tasks:
+  - id: wait
+    type: io.kestra.plugin.core.flow.Pause
+    onResume:
+      - {id: size, type: INT}
+      - {id: why, type: STRING, required: false}
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.wait.onResume.size + 1 }} {{ outputs.wait.onResume.why }}"}
+"""
+
+
+def test_run_asks_at_a_terminal_for_what_a_pause_waits_for(tree: Path) -> None:
+    (tree / ".flows" / "ask.yml").write_text(PAUSE)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "service", "run", ".flows/ask.yml", "--backend", "process"]
+    with subprocess.Popen(command, cwd=tree, env=environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        os.write(ours, b"many\n\n7\nbecause\n")
+        out, err = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0, out + err
+    assert "say | 8 because" in out
+    assert "`wait` waits for you" in err
+    assert "size" in err.split("waits for you")[1]
+
+
+def test_run_does_not_wait_for_somebody_who_is_not_there(tree: Path) -> None:
+    (tree / ".flows" / "ask.yml").write_text(PAUSE)
+    process = spawn("run", ".flows/ask.yml", "--backend", "process", cwd=tree)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "`wait` waits for somebody to resume it, and nobody is here to be asked" in err
 
 
 def test_run_ends_with_1_when_the_flow_fails_and_json_is_one_document(headgate: Command, tree: Path) -> None:
