@@ -21,6 +21,19 @@ _START, _STOP = 30.0, 30.0
 @contextmanager
 def station(**settings: str) -> Iterator[httpx2.Client]:
     """A client of a fresh service; the settings are HEADGATE_* without the prefix."""
+    with serving(**settings) as (client, _):
+        yield client
+
+
+def memory(pid: int) -> float:
+    """The most that a process has held so far, in megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[tuple[httpx2.Client, int]]:
+    """As `station`, with the process id of the service."""
     with TemporaryDirectory(prefix="headgate-bench-") as folder:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -31,7 +44,7 @@ def station(**settings: str) -> Iterator[httpx2.Client]:
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0) as client:
                 _wait(client)
-                yield client
+                yield client, process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(_STOP)
