@@ -10,11 +10,14 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
+from service.expressions.singles import single, widened
 from service.expressions.units import units
-from service.expressions.values import equal, is_list, is_number, java_text, kind
+from service.expressions.values import equal, is_list, is_number, java_double, java_text, kind
 
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 _DECIMAL128 = Context(prec=34, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[DivisionByZero, InvalidOperation, Overflow])
+#: Sums are exact: between the largest double and the last digit of the smallest there are so many.
+_EXACT = Context(prec=700, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
 _LONGEST_EXPONENT = 10_000
 
 
@@ -91,11 +94,18 @@ def _arithmetic(symbol: str, left: Any, right: Any) -> Any:
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return _decimal(symbol, left, right)
     if isinstance(left, float) or isinstance(right, float):
-        return _DOUBLE[symbol](float(left), float(right))
+        return _floating(symbol, left, right)
     result = _WHOLE[symbol](left, right)
     if not _LEAST <= result <= _MOST:
         raise Refused(f"the result of `{symbol}` does not fit into 64 bits")
     return result
+
+
+def _floating(symbol: str, left: float, right: float) -> float:
+    """Doubles; two numbers of 32 bits make another one, and so does one with a whole number."""
+    if type(left) is float or type(right) is float:
+        return _DOUBLE[symbol](widened(left), widened(right))
+    return single(_DOUBLE[symbol](widened(single(left)), widened(single(right))))
 
 
 def _whole_divide(left: int, right: int) -> int:
@@ -132,13 +142,26 @@ _DOUBLE: Mapping[str, Callable[[float, float], float]] = {
 
 
 def _decimal(symbol: str, left: Any, right: Any) -> Decimal:
-    one, other = as_decimal(left), as_decimal(right)
-    context = _DECIMAL128
-    steps = {"+": context.add, "-": context.subtract, "*": context.multiply, "/": context.divide, "%": context.remainder}
+    """Pebble makes doubles of both sides, and decimals of these: 1.50 + 1 is 2.5, and digits that a double can't hold are lost."""
+    one, other = _of_double(left), _of_double(right)
+    steps = {
+        "+": _EXACT.add,
+        "-": _EXACT.subtract,
+        "*": _DECIMAL128.multiply,
+        "/": _DECIMAL128.divide,
+        "%": _DECIMAL128.remainder,
+    }
     try:
         return steps[symbol](one, other)
     except ArithmeticError:
         raise Refused(f"`{symbol}` has no result for these numbers") from None
+
+
+def _of_double(value: Any) -> Decimal:
+    double = widened(value)
+    if not math.isfinite(double):
+        raise Refused("a number is too large to count with, or none")
+    return Decimal(java_double(double))
 
 
 def as_decimal(value: Any) -> Decimal:

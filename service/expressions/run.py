@@ -13,6 +13,7 @@ from typing import Any
 from service.expressions import operators
 from service.expressions.access import item
 from service.expressions.calls import Calls
+from service.expressions.entry import Entry
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
@@ -22,6 +23,8 @@ from service.expressions.values import equal, is_list, is_long, is_number, kind
 
 #: Steps.
 _FORGIVEN, _MAP = 20, 8
+#: Maps that are read at once; others may be lazy.
+_PLAIN: frozenset[type] = frozenset((dict, Entry))
 
 Binary = Callable[["Run", int, Any, Any], Any]
 
@@ -86,7 +89,7 @@ class Run(Calls):
         value = self.variable(place, name)
         for key in keys:
             place += 1
-            value = value[key] if type(value) is dict and key in value else self.item(place, value, key)
+            value = value[key] if type(value) in _PLAIN and key in value else self.item(place, value, key)
         return value
 
     def variable(self, place: int, name: str) -> Any:
@@ -294,5 +297,5 @@ class Run(Calls):
 
 def _items(values: Any) -> Iterator[Any]:
     if isinstance(values, Mapping):
-        return ({"key": key, "value": value} for key, value in values.items())
+        return (Entry(key=key, value=value) for key, value in values.items())
     return iter(values)

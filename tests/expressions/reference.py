@@ -61,8 +61,9 @@ def java_double(value: float) -> str:
 
 
 def as_json(value: Any) -> str:
+    """Kestra's writer leaves entries of maps out that are null."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(plain(key), ensure_ascii=False)}:{as_json(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(plain(key), ensure_ascii=False)}:{as_json(item)}" for key, item in value.items() if item is not None) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(as_json, value)) + "]"
     if isinstance(value, float) and not math.isfinite(value):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.expressions.arguments import is_empty
+from service.expressions.entry import Entry
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
@@ -73,5 +74,5 @@ def merge(call: Run, value: Any, items: Any) -> Any:
         return [*value, *items]
     if is_list(value) and isinstance(items, Mapping):
         call.budget.spend(_ENTRY * len(items))
-        return [*value, *({"key": key, "value": item} for key, item in items.items())]
+        return [*value, *(Entry(key=key, value=item) for key, item in items.items())]
     raise Refused(f"`merge` can't merge {kind(items)} into {kind(value)}")

@@ -108,7 +108,7 @@ def slugify(call: Run, value: Any) -> str | None:
         return None
     text = java_text(value, call.budget)
     call.budget.spend(len(text) >> 1)
-    spaced = re.sub(r"\s", "-", text)
+    spaced = re.sub(r"\s", "-", text, flags=re.ASCII)
     latin = re.sub(r"[^\w-]", "", unicodedata.normalize("NFD", spaced), flags=re.ASCII)
     return re.sub(r"-{2,}", "-", latin.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
 

@@ -30,4 +30,4 @@ def print_context(call: Run) -> str:
 
     {{ fromJson(printContext()).inputs.day }} -> Monday
     """
-    return json_text(fetch_context(call), call.budget)
+    return json_text(fetch_context(call), call.budget, nulls=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
@@ -29,9 +30,9 @@ def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
     if not isinstance(text, str):
         raise Refused(f"`fromIon` reads text, not {kind(ion)}")
     call.budget.spend(len(text) >> 1)  # data takes more room than its text, and time
-    depth = call.budget.limits.nesting
+    depth, every = call.budget.limits.nesting, boolean_of("fromIon", all_rows, False)
     try:
-        found = list(rows(text, depth, call.budget.spend)) if all_rows else read(text, depth, call.budget.spend)
+        found = list(rows(text, depth, call.budget.spend)) if every else read(text, depth, call.budget.spend)
     except IonError as wrong:
         raise Refused(f"this text is not Ion: {wrong}") from None
     return _without_bytes(found) if "{{" in text else found
