@@ -22,6 +22,8 @@ from service.expressions.errors import did_you_mean
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FOLDERS = ("service.expressions.functions", "service.expressions.filters")
+#: Parameters that the language spells with an underscore.
+_SNAKE = frozenset(["replace_pairs"])
 _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 
 #: Names of the language that this version lacks: an error then says so, instead of guessing at a typing mistake.
@@ -63,6 +65,12 @@ class Entry:
         return f"{self.name}({', '.join([*shown, *(['…'] if self.variadic else [])])})"
 
     @property
+    def words(self) -> list[str]:
+        """The paragraphs in front of the examples, each on one line."""
+        example = _EXAMPLE.search(self.document)
+        return [" ".join(each.split()) for each in self.document[: example.start() if example else None].split("\n\n") if each.strip()]
+
+    @property
     def examples(self) -> tuple[tuple[str, str], ...]:
         """Template and what it renders to."""
         return examples_in(self.document)
@@ -78,6 +86,12 @@ _found: dict[tuple[str, str], Entry] = {}
 
 def parameter_name(name: str) -> str:
     """A Python parameter's name as templates write it."""
+    if name in _SNAKE:
+        return name
+    return _camel(name)
+
+
+def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name.rstrip("_"))
 
 
@@ -86,7 +100,7 @@ def _register(kind: str, names: tuple[str, ...], run: F) -> F:
     wants_call = bool(parameters) and parameters[0].name == "call"
     own = parameters[wants_call + (kind != "function") :]
     positional = [each for each in own if each.kind is not inspect.Parameter.VAR_POSITIONAL]
-    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), parameter_name(each.name))}
+    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), parameter_name(each.name), _camel(each.name))}
     for name in names:
         _found[kind, name] = Entry(
             kind=kind,

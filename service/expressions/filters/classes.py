@@ -1,4 +1,4 @@
-"""The class that a value has in Java: templates written for Kestra ask for it."""
+"""Java's classes. Templates written for Kestra ask for them."""
 
 from __future__ import annotations
 

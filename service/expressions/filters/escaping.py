@@ -1,4 +1,4 @@
-"""Text made fit to stand inside of another language. Nothing is escaped by itself here, so `raw` has nothing to take back."""
+"""Escaping for HTML and other languages. Nothing is escaped by itself here, so `raw` has nothing to take back."""
 
 from __future__ import annotations
 

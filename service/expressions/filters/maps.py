@@ -57,7 +57,8 @@ def values(value: Any) -> list[Any] | None:
 
 @filter_("merge")
 def merge(call: Run, value: Any, items: Any) -> Any:
-    """Two maps or two lists as one; of two equal keys the later one counts.
+    """Two maps or two lists as one; of two equal keys the later one counts. A map takes the items of a list as keys and values, a list the entries of a map;
+    null adds nothing.
 
     {{ {'a': 1} | merge({'b': 2}) }} -> {"a":1,"b":2}
     {{ [1] | merge([2]) }} -> [1,2]

@@ -1,4 +1,4 @@
-"""Numbers and their text."""
+"""Numbers and their text. A short decimal has 32 bits, as in Kestra, and counts with them: `'0.1' | number` and `'0.2' | number` make 0.3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encryption with a key of the user's: AES-GCM in the form that Kestra writes. Messages show neither keys nor texts."""
+"""Encryption with a key of one's own. AES-GCM in the form that Kestra writes; messages show neither keys nor texts."""
 
 from __future__ import annotations
 

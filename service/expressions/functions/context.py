@@ -1,4 +1,4 @@
-"""All variables at once, to look at while something is being found out."""
+"""All variables at once. To look at while something is being found out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public holidays, as the package `holidays` knows them."""
+"""Public holidays. As the package `holidays` knows them."""
 
 from __future__ import annotations
 

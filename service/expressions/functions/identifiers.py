@@ -1,4 +1,4 @@
-"""Names that nobody else has. The random bytes come from the ports."""
+"""Random names."""
 
 from __future__ import annotations
 
