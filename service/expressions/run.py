@@ -23,8 +23,7 @@ from service.expressions.values import equal, is_list, is_long, is_number, kind
 
 #: Steps.
 _FORGIVEN, _MAP = 20, 8
-#: Maps that are read at once; others may be lazy.
-_PLAIN: frozenset[type] = frozenset((dict, Entry))
+_PLAIN: frozenset[type] = frozenset((dict, Entry))  #: maps that are read at once; others may be lazy
 
 Binary = Callable[["Run", int, Any, Any], Any]
 
@@ -209,7 +208,7 @@ class Run(Calls):
     def negative(self, place: int, value: Any) -> Any:
         """Unary `-`."""
         try:
-            return operators.negative(value)
+            return operators.negative(value, self.budget)
         except Refused as refused:
             raise self.at(place, refused) from None
 

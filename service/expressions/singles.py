@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import struct
 
-_MOST_DIGITS = 9  #: tell any two singles apart
+#: Six digits are right in any single, nine tell any two apart.
+_DIGITS = range(6, 10)
 
 
 class Single(float):
@@ -19,23 +20,28 @@ class Single(float):
 
 def single(value: float) -> Single:
     """The nearest number of 32 bits, as its shortest decimal."""
-    exact = _rounded(widened(value))
+    exact = rounded(value)
     if not math.isfinite(exact):
         return Single(exact)
-    return next(found for digits in range(1, _MOST_DIGITS + 1) if _rounded(found := Single(f"{exact:.{digits}g}")) == exact)
+    return next(found for digits in _DIGITS if _packed(found := Single(f"{exact:.{digits}g}")) == exact)
 
 
 def widened(value: float) -> float:
     """A number as a double: of a single what its 32 bits are, 0.10000000149011612 for 0.1."""
     if isinstance(value, Single):
-        return _rounded(value)
+        return _packed(value)
     try:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
+    """The double that the nearest number of 32 bits is."""
+    return _packed(widened(value))
+
+
+def _packed(value: float) -> float:
     try:
         exact: float = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:

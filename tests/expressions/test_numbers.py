@@ -114,6 +114,7 @@ def test_what_is_no_number_is_refused(typed: Callable[..., Any], text_: str) -> 
         ("tenth + 0.2", "0.30000000149011613"),
         ("(tenth + 0.2) | className", "java.lang.Double"),
         ("tenth == 0.1", "true"),
+        ("tenth | numberformat('0.0000000000')", "0.1000000015"),
         # decimals go through doubles
         ("decimal + 1", "2.5"),
         ("decimal * 2", "3.00"),

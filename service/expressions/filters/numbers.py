@@ -19,7 +19,9 @@ from service.expressions.values import is_number, java_double, java_text, kind
 _WHOLE = re.compile(r"([+-]?)(?:(0[xX]|#)([0-9a-fA-F]{1,400})|([0-9]{1,400}))")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,5})?")
 _LONG = re.compile(r"(-?[0-9]{1,400})[lL]")
-_FRACTION = re.compile(r"[.eE].*[0-9]\Z|\.\Z")
+_FRACTION = re.compile(r"[.eE]")
+_STEPS = 12
+_LETTERS = frozenset(["F", "D"])
 _WORDS = re.compile(r"([+-]?)(NaN|Infinity)")
 
 
@@ -79,13 +81,14 @@ def _automatic(text: str) -> Any:
     if long := _LONG.fullmatch(text):
         return _whole(long[1], None)
     letter = text[-1:].upper()
-    if letter not in ("F", "D") and not _FRACTION.search(text):
+    digits = text[:-1] if letter in _LETTERS else text
+    if not _DECIMAL.fullmatch(digits.lstrip(JAVA_SPACE)) or (digits is text and not _FRACTION.search(text)):
         raise Refused(f"`{text[:40]}` is not a number")
-    double, digits = _double(text), text[:-1] if letter in ("F", "D") else text
+    double = _double(digits)
     short = single(double)
     if letter != "D" and _held(short, digits) and (letter == "F" or java_double(short) == java_double(double)):
         return short
-    return double if _held(double, digits) and (letter in ("F", "D") or as_decimal(double) == _decimal(digits)) else _decimal(digits)
+    return double if _held(double, digits) and (letter in _LETTERS or as_decimal(double) == _decimal(digits)) else _decimal(digits)
 
 
 def _held(number: float, digits: str) -> bool:
@@ -104,7 +107,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
 
 
 @filter_("number")
-def number(value: Any, type_: Any = None) -> Any:
+def number(call: Run, value: Any, type_: Any = None) -> Any:
     """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER. With a 0 in front a whole number is octal, as in Kestra.
     Any other type counts as none.
 
@@ -115,6 +118,7 @@ def number(value: Any, type_: Any = None) -> Any:
     """
     if value is None:
         return None
+    call.budget.spend(_STEPS)
     read = _automatic if type_ is None else _TYPES.get(text_of("number", type_), _automatic)
     return read(text_of("number", value))
 
