@@ -11,6 +11,7 @@ from service.expressions.values import is_list, is_number, kind
 
 _INDEX = re.compile(r"[+-]?[0-9]{1,10}")
 _SHOWN_NAMES = 8
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def item(value: Any, key: Any, owner: str) -> Any:
@@ -22,8 +23,13 @@ def item(value: Any, key: Any, owner: str) -> Any:
     raise Absent(f"`{owner}` is {kind(value)}, it has no `{_shown(key)}`")
 
 
+def as_key(key: Any) -> Any:
+    """What a map holds a key under. Python can't tell true from 1, so that a boolean is there by its text."""
+    return _WORDS[key] if isinstance(key, bool) else key
+
+
 def _of_map(value: Mapping[Any, Any], key: Any, owner: str) -> Any:
-    keys = (key, _text_key(key)) if is_number(key) else (key,)
+    keys = (key, _text_key(key)) if is_number(key) else (as_key(key),)
     for each in keys:
         try:
             return value[each]
@@ -63,5 +69,5 @@ def _no_key(value: Mapping[Any, Any], key: Any, owner: str) -> str:
 
 
 def _shown(key: Any) -> str:
-    text = key if isinstance(key, str) else str(key) if key is None or isinstance(key, bool | int | float) else kind(key)
+    text = key if isinstance(key, str) else _WORDS[key] if key is None or isinstance(key, bool) else str(key) if is_number(key) else kind(key)
     return text if len(text) <= 60 else text[:57] + "..."

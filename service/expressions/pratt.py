@@ -19,6 +19,7 @@ from service.expressions.lexer import Token
 from service.expressions.limits import Limits
 from service.expressions.registry import NOT_YET, Entry, entries, unknown
 from service.expressions.syntax import Call, Place, Reference
+from service.expressions.visible import CONTEXT
 
 #: Binary operators: how tightly they bind, and the helper that they call. All are left-associative.
 BINARY: Mapping[str, tuple[int, str]] = {
@@ -79,7 +80,7 @@ class ExpressionParser:
         self.total = 0
         self.levels = 0
         self.blocks = 0
-        self.bound: list[str] = []  #: names that the template itself gives: loop variables and `set`
+        self.bound = [CONTEXT]  #: names that are no variable's: loop variables, what `set` gives
 
     # --- tokens
 

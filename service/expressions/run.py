@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from service.expressions import operators
-from service.expressions.access import item
+from service.expressions.access import as_key, item
 from service.expressions.calls import Calls
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
@@ -19,6 +19,7 @@ from service.expressions.ports import Ports
 from service.expressions.stack import roomy
 from service.expressions.syntax import Place
 from service.expressions.values import equal, is_list, is_long, is_number, kind
+from service.expressions.visible import CONTEXT, Visible
 
 #: Steps.
 _FORGIVEN, _MAP = 20, 8
@@ -97,7 +98,9 @@ class Run(Calls):
         try:
             return self.scope[name]
         except KeyError:
-            known = [*self.scope, *(each for names in self.locals for each in names)]
+            known = Visible(self.locals, self.scope)
+            if name == CONTEXT:
+                return known
             raise self.at(place, Absent(lambda: f"`{name}` is not defined{did_you_mean(name, known)}")) from None
 
     def item(self, place: int, value: Any, key: Any) -> Any:
@@ -113,11 +116,13 @@ class Run(Calls):
         return self.template[where.start : where.at].rstrip(" .[\n\t")
 
     def assign(self, _place: int, name: str, value: Any) -> None:
-        """`set`: changes the name where it is known, else it is the template's."""
+        """`set`: changes the name where it is known; a new one ends with the loop that it is given in."""
         if not self.locals:
             self.locals.append({})
-        target = next((names for names in reversed(self.locals) if name in names), self.locals[0])
-        target[name] = value
+        known = next((names for names in reversed(self.locals) if name in names), None)
+        if known is None:
+            known = self.locals[0 if len(self.locals) > 1 and name in self.scope else -1]
+        known[name] = value
 
     # --- loops
 
@@ -257,7 +262,7 @@ class Run(Calls):
         for key in keys:
             if not (isinstance(key, str | bool) or is_number(key)):
                 raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
-        return dict(zip(keys, pairs[1::2], strict=True))
+        return dict(zip(map(as_key, keys), pairs[1::2], strict=True))
 
     def if_null(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         """`??`: the right side for what is null or unknown."""

@@ -60,6 +60,26 @@ def test_a_macro_sees_its_arguments_alone(text: Callable[..., str]) -> None:
         text("{% macro m(a) %}{{ user }}{% endmacro %}{{ m(1) }}", user="Eve")
 
 
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("{% macro m(all) %}{{ all.user }}{% endmacro %}{{ m(_context) }}", "Eve"),
+        ("{% set a = 1 %}{% macro m(_context) %}{{ _context.a }}{{ _context['user'] }}{% endmacro %}{{ m(_context) }}", "1Eve"),
+        ("{% set user = 'Ada' %}{{ _context.user }}", "Ada"),
+        ("{% for x in [1] %}{{ _context.x }}{{ _context.loop.index }}{% endfor %}", "10"),
+        ("{{ _context.nope ?? 'none' }}", "none"),
+        ("{{ _context is map }}", "true"),
+        ("{% set _context = 1 %}{{ _context }}", "1"),
+    ],
+)
+def test_all_names_at_once_can_be_given_to_a_macro(text: Callable[..., str], template: str, wanted: str) -> None:
+    assert text(template, user="Eve") == wanted
+
+
+def test_all_names_at_once_are_no_variable_and_read_nothing() -> None:
+    assert references("{{ _context }}") == ()
+
+
 def test_what_a_macro_writes_is_never_a_template(text: Callable[..., str]) -> None:
     assert text("{% macro m(a) %}{{ a }}{% endmacro %}{{ m('{{ 1 }}') }}") == "{{ 1 }}"
 

@@ -23,6 +23,18 @@ from service.expressions import ExpressionError, Expressions, Ports, truthy
         ("{% if true %}\nx\n{% endif %}\n", "\nx\n\n"),
         ("a {# hidden {{ x }} #} b", "a  b"),
         ("a {#- hidden -#} b", "ab"),
+        ("a {#- hidden #} b", "a b"),
+        ("a {# hidden -#} b", "a b"),
+        ("a {#hidden#} b", "a  b"),
+        ("a {#-hidden-#} b", "a  b"),
+        ("a {#-----#} b", "a  b"),
+        ("a {#--- hidden ---#} b", "a  b"),
+        ("a {#-#} b", "a  b"),
+        ("a {##} b", "a  b"),
+        ("a {{ 1 -}} {#- c -#} {{- 2 }} b", "a 12 b"),
+        ("a\u00a0{{- 1 -}}\u202fb", "a\u00a01\u202fb"),
+        ("a\u3000\n{{- 1 -}}\x1fb", "a1b"),
+        ("{{ 0012 + 00000000000000000000000000 }}", "12"),
         ("a {{- ' x ' -}} b", "a x b"),
         ("a  {%- if true -%}  x  {%- endif -%}  b", "axb"),
         ("{{-1}}", "-1"),
@@ -40,6 +52,14 @@ from service.expressions import ExpressionError, Expressions, Ports, truthy
         ("{% raw %}{{ x }}{% endif %}{% endraw %}", "{{ x }}{% endif %}"),
         ("a {% raw %} ${#list[@]} {% endraw %} b", "a  ${#list[@]}  b"),
         ("{%- raw -%} x {%- endraw -%}", " x "),
+        ("{{ '{% raw %}{{ x }}{% endraw %}' }}", "{{ x }}"),
+        ("{{ marked }}{{ marked }}", "b {{ x }} eb {{ x }} e"),
+        ("{{ marked | length }}", "34"),
+        ("{% verbatim %}{% raw %}{{ x }}{% endraw %}{% endverbatim %}", "{{ x }}"),
+        ("{% raw %}{% verbatim %}x{% endverbatim %}{% endraw %}", "{% verbatim %}x{% endverbatim %}"),
+        ("{% raw %}{% raw %}x{% endraw %}", "{% raw %}x"),
+        ("{{ '{% raw %}' }}x{{ '{% endrow %}' }}", "{% raw %}x{% endrow %}"),
+        ("{{ '{% endraw %}' }}{{ '{% raw %}' }}", "{% endraw %}{% raw %}"),
         ("{% verbatim %}{{ x }}{% endverbatim %}", "{{ x }}"),
         ("{% verbatim -%} {{ x }} {%- endverbatim %}", "{{ x }}"),
         ("{{ [1,\n 2] }}", "[1,2]"),
@@ -61,14 +81,21 @@ from service.expressions import ExpressionError, Expressions, Ports, truthy
         ("{% for x in 1..3 %}{% if x == 2 %}two{% else %}{{ x }}{% endif %}{% endfor %}", "1two3"),
         ("{% set x = 1 + 1 %}{{ x }}", "2"),
         ("{% set sum = 0 %}{% for x in 1..4 %}{% set sum = sum + x %}{% endfor %}{{ sum }}", "10"),
-        ("{% for x in 1..2 %}{% set seen = x %}{% endfor %}{{ seen }}", "2"),
+        ("{% for x in 1..2 %}{% set seen = x %}{% endfor %}{{ seen ?? 'gone' }}", "gone"),
+        ("{% for x in 1..3 %}{{ seen ?? 0 }}{% set seen = x %}{% endfor %}", "012"),
+        ("{% for x in 1..2 %}{% for y in 1..2 %}{% set x = 9 %}{% endfor %}{{ x }}{% endfor %}", "99"),
+        ("{% for x in 1..2 %}{% if x == 1 %}{% set seen = x %}{% endif %}{{ seen }}{% endfor %}", "11"),
+        ("{% if true %}{% set seen = 1 %}{% endif %}{{ seen }}", "1"),
+        ("{% filter upper %}{% set seen = 'a' %}{% endfilter %}{{ seen }}", "a"),
+        ("{% for x in 1..2 %}{% set name = x %}{% endfor %}{{ name }}", "2"),
+        ("{% for x in 1..2 %}{% set outer = loop %}{% for y in 1..2 %}{{ outer.index }}{{ loop.index }} {% endfor %}{% endfor %}", "00 01 10 11 "),
         ("{% set name = 'inner' %}{{ name }}", "inner"),
         ("{% for name in ['a'] %}{{ name }}{% endfor %}{{ name }}", "aouter"),
         ("{{ loop ?? 'none' }}", "none"),
     ],
 )
 def test_a_template_renders_to(text: Callable[..., str], template: str, wanted: str) -> None:
-    assert text(template, {"name": "outer", "größe": 12}) == wanted
+    assert text(template, {"name": "outer", "größe": 12, "marked": "b{%- raw %} {{ x }} {% endraw -%}e"}) == wanted
 
 
 @pytest.mark.parametrize(
@@ -98,6 +125,8 @@ def test_a_template_renders_to(text: Callable[..., str], template: str, wanted: 
         (["{{ 1 }}", "x{{ 1 }}", 3], [1, "x1", 3]),
         ({"{{ 'k' }}": {"n": "{{ [1] }}"}, "{{ 1 }}": 2}, {"k": {"n": [1]}, "1": 2}),
         ("{% raw %}{{ x }}{% endraw %}", "{{ x }}"),
+        ("{{ '{% raw %}{{ x }}{% endraw %}' }}", "{{ x }}"),
+        ("{{ ['{% raw %}x{% endraw %}'] }}", ["{% raw %}x{% endraw %}"]),
     ],
 )
 def test_typed_mode_keeps_types(typed: Callable[..., Any], template: Any, value: Any) -> None:

@@ -48,6 +48,10 @@ class Word(NamedTuple):
         """Whether it is one of these signs or names."""
         return self.kind in (SIGN, NAME) and self.text in signs
 
+    def moved(self, by: int) -> Word:
+        """The same word, of a text that begins so much earlier."""
+        return self._replace(start=self.start + by, end=self.end + by)
+
 
 class Bound(NamedTuple):
     """A name that the template gives, and by which tag. A macro has parameters."""
@@ -89,7 +93,7 @@ def unfinished(text: str) -> Unfinished | None:
     last = max(text.rfind("{{"), text.rfind("{%"))
     if last > found.words[-1].start:
         inner = _Reader(text[last:]).read()
-        return inner and replace(inner, bound=found.bound, waiting=found.waiting)
+        return inner and replace(inner, words=tuple(word.moved(last) for word in inner.words), length=len(text), bound=found.bound, waiting=found.waiting)
     return found
 
 
@@ -178,7 +182,7 @@ class _Reader:
     def _end(self, tag: str) -> None:
         while self._waiting:
             open_, count = self._waiting.pop()
-            # What `set` gave inside stays known.
-            self._bound[count:] = [one for one in self._bound[count:] if one.tag in ("set", "macro")]
+            stays = ("macro",) if open_ in ("for", "macro") else ("set", "macro")
+            self._bound[count:] = [one for one in self._bound[count:] if one.tag in stays]
             if open_ == tag:
                 return
