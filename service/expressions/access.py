@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from service.expressions.errors import Absent, did_you_mean
+from service.expressions.errors import Absent, Refused, did_you_mean
 from service.expressions.values import is_list, is_number, kind
 
 _INDEX = re.compile(r"[+-]?[0-9]{1,10}")
@@ -26,6 +26,13 @@ def item(value: Any, key: Any, owner: str) -> Any:
 def as_key(key: Any) -> Any:
     """What a map holds a key under. Python can't tell true from 1, so that a boolean is there by its text."""
     return _WORDS[key] if isinstance(key, bool) else key
+
+
+def new_key(key: Any) -> Any:
+    """What a map that a template writes holds a value under. Raises Refused for what is no key."""
+    if not (isinstance(key, str | bool) or is_number(key)):
+        raise Refused(f"a key of a map is text or a number, not {kind(key)}")
+    return as_key(key)
 
 
 def _of_map(value: Mapping[Any, Any], key: Any, owner: str) -> Any:

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from service.expressions import operators
-from service.expressions.access import as_key, item
+from service.expressions.access import item, new_key
 from service.expressions.calls import Calls
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
 from service.expressions.stack import roomy
 from service.expressions.syntax import Place
-from service.expressions.values import equal, is_list, is_long, is_number, kind
+from service.expressions.values import equal, is_list, is_long, kind
 from service.expressions.visible import CONTEXT, Visible
 
 #: Steps.
@@ -36,6 +36,18 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
                 self.budget.room()
                 return roomy(apply, left, right, self.budget)
             return apply(left, right, self.budget)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    return run
+
+
+def _unary(apply: Callable[[Any], Any]) -> Callable[[Run, int, Any], Any]:
+    """An operator on one value, with its place for the error."""
+
+    def run(self: Run, place: int, value: Any) -> Any:
+        try:
+            return apply(value)
         except Refused as refused:
             raise self.at(place, refused) from None
 
@@ -208,20 +220,8 @@ class Run(Calls):
 
     # --- operators
 
-    def negative(self, place: int, value: Any) -> Any:
-        """Unary `-`."""
-        try:
-            return operators.negative(value)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-
-    def positive(self, place: int, value: Any) -> Any:
-        """Unary `+`."""
-        try:
-            return operators.positive(value)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-
+    negative = _unary(operators.negative)
+    positive = _unary(operators.positive)
     equals = _operator(equal)
     differs = _operator(lambda left, right, budget: not equal(left, right, budget))
     less = _comparison("<")
@@ -254,15 +254,11 @@ class Run(Calls):
 
     def mapping(self, place: int, *pairs: Any) -> dict[Any, Any]:
         """`{key: value}`."""
-        keys = pairs[::2]
         try:
-            self.budget.spend(_MAP + 2 * len(keys))
+            self.budget.spend(_MAP + len(pairs))
+            return dict(zip(map(new_key, pairs[::2]), pairs[1::2], strict=True))
         except Refused as refused:
             raise self.at(place, refused) from None
-        for key in keys:
-            if not (isinstance(key, str | bool) or is_number(key)):
-                raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
-        return dict(zip(map(as_key, keys), pairs[1::2], strict=True))
 
     def if_null(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         """`??`: the right side for what is null or unknown."""
