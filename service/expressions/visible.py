@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 from typing import Any
 
 #: The name under which a template gets all others, to hand them to a macro, which sees none by itself.
@@ -29,3 +29,15 @@ class Visible(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def _there(self) -> dict[str, Any]:
+        """All of it, read; without a name of the scope that turns out not to be there when it is asked for."""
+        return {name: self[name] for name in self if name in self}
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values."""
+        return self._there().items()
+
+    def values(self) -> ValuesView[Any]:
+        """The values."""
+        return self._there().values()

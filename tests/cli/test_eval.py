@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -201,6 +202,26 @@ def test_each_line_is_answered_as_it_comes() -> None:
             assert json.loads(process.stdout.readline()) == {"name": number + 1, "ok": True, "value": f"é{number}"}
         process.stdin.close()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("ended", "code"), [("pipe", 1), ("interrupt", 130)])
+def test_a_batch_that_nobody_waits_for_ends_without_a_word(ended: str, code: int) -> None:
+    command = [sys.executable, "-m", "service", "eval", "--batch", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment()) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b'{"template": "{{ 1 }}"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"name":1,"ok":true,"value":"1"}\n'
+        if ended == "pipe":
+            process.stdout.close()
+            process.stdin.write(b'{"template": "{{ 2 }}"}\n')
+            process.stdin.flush()
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == code
+        assert process.stderr.read() == b""
 
 
 def test_json_is_valid_in_every_encoding() -> None:

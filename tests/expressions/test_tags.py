@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.expressions import ExpressionError, UndefinedError, references
+from service.expressions import ExpressionError, Expressions, Ports, UndefinedError, references
 
 GREET = "{% macro greet(name, mark='!') %}Hi {{ name }}{{ mark }}{% endmacro %}"
 
@@ -76,8 +76,36 @@ def test_all_names_at_once_can_be_given_to_a_macro(text: Callable[..., str], tem
     assert text(template, user="Eve") == wanted
 
 
-def test_all_names_at_once_are_no_variable_and_read_nothing() -> None:
+def test_all_names_at_once_are_no_variable_of_a_flow() -> None:
     assert references("{{ _context }}") == ()
+
+
+class Lazy(dict[str, Any]):
+    """A scope in which `parents` turns out not to be there, and that writes down what it is asked for."""
+
+    def __init__(self, **names: Any) -> None:
+        super().__init__(names, parents=None)
+        self.asked: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.append(name)
+        if name == "parents":
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+
+def test_all_names_at_once_are_read_when_they_are_asked_for(expressions: Expressions, ports: Ports) -> None:
+    scope = Lazy(user="Eve", word=[1])
+    assert expressions.text("{% set a = _context %}{{ a.user }}{{ _context.parents ?? '-' }}", scope, ports) == "Eve-"
+    assert set(scope.asked) == {"_context", "user", "parents"}
+    assert expressions.typed("{{ _context }}", scope, ports) == {"user": "Eve", "word": [1]}
+    assert expressions.text("{{ _context }}{% for e in _context %}{{ e.key }},{% endfor %}", scope, ports) == '{"user":"Eve","word":[1]}user,word,'
+
+
+@pytest.mark.parametrize("filter_", ["", " ~ ''", " | toJson", " | yaml", " isIn [_context]"])
+def test_all_names_at_once_that_hold_themselves_end(text: Callable[..., str], filter_: str) -> None:
+    with pytest.raises(ExpressionError, match="nested"):
+        text("{% set a = 1 %}{% set b = _context %}{% set c = _context %}{{ b" + filter_ + " }}")
 
 
 def test_what_a_macro_writes_is_never_a_template(text: Callable[..., str]) -> None:
