@@ -33,7 +33,7 @@ _SPACE = re.compile(r"\s*")
 _BLANK = "".join(character for character in map(chr, range(0x3001)) if character.isspace() and character not in "\x85\xa0\u2007\u202f")
 _EXPRESSION = re.compile(
     r"""
-    (?P<operator>\?\?\?|\?\?|\.\.|==|!=|<=|>=|[<>+\-*/%~]|is\s+not(?![a-zA-Z0-9_])|(?:is|not|and|or|contains|equals|isIn)(?![a-zA-Z0-9_]))
+    (?P<operator>\?\?\?|\?\?|\.\.|==|!=|<=|>=|[<>+\-*/%~]|is\s+not(?!\w)|(?:is|not|and|or|contains|equals|isIn)(?!\w))
     | (?P<name>[^\W\d]\w*)
     | (?P<number>[0-9]+(?:\.[0-9]+)?)(?P<long>[lL](?!\w))?
     | (?P<punctuation>[()\[\]{}?:.,|=])

@@ -65,6 +65,7 @@ from service.expressions import ExpressionError, Expressions, Ports, truthy
         ("{{ [1,\n 2] }}", "[1,2]"),
         ("ünï {{ 'cödé' }} 🎉", "ünï cödé 🎉"),
         ("{{ größe }}", "12"),
+        ("{% set orÜ = 1 %}{% set is_it = 2 %}{% set notes = 3 %}{{ orÜ }}{{ is_it }}{{ notes }}", "123"),
         ("{% if 1 > 2 %}a{% elseif 2 > 1 %}b{% else %}c{% endif %}", "b"),
         ("{% if false %}a{% endif %}", ""),
         ("{% if 'false' %}a{% endif %}", "a"),
