@@ -48,10 +48,6 @@ class Word(NamedTuple):
         """Whether it is one of these signs or names."""
         return self.kind in (SIGN, NAME) and self.text in signs
 
-    def moved(self, by: int) -> Word:
-        """The same word, of a text that begins so much earlier."""
-        return self._replace(start=self.start + by, end=self.end + by)
-
 
 class Bound(NamedTuple):
     """A name that the template gives, and by which tag. A macro has parameters."""
@@ -93,7 +89,8 @@ def unfinished(text: str) -> Unfinished | None:
     last = max(text.rfind("{{"), text.rfind("{%"))
     if last > found.words[-1].start:
         inner = _Reader(text[last:]).read()
-        return inner and replace(inner, words=tuple(word.moved(last) for word in inner.words), length=len(text), bound=found.bound, waiting=found.waiting)
+        words = tuple(word._replace(start=word.start + last, end=word.end + last) for word in inner.words) if inner else ()
+        return inner and replace(inner, words=words, length=len(text), bound=found.bound, waiting=found.waiting)
     return found
 
 
