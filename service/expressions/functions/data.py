@@ -13,7 +13,7 @@ from service.expressions.values import kind
 from service.expressions.yaml_reading import parse_yaml
 
 
-@function("fromJson", "json", "jsonDecode")
+@function("fromJson", "json", "jsonDecode", also={"text": "json_"})
 def from_json(call: Run, json_: Any) -> Any:
     """The data in a JSON text; null stays null. What follows its first value is not looked at: of JSON lines that is the first one.
 
@@ -27,7 +27,7 @@ def from_json(call: Run, json_: Any) -> Any:
     return read_json(json_, call.budget)
 
 
-@function("yaml")
+@function("yaml", also={"text": "yaml_"})
 def yaml(call: Run, yaml_: Any) -> Any:
     """The data in a YAML text. Dates stay text, and so do all keys; aliases stand for what they name.
 
