@@ -22,11 +22,12 @@ MAX_DIGITS = 40
 MAX_VALUES = 2_000_000
 
 _BRACKETS = b"[]{}"
-# A text without an end reaches to the end: looking for the end again from every later quote would take quadratic time.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# A text without an end reaches to the end: looking for the end again from every later quote would take quadratic time. Atomic groups, never possessive
+# ones: in those early Pythons 3.11 lose their place.
+_STRING = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _ESCAPE = re.compile(r"\\(?:u(?:d[89ab]..\\ud[c-f]..|(?P<bad>d[89a-f]..|0000))|.)", re.DOTALL | re.IGNORECASE)
-_TOKEN = re.compile(r'(?P<text>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))|(?P<number>-?\d[-+.eE\d]*)|(?P<constant>NaN|-?Infinity)|(?P<mark>[{}\[\],:])', re.DOTALL)
+_TOKEN = re.compile(r'(?P<text>"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z))|(?P<number>-?\d[-+.eE\d]*)|(?P<constant>NaN|-?Infinity)|(?P<mark>[{}\[\],:])', re.DOTALL)
 
 
 class _Wrong(Exception):

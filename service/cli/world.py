@@ -88,7 +88,7 @@ def json_of(value: Any) -> str:
     """A value as the product writes it into JSON, on one line and in ASCII: so it is valid in every encoding, half a surrogate pair included. What is no
     number in JSON (NaN, Infinity) is text. Raises ExpressionError for what can't be printed."""
     try:
-        return _NOT_ASCII.sub(_escape, json_text(value, Budget(Limits())))
+        return _NOT_ASCII.sub(_escape, json_text(value, Budget(Limits()), nulls=True))
     except Refused as refused:
         raise ExpressionError(str(refused)) from None
 

@@ -40,6 +40,13 @@ def whole_of(name: str, value: Any) -> int:
     return int(value)
 
 
+def boolean_of(name: str, value: Any, default: bool) -> bool:
+    """A boolean, or the default for null. Raises Refused for anything else."""
+    if value is not None and not isinstance(value, bool):
+        raise Refused(f"`{name}` takes true or false, not {kind(value)}")
+    return default if value is None else value
+
+
 def list_of(name: str, value: Any) -> list[Any]:
     """A list. Raises Refused for anything else."""
     if not is_list(value):

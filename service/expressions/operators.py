@@ -8,14 +8,19 @@ from collections.abc import Callable, Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
+from service.expressions.access import as_key
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
+from service.expressions.singles import rounded, single, widened
 from service.expressions.units import units
-from service.expressions.values import equal, is_list, is_number, java_text, kind
+from service.expressions.values import equal, is_list, is_number, java_double, java_text, kind
 
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 _DECIMAL128 = Context(prec=34, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[DivisionByZero, InvalidOperation, Overflow])
+#: Sums are exact: between the largest double and the last digit of the smallest there are so many.
+_EXACT = Context(prec=700, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
 _LONGEST_EXPONENT = 10_000
+_SLOW = 8  #: steps of what the processor can't do by itself
 
 
 def truth(value: Any) -> bool:
@@ -41,7 +46,7 @@ def add(left: Any, right: Any, budget: Budget) -> Any:
         more = list(right) if is_list(right) else [right]
         budget.items(len(left) + len(more))
         return [*left, *more]
-    return _arithmetic("+", left, right)
+    return _arithmetic("+", left, right, budget)
 
 
 def subtract(left: Any, right: Any, budget: Budget) -> Any:
@@ -52,46 +57,50 @@ def subtract(left: Any, right: Any, budget: Budget) -> Any:
             return [item for item in left if not any(equal(item, other, budget) for other in right)]
         first = next((index for index, item in enumerate(left) if equal(item, right, budget)), len(left))
         return [*left[:first], *left[first + 1 :]]
-    return _arithmetic("-", left, right)
+    return _arithmetic("-", left, right, budget)
 
 
-def multiply(left: Any, right: Any, _budget: Budget) -> Any:
+def multiply(left: Any, right: Any, budget: Budget) -> Any:
     """Numbers only: text and lists are not repeated."""
-    return _arithmetic("*", left, right)
+    return _arithmetic("*", left, right, budget)
 
 
-def divide(left: Any, right: Any, _budget: Budget) -> Any:
+def divide(left: Any, right: Any, budget: Budget) -> Any:
     """Between whole numbers the fraction is cut off."""
-    return _arithmetic("/", left, right)
+    return _arithmetic("/", left, right, budget)
 
 
-def modulo(left: Any, right: Any, _budget: Budget) -> Any:
+def modulo(left: Any, right: Any, budget: Budget) -> Any:
     """The remainder has the dividend's sign."""
-    return _arithmetic("%", left, right)
+    return _arithmetic("%", left, right, budget)
 
 
-def negative(value: Any) -> Any:
+def negative(value: Any, budget: Budget) -> Any:
     """Unary minus."""
     if not is_number(value):
         raise Refused(f"`-` works with numbers, not with {kind(value)}")
-    return _arithmetic("*", -1, value)
+    return _arithmetic("*", -1, value, budget)
 
 
-def positive(value: Any) -> Any:
+def positive(value: Any, _budget: Budget) -> Any:
     """Unary plus."""
     if not is_number(value):
         raise Refused(f"`+` works with numbers, not with {kind(value)}")
     return value
 
 
-def _arithmetic(symbol: str, left: Any, right: Any) -> Any:
+def _arithmetic(symbol: str, left: Any, right: Any, budget: Budget) -> Any:
     for side in (left, right):
         if not is_number(side):
             raise Refused(f"`{symbol}` works with numbers, not with {kind(side)}")
     if isinstance(left, Decimal) or isinstance(right, Decimal):
-        return _decimal(symbol, left, right)
+        return _decimal(symbol, left, right, budget)
+    if type(left) is float or type(right) is float:
+        return _DOUBLE[symbol](widened(left), widened(right))
     if isinstance(left, float) or isinstance(right, float):
-        return _DOUBLE[symbol](float(left), float(right))
+        # Two numbers of 32 bits make another one, and so does one with a whole number.
+        budget.spend(_SLOW)
+        return single(_DOUBLE[symbol](rounded(left), rounded(right)))
     result = _WHOLE[symbol](left, right)
     if not _LEAST <= result <= _MOST:
         raise Refused(f"the result of `{symbol}` does not fit into 64 bits")
@@ -131,14 +140,28 @@ _DOUBLE: Mapping[str, Callable[[float, float], float]] = {
 }
 
 
-def _decimal(symbol: str, left: Any, right: Any) -> Decimal:
-    one, other = as_decimal(left), as_decimal(right)
-    context = _DECIMAL128
-    steps = {"+": context.add, "-": context.subtract, "*": context.multiply, "/": context.divide, "%": context.remainder}
+def _decimal(symbol: str, left: Any, right: Any, budget: Budget) -> Decimal:
+    """Pebble makes doubles of both sides, and decimals of these: 1.50 + 1 is 2.5, and digits that a double can't hold are lost."""
+    one, other = _of_double(left), _of_double(right)
+    budget.spend(_SLOW + ((abs(one.adjusted()) + abs(other.adjusted())) >> 4))
+    steps = {
+        "+": _EXACT.add,
+        "-": _EXACT.subtract,
+        "*": _DECIMAL128.multiply,
+        "/": _DECIMAL128.divide,
+        "%": _DECIMAL128.remainder,
+    }
     try:
         return steps[symbol](one, other)
     except ArithmeticError:
         raise Refused(f"`{symbol}` has no result for these numbers") from None
+
+
+def _of_double(value: Any) -> Decimal:
+    double = widened(value)
+    if not math.isfinite(double):
+        raise Refused("a number is too large to count with, or none")
+    return Decimal(java_double(double))
 
 
 def as_decimal(value: Any) -> Decimal:
@@ -184,7 +207,7 @@ def contains(left: Any, right: Any, budget: Budget) -> bool:
         budget.spend(len(left) * len(wanted))
         return all(any(equal(item, each, budget) for item in left) for each in wanted)
     if isinstance(left, Mapping):
-        return isinstance(right, str | int | float | bool | None) and right in left
+        return isinstance(right, str | int | float | None) and as_key(right) in left
     if isinstance(left, str):
         part = java_text(right, budget)
         budget.spend((len(left) + len(part)) >> 5)

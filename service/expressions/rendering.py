@@ -6,7 +6,7 @@ A rendered result is a value and never a template again, unless a template asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import GeneratorType
@@ -20,11 +20,12 @@ from service.expressions.lexer import has_expressions
 from service.expressions.limits import Budget, Limits
 from service.expressions.parser import parse
 from service.expressions.ports import Ports
-from service.expressions.raw import Raw
+from service.expressions.raw import Raw, untagged
 from service.expressions.run import Run
 from service.expressions.stack import roomy
 from service.expressions.syntax import Body, Call, Place, Reference, Syntax
 from service.expressions.values import is_number, parse_json, plain, printed
+from service.expressions.visible import Visible
 
 _FALSE = frozenset({"", "false", "0", "-0"})
 #: Whole scripts are rare and large, expressions many and small: two caches keep one kind from throwing the other out.
@@ -62,7 +63,7 @@ class Expressions:
         if isinstance(template, str):
             if "{" not in template:
                 return template
-            return self._text(template, scope, ports, Budget(self.limits), 0)
+            return untagged(self._text(template, scope, ports, Budget(self.limits), 0))
         return _bounded(lambda: printed(template, Budget(self.limits)))
 
     def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
@@ -77,7 +78,7 @@ class Expressions:
     def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
         """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
         budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template, budget)
+        return self._nested(value, lambda template: untagged(self._text(template, scope, ports, budget, 0)) if "{" in template else template, budget)
 
     # --- compiling
 
@@ -142,8 +143,8 @@ class Expressions:
     def _valued(self, compiled: Compiled, run: Run) -> Any:
         parts = compiled.parts(run)
         try:
-            values = [part for part in parts if part is not None]
-            return _joined(values, run.budget)
+            value = _joined([part for part in parts if part is not None], run.budget)
+            return untagged(value) if isinstance(value, str) else value
         except Refused as refused:
             raise run.at(_place_of(compiled, parts), refused) from None
         except RecursionError:
@@ -204,28 +205,7 @@ class Expressions:
         raise Refused(f"still not rendered after {self.limits.rounds} rounds; is a variable defined by itself?")
 
     def _below(self, run: Run, template: str) -> str:
-        return self._text(template, _Scope(run), run.ports, run.budget, run.depth + 1) if "{" in template else template
-
-
-class _Scope(Mapping[str, Any]):
-    """What a run sees: its own names over its scope."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __getitem__(self, name: str) -> Any:
-        for names in reversed(self._run.locals):
-            if name in names:
-                return names[name]
-        return self._run.scope[name]
-
-    def __iter__(self) -> Iterator[str]:
-        seen = dict.fromkeys(name for names in self._run.locals for name in names)
-        yield from seen
-        yield from (name for name in self._run.scope if name not in seen)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return self._text(template, Visible(run.locals, run.scope), run.ports, run.budget, run.depth + 1) if "{" in template else template
 
 
 def _begin(source: str, budget: Budget) -> None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import Any
 
+from service.expressions.entry import Entry
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
 from service.expressions.stack import roomy
@@ -23,12 +24,6 @@ _SCALARS = (str, bytes, bool, int, float, Decimal, datetime, date, time, timedel
 _PAGE, _FEW, _NESTING = 4_096, 32, frozenset({dict, list, tuple})
 _JAVA_PLAIN_FROM, _JAVA_PLAIN_TO = 1e-3, 1e7
 _WORDS = {True: "true", False: "false"}
-
-
-class Single(float):
-    """A number that has 32 bits in Java: `number('FLOAT')`. It only knows its class; arithmetic makes a double of it."""
-
-    __slots__ = ()
 
 
 def is_number(value: object) -> bool:
@@ -158,20 +153,21 @@ def printed(value: Any, budget: Budget) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping) or is_list(value):
-        return json_text(value, budget)
+        return java_text(value, budget) if type(value) is Entry else json_text(value, budget)
     return _known(value)
 
 
-def json_text(value: Any, budget: Budget) -> str:
-    """Compact JSON, keys in their order, text unescaped where JSON allows it."""
+def json_text(value: Any, budget: Budget, *, nulls: bool = False) -> str:
+    """Compact JSON, keys in their order, text unescaped where JSON allows it. As Kestra's writer has it, entries of maps that are null are left out, unless
+    `nulls` are wanted; items of lists stay."""
     parts: list[str] = []
-    _walk(budget, value, _write_json, parts, budget, budget.limits.nesting)
+    _walk(budget, value, _write_json, parts, budget, nulls, budget.limits.nesting)
     text = "".join(parts)
     budget.text(len(text))
     return text
 
 
-def _write_json(value: Any, parts: list[str], budget: Budget, levels: int) -> None:
+def _write_json(value: Any, parts: list[str], budget: Budget, nulls: bool, levels: int) -> None:
     if value is None:
         parts.append("null")
     elif isinstance(value, str):
@@ -180,9 +176,11 @@ def _write_json(value: Any, parts: list[str], budget: Budget, levels: int) -> No
     elif isinstance(value, Mapping):
         _open(value, budget, levels)
         before = "{"
-        for key, item in value.items():
+        for key, item in ((value["key"], value["value"]),) if type(value) is Entry else value.items():
+            if item is None and not nulls:
+                continue
             parts.append(f"{before}{_quote('null' if key is None else _known(key))}:")
-            _write_json(item, parts, budget, levels - 1)
+            _write_json(item, parts, budget, nulls, levels - 1)
             before = ","
         parts.append("}" if before == "," else "{}")
     elif is_list(value):
@@ -190,7 +188,7 @@ def _write_json(value: Any, parts: list[str], budget: Budget, levels: int) -> No
         before = "["
         for item in value:
             parts.append(before)
-            _write_json(item, parts, budget, levels - 1)
+            _write_json(item, parts, budget, nulls, levels - 1)
             before = ","
         parts.append("]" if before == "," else "[]")
     else:
@@ -222,6 +220,8 @@ def java_text(value: Any, budget: Budget) -> str:
 def _java(value: Any, budget: Budget, levels: int) -> str:
     if value is None:
         return "null"
+    if type(value) is Entry:
+        return f"{_java(value['key'], budget, levels)}={_java(value['value'], budget, levels)}"
     if isinstance(value, Mapping):
         _open(value, budget, levels)
         return "{" + ", ".join(f"{_java(key, budget, levels - 1)}={_java(item, budget, levels - 1)}" for key, item in value.items()) + "}"

@@ -1,4 +1,5 @@
-"""Data to YAML text, as Kestra's writer lays it out: blocks of two spaces, lists at the column of their key, no `---`, no folded lines.
+"""Data to YAML text, as Kestra's writer lays it out: blocks of two spaces, no `---`, no folded lines. A list stands one column to the right of its key, and a
+map or list inside of it begins on a line of its own.
 
 Text stays bare where it can, is literal (`|`) where it has lines, and else quoted: in double quotes where it holds a character that means something in
 YAML or would be read as another type, in single quotes where it only begins or ends badly.
@@ -43,7 +44,7 @@ def yaml_text(value: Any, budget: Budget) -> str:
 
 
 class _Writer:
-    """Writes lines. A map or list whose first line has been begun already (behind `- `) leaves out the indentation of that line."""
+    """Writes lines. A map or list whose first line has been begun already (behind `: `) leaves out the indentation of that line."""
 
     def __init__(self, budget: Budget) -> None:
         self.parts: list[str] = []
@@ -72,8 +73,12 @@ class _Writer:
             write(part, indent, levels - 1)
 
     def _element(self, value: Any, indent: int, levels: int) -> None:
-        self._out("- ")
-        self.item(value, indent, levels)
+        self._out(" -")
+        if _holds(value):
+            self._out("\n")
+            self._nested(value, indent + _STEP, levels)
+        else:
+            self._out(f" {self._scalar(value, indent + _STEP)}\n")
 
     def _entry(self, entry: tuple[Any, Any], indent: int, levels: int) -> None:
         key, value = entry

@@ -24,7 +24,8 @@ The language is Kestra's, which is Pebble's: `{{ … }}` prints a value, `{% …
 inside of a delimiter (`{{- … -}}`, `{%- … -%}`) eats the white space on its side; line ends after tags are kept. `headgate eval '{{ 1 + 1 }}'` tries an
 expression out, and `POST …/executions/{id}/eval` does so with the variables of an execution.
 
-Where text is wanted, maps and lists print as compact JSON, null prints nothing, numbers as Java prints them. Where a property keeps types (outputs, values in
+Where text is wanted, maps and lists print as compact JSON (as in Kestra without the entries of maps that are null; `toJson(includeNulls=true)` keeps them),
+null prints nothing, numbers as Java prints them. Where a property keeps types (outputs, values in
 the KV store, inputs of a subflow), a template that is one single expression gives the value itself: `"{{ [1, 2] }}"` is a list. An unknown variable, key or
 index is an error with line and column. What was rendered is not rendered again, unless `render()` says so.
 """
@@ -43,6 +44,12 @@ _LIMITS: Mapping[str, str] = {
     "rounds": "rounds of one `render()`",
     "calls": "macros, blocks and filtered texts inside of each other",
 }
+#: The files of functions and filters, those first that templates use most; the empty name stands for the others.
+_ORDER = (
+    *("text", "patterns", "substrings", "sequences", "lists", "maps", "numbers", "numberformat", "time", "dates", "data", "jq", "encoding", "escaping"),
+    *("instance", "keys", "files", "runs", "ranges", "calendar", "date_order", "holidays", "identifiers", "random", "ciphers", "rows", "web", "", "context"),
+    *("classes", "enterprise"),
+)
 _DIFFERENCES = """\
 ## Differences worth knowing
 
@@ -113,28 +120,33 @@ def _plugins() -> Iterator[str]:
         ("test", "Tests", "`value is name`, `value is not name`; also `is defined`: known, and not null."),
     ):
         yield from (f"## {title}", "", usage, "")
-        for family, members in _families(kind):
-            yield from (f"### {family}", "")
+        for family, more, members in _families(kind):
+            yield from (f"### {family}", "", *([more, ""] if more else []))
             for names in members:
                 yield from _entry(names)
 
 
-def _families(kind: str) -> Iterator[tuple[str, list[list[Entry]]]]:
-    """The entries of a kind by the file that they stand in, in its order; the names of one function together."""
+def _families(kind: str) -> Iterator[tuple[str, str, list[list[Entry]]]]:
+    """Title and words of a family, and its entries: those of a kind by the file that they stand in, in its order; the names of one function together."""
     found: dict[str, dict[int, list[Entry]]] = {}
     for (of, _), entry in sorted(entries().items(), key=lambda pair: (pair[1].run.__module__, pair[1].run.__code__.co_firstlineno)):
         if of == kind:
             found.setdefault(entry.run.__module__, {}).setdefault(id(entry.run), []).append(entry)
-    for module, members in found.items():
-        document = sys.modules[module].__doc__ or module
-        yield document.partition("\n")[0].partition(": `value")[0].rstrip("."), list(members.values())
+    for module in sorted(found, key=_rank):
+        title, _, more = " ".join((sys.modules[module].__doc__ or module).split()).partition(". ")
+        yield title.partition(": `value")[0].rstrip("."), more if kind != "test" else "", list(found[module].values())
+
+
+def _rank(module: str) -> int:
+    """What is asked for most stands first; what nobody ranked stands behind that."""
+    name = module.rpartition(".")[2]
+    return _ORDER.index(name) if name in _ORDER else _ORDER.index("")
 
 
 def _entry(names: Sequence[Entry]) -> Iterator[str]:
     first = names[0]
     others = f" (also {', '.join(f'`{entry.name}`' for entry in names[1:])})" if len(names) > 1 else ""
-    words = " ".join(first.document.partition("\n\n")[0].split())
-    yield from _with_examples(f"**`{first.usage}`**{others}: {words}", first.examples)
+    yield from _with_examples("\n\n".join((f"**`{first.usage}`**{others}: {first.words[0]}", *first.words[1:])), first.examples)
 
 
 def _missing() -> Iterator[str]:

@@ -118,7 +118,6 @@ CLASSES: dict[str, list[str]] = {
         "{{ inputs | items }}",
         "{{ inputs | pprint }}",
         "{{ 'a' | safe }}",
-        "{{ 'a' | escape }}",
         "{{ 'a' | urlize }}",
         "{{ 'a' | filesizeformat }}",
         "{{ list | random }}",

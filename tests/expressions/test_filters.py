@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.expressions import ExpressionError, UndefinedError
-from service.expressions.values import Single
+from service.expressions.singles import Single
 
 NAMES = {
     "n": None,
@@ -304,7 +304,7 @@ def test_a_value_becomes(typed: Callable[..., Any], expression: str, wanted: Any
         ("'1.5' | number('INT')", "`1.5` is not a whole number"),
         ("'2147483648' | number('INT')", "does not fit into 32 bits"),
         ("'9223372036854775808' | number('LONG')", "does not fit into 64 bits"),
-        ("'1' | number('SHORT')", "`number` knows INT, LONG"),
+        ("'1' | number(1)", "`number` takes text, not a number"),
         ("'%zz' | urldecode", "not followed by two hexadecimal digits"),
         ("'a' | base64decode", "this is not the Base64 of a text"),
         ("'dGVzdA=' | base64decode", "this is not the Base64 of a text"),

@@ -32,7 +32,7 @@ from service.expressions import ExpressionError
         ("data | jq('.missing')", [None]),
         ("data | jq('empty')", []),
         ("data | jq('.day')", ["2024-03-05T00:00:00Z"]),
-        ("data | jq('')  | first | length", 6),
+        ("data | jq('')  | first | length", 5),
         ("data | jq('.list | length') | first", 2),
     ],
 )

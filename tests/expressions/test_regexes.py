@@ -216,7 +216,12 @@ def test_a_pattern_that_is_wrong_is_refused(text: Callable[..., str], pattern: s
         ("1 | split(',')", "`split` takes text, not a number"),
         ("'a' | split(1)", "`split` takes text, not a number"),
         ("'a' | split(',', 'x')", "takes a number as its limit"),
-        ("1 | regexMatch('1')", "`regexMatch` takes text"),
+        ("'a' | regexMatch(null)", "`regexMatch` needs a regular expression"),
+        ("'a' | regexReplace('a', null)", "`regexReplace` needs a replacement"),
+        ("'a' | regexReplace(null, 'a')", "`regexReplace` needs a regular expression"),
+        ("'a' | regexExtract(null)", "`regexExtract` needs a regular expression"),
+        ("'a' | replace({'a': 'b'}, 'true')", "`replace` takes true or false, not text"),
+        ("'a' | split(',', '1')", "`split` takes a number as its limit"),
         ("nope | regexMatch('1')", "`nope` is not defined"),
     ],
 )

@@ -31,7 +31,6 @@ def written(value: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        (None, None),
         ("foo: [666, 1, 2]\n", {"foo": [666, 1, 2]}),
         ("a", "a"),
         ("---\n", None),
@@ -95,6 +94,7 @@ def test_nan_is_a_number() -> None:
         ("\0", "not YAML"),
         ("\ta: 1", "not YAML"),
         (12, "`yaml` reads text, not a number"),
+        (None, "`yaml` reads text, not null"),
         ({}, "`yaml` reads text, not a map"),
     ],
 )
@@ -119,12 +119,12 @@ def test_what_is_wrong_is_refused(text: Any, message: str) -> None:
         ({}, "{}\n"),
         ({"a": None, "b": [], "c": {}}, "a: null\nb: []\nc: {}\n"),
         ({"a": {"b": {"c": 1}}}, "a:\n  b:\n    c: 1\n"),
-        ({"a": [1, [2, 3], {"b": 4, "c": [5]}]}, "a:\n- 1\n- - 2\n  - 3\n- b: 4\n  c:\n  - 5\n"),
-        ([[[]], [{}]], "- - []\n- - {}\n"),
+        ({"a": [1, [2, 3], {"b": 4, "c": [5]}]}, "a:\n - 1\n -\n   - 2\n   - 3\n -\n  b: 4\n  c:\n   - 5\n"),
+        ([[[]], [{}]], " -\n   - []\n -\n   - {}\n"),
         ({"a": "x\ny"}, "a: |-\n  x\n  y\n"),
         ({"a": "x\ny\n", "b": 1}, "a: |\n  x\n  y\nb: 1\n"),
         ({"a": {"b": "x\n\ny\n\n"}}, "a:\n  b: |+\n    x\n\n    y\n\n"),
-        (["x\ny", {"a": "x\n  y"}], "- |-\n  x\n  y\n- a: |-\n    x\n      y\n"),
+        (["x\ny", {"a": "x\n  y"}], " - |-\n  x\n  y\n -\n  a: |-\n    x\n      y\n"),
         (" x\ny", "|2-\n   x\n  y\n"),
         ("x\ny", "|-\n  x\n  y\n"),
         ("x \ny", '"x \\ny"\n'),

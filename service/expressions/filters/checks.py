@@ -7,9 +7,10 @@ from typing import Any
 
 from service.expressions.arguments import is_empty
 from service.expressions.errors import Refused
+from service.expressions.json_reading import first_json
 from service.expressions.registry import test
 from service.expressions.run import Run
-from service.expressions.values import is_list, is_number, kind, parse_json
+from service.expressions.values import is_list, is_number, kind
 
 
 @test("empty")
@@ -76,7 +77,7 @@ def _remainder(name: str, value: Any) -> int:
 
 @test("json")
 def is_json(call: Run, value: Any) -> bool:
-    """A map, a list, or text that is JSON.
+    """A map, a list, or text that `fromJson` can read.
 
     {{ '{"a": 1}' is json }} -> true
     {{ '{a' is json }} -> false
@@ -86,7 +87,7 @@ def is_json(call: Run, value: Any) -> bool:
         return isinstance(value, Mapping) or is_list(value)
     call.budget.spend(len(value) >> 2)
     try:
-        parse_json(value)
+        first_json(value)
     except (ValueError, RecursionError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""The class that a value has in Java: templates written for Kestra ask for it."""
+"""Java's classes. Templates written for Kestra ask for them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
-from service.expressions.values import Single, is_list, kind
+from service.expressions.singles import Single
+from service.expressions.values import is_list, kind
 
 
 @filter_("className")
-def class_name(value: Any) -> str:
+def class_name(value: Any) -> str | None:
     """The name of the value's Java class. Whole numbers go by their size.
 
     {{ 'a' | className }} -> java.lang.String
@@ -23,6 +24,8 @@ def class_name(value: Any) -> str:
     {{ [1] | className }} -> java.util.ArrayList
     {{ {'a': 1} | className }} -> java.util.LinkedHashMap
     """
+    if value is None:
+        return None
     if isinstance(value, datetime):
         return "java.time.Instant" if value.tzinfo is not None else "java.time.LocalDateTime"
     if isinstance(value, Mapping):

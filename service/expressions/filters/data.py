@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
@@ -13,22 +14,25 @@ from service.ion import IonError, write
 
 
 @filter_("toJson", "json", "jsonEncode")
-def to_json(call: Run, value: Any) -> str:
-    """As compact JSON.
+def to_json(call: Run, value: Any, include_nulls: Any = False) -> str:
+    """As compact JSON. As in Kestra, entries of maps that are null are left out, unless `includeNulls` is true; items of lists stay.
 
     {{ {'a': [1, 2.0, true, null]} | toJson }} -> {"a":[1,2.0,true,null]}
     {{ 'a"b' | toJson }} -> "a\\"b"
     {{ null | toJson }} -> null
+    {{ {'a': 1, 'b': null} | toJson }} -> {"a":1}
+    {{ {'a': 1, 'b': null} | toJson(includeNulls=true) }} -> {"a":1,"b":null}
     """
-    return json_text(value, call.budget)
+    return json_text(value, call.budget, nulls=boolean_of("toJson", include_nulls, False))
 
 
 @filter_("yaml")
 def yaml(call: Run, value: Any) -> str:
-    """As YAML, in blocks and with a line end. Lists stand at the column of their key.
+    """As YAML, in blocks and with a line end. Lists stand one column to the right of their key.
 
-    {{ {'a': {'b': [1, 'x']}} | yaml | split('\\n') }} -> ["a:","  b:","  - 1","  - x"]
-    {{ ['yes', 'a, b', ' x', '12', 'a b'] | yaml | split('\\n') | join(' ') }} -> - "yes" - "a, b" - ' x' - "12" - a b
+    {{ {'a': {'b': [1, 'x']}} | yaml | split('\\n') }} -> ["a:","  b:","   - 1","   - x"]
+    {{ [{'a': 1, 'b': 2}] | yaml | split('\\n') }} -> [" -","  a: 1","  b: 2"]
+    {{ ['yes', 'a, b', ' x', '12', 'a b'] | yaml | split('\\n') | join }} ->  - "yes" - "a, b" - ' x' - "12" - a b
     {{ null | yaml }} -> null
     """
     return "null" if value is None else yaml_text(value, call.budget)

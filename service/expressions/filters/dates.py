@@ -19,6 +19,10 @@ def date(
 ) -> str | None:
     """A date as text: by a named format, a style or a Java pattern, in the default zone or in `timeZone`, in the words of `locale` (`fr`, `pt-BR`).
 
+    Named formats are `iso`, `iso_milli`, `iso_sec`, `sql`, `sql_milli`, `sql_sec`, `iso_date`, `iso_time`, `iso_date_time`, `iso_local_date`,
+    `iso_local_time`, `iso_local_date_time`, `iso_offset_time`, `iso_zoned_date_time`, `iso_instant`, `iso_ordinal_date`, `iso_week_date` and
+    `rfc_1123_date_time`; styles `full`, `long`, `medium` and `short`.
+
     Numbers are seconds since 1970, or milliseconds (13 digits), microseconds (16), nanoseconds (19). Text is read as ISO, else by `existingFormat`.
 
     {{ '2024-03-05T14:07:09Z' | date('yyyy-MM-dd') }} -> 2024-03-05

@@ -82,7 +82,7 @@ def _digest(name: str, value: Any) -> str | None:
 def sha256(value: Any) -> str | None:
     """The SHA-256 of a text, in hexadecimal digits.
 
-    {{ 'test' | sha256 | abbreviate(10) }} -> 9f86d08...
+    {{ 'test' | sha256 }} -> 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     """
     return _digest("sha256", value)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from service.expressions.arguments import text_of
 from service.expressions.errors import Refused
+from service.expressions.json_reading import read_json
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import json_text, parse_json
 
 _LONGEST = 10_000
 _FIRST, _AGAIN, _SECOND = 4_000, 300, 3_000_000  #: steps: of a program that is new to a value, of each call, and of a second's work
+_NO_JSON = "`jq` reads a text as JSON, and this one is not"
 _FREE = 0.005  #: seconds that every call may take: what a small one costs must not depend on how busy the machine is
 
 
@@ -30,7 +31,8 @@ def jq(call: Run, value: Any, expression: Any) -> list[Any] | None:
     if len(program) > _LONGEST:
         raise Refused("this jq program is too long")
     call.budget.once(("jq", program), _FIRST, _AGAIN)
-    text = json_text(_read(call, value) if isinstance(value, str) else value, call.budget)
+    data = read_json(value, call.budget, _NO_JSON) if isinstance(value, str) else value
+    text = json_text(data, call.budget, nulls=isinstance(value, str))
     results, seconds = call.ports.jq(program, text, 0.05 + 1.5 * call.budget.left / _SECOND)
     call.budget.spend(int(max(0.0, seconds - _FREE) * _SECOND))
     call.budget.items(len(results))
@@ -40,24 +42,3 @@ def jq(call: Run, value: Any, expression: Any) -> list[Any] | None:
         return [parse_json(result) for result in results]
     except (ValueError, RecursionError):
         raise Refused("the jq program's results are nested too deeply") from None
-
-
-def _read(call: Run, text: str) -> Any:
-    call.budget.spend(len(text) >> 2)  # data takes more room than its text
-    try:
-        return _first(text)
-    except RecursionError:
-        raise Refused("this JSON is nested too deeply") from None
-    except ValueError as error:
-        where = f": {error.msg} at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise Refused(f"`jq` reads a text as JSON, and this one is not{where}") from None
-
-
-def _first(text: str) -> Any:
-    """Like Kestra, the first value of a text, whatever follows it: of JSON lines that is the first one."""
-    try:
-        return parse_json(text)
-    except json.JSONDecodeError as error:
-        if error.msg != "Extra data" or text[error.pos - 1] not in ' \t\r\n]}"':
-            raise
-        return parse_json(text[: error.pos])

@@ -17,7 +17,7 @@ from service.expressions.values import equal, is_list, java_text
 
 @filter_("join")
 def join(call: Run, value: Any, separator: Any = None) -> str | None:
-    """All items as one text.
+    """All items as one text, with a separator in between. Null reads `null`, and lists and maps in it read as in Java: `[1, 2]`, `{a=1}`.
 
     {{ ['a', 1, null] | join('-') }} -> a-1-null
     {{ ['a', 'b'] | join }} -> ab
@@ -33,7 +33,7 @@ def join(call: Run, value: Any, separator: Any = None) -> str | None:
 
 @filter_("sort")
 def sort(call: Run, value: Any) -> list[Any] | None:
-    """In rising order.
+    """In rising order: numbers, texts (capitals first), booleans or dates, of one sort and without null.
 
     {{ [3, 1, 2] | sort }} -> [1,2,3]
     """
@@ -42,7 +42,7 @@ def sort(call: Run, value: Any) -> list[Any] | None:
 
 @filter_("rsort")
 def rsort(call: Run, value: Any) -> list[Any] | None:
-    """In falling order.
+    """In falling order; see `sort`.
 
     {{ [3, 1, 2] | rsort }} -> [3,2,1]
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.expressions.arguments import is_empty
+from service.expressions.entry import Entry
 from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
@@ -56,7 +57,8 @@ def values(value: Any) -> list[Any] | None:
 
 @filter_("merge")
 def merge(call: Run, value: Any, items: Any) -> Any:
-    """Two maps or two lists as one; of two equal keys the later one counts.
+    """Two maps or two lists as one; of two equal keys the later one counts. A map takes the items of a list as keys and values, a list the entries of a map;
+    null adds nothing.
 
     {{ {'a': 1} | merge({'b': 2}) }} -> {"a":1,"b":2}
     {{ [1] | merge([2]) }} -> [1,2]
@@ -73,5 +75,5 @@ def merge(call: Run, value: Any, items: Any) -> Any:
         return [*value, *items]
     if is_list(value) and isinstance(items, Mapping):
         call.budget.spend(_ENTRY * len(items))
-        return [*value, *({"key": key, "value": item} for key, item in items.items())]
+        return [*value, *(Entry(key=key, value=item) for key, item in items.items())]
     raise Refused(f"`merge` can't merge {kind(items)} into {kind(value)}")

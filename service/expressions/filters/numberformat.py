@@ -11,13 +11,14 @@ from service.expressions.number_symbols import symbols_of
 from service.expressions.number_text import number_text
 from service.expressions.registry import filter_
 from service.expressions.run import Run
+from service.expressions.singles import Single, widened
 from service.expressions.values import is_number, kind
 
 #: What a number costs beside its pattern and its text.
 _STEPS = 40
 
 
-@filter_("numberformat")
+@filter_("numberformat", also={"pattern": "format_"})
 def numberformat(call: Run, value: Any, format_: Any = None, locale: Any = None) -> str | None:
     """A number by a pattern of Java's DecimalFormat, `#,##0.###` when absent; half is rounded to even. Null stays null, text is no number.
 
@@ -39,6 +40,6 @@ def numberformat(call: Run, value: Any, format_: Any = None, locale: Any = None)
     if format_ is not None:
         pattern = text_of("numberformat", format_)
     call.budget.spend(_STEPS + len(pattern))
-    text = number_text(value, read_pattern(pattern), symbols)
+    text = number_text(widened(value) if isinstance(value, Single) else value, read_pattern(pattern), symbols)
     call.budget.text(len(text))
     return text

@@ -1,24 +1,28 @@
-"""Numbers and their text."""
+"""Numbers and their text. A short decimal has 32 bits, as in Kestra, and counts with them: `'0.1' | number` and `'0.2' | number` make 0.3."""
 
 from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from service.expressions.arguments import text_of
+from service.expressions.arguments import JAVA_SPACE, text_of
 from service.expressions.errors import Refused
 from service.expressions.operators import as_decimal
 from service.expressions.registry import filter_
 from service.expressions.run import Run
-from service.expressions.values import Single, is_number, java_text, kind
+from service.expressions.singles import Single, single
+from service.expressions.values import is_number, java_double, java_text, kind
 
 _WHOLE = re.compile(r"([+-]?)(?:(0[xX]|#)([0-9a-fA-F]{1,400})|([0-9]{1,400}))")
-_DECIMALS_OF_A_FLOAT, _LARGEST_FLOAT = 7, 3.4e38
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,5})?")
+_LONG = re.compile(r"(-?[0-9]{1,400})[lL]")
+_FRACTION = re.compile(r"[.eE]")
+_STEPS = 12
+_LETTERS = frozenset(["F", "D"])
+_WORDS = re.compile(r"([+-]?)(NaN|Infinity)")
 
 
 @filter_("abs")
@@ -30,7 +34,7 @@ def absolute(value: Any) -> Any:
     """
     if not is_number(value):
         raise Refused(f"`abs` takes a number, not {kind(value)}")
-    return abs(value)
+    return type(value)(abs(value))
 
 
 def _whole(text: str, bits: int | None) -> int:
@@ -51,39 +55,45 @@ def _whole(text: str, bits: int | None) -> int:
 def _decimal(text: str) -> Decimal:
     if not _DECIMAL.fullmatch(text):
         raise Refused(f"`{text[:40]}` is not a number")
-    try:
-        return as_decimal(Decimal(text))
-    except InvalidOperation:
-        raise Refused(f"`{text[:40]}` is not a number") from None
+    return as_decimal(Decimal(text))
 
 
 def _double(text: str) -> float:
-    return float(_decimal(text.rstrip("dDfF")))
+    """As Java reads one: with white space around it, a letter for the type behind it, `NaN` and `Infinity`."""
+    bare = text.strip(JAVA_SPACE)
+    if words := _WORDS.fullmatch(bare):
+        return float(f"{words[1]}{words[2]}")
+    digits = bare[:-1] if bare[-1:] in ("d", "D", "f", "F") else bare
+    if not _DECIMAL.fullmatch(digits):
+        raise Refused(f"`{text[:40]}` is not a number")
+    return float(digits)
 
 
 def _float(text: str) -> Single:
-    try:
-        single: float = struct.unpack("f", struct.pack("f", _double(text)))[0]
-    except OverflowError:
-        return Single(math.inf)
-    # The shortest decimal that is the same 32-bit number, as Java prints it.
-    return next(Single(f"{single:.{digits}g}") for digits in range(1, 18) if struct.pack("f", float(f"{single:.{digits}g}")) == struct.pack("f", single))
+    return single(_double(text))
 
 
 def _automatic(text: str) -> Any:
-    """Whole where it looks so; else a double, if that holds all its digits. A letter at the end names the type, as in Java's source."""
-    kind_ = "" if _WHOLE.fullmatch(text) else text[-1:].upper()
-    if kind_ in ("L", "F", "D"):
-        return {"L": lambda digits: _whole(digits, 64), "F": _float, "D": _double}[kind_](text[:-1])
+    """Whole where it looks so; else the shortest type that holds it: 32 bits if they print like 64, 64 bits if they hold all digits. A letter at the end
+    names the type, as in Java's source."""
     if _WHOLE.fullmatch(text):
         return _whole(text, None)
-    exact = _decimal(text)
-    double = float(exact)
-    if as_decimal(double) != exact:
-        return exact
-    # As in Java: a number of up to seven decimals is a float if it fits.
-    short = len(text.partition(".")[2]) <= _DECIMALS_OF_A_FLOAT
-    return Single(double) if short and abs(double) < _LARGEST_FLOAT else double
+    if long := _LONG.fullmatch(text):
+        return _whole(long[1], None)
+    letter = text[-1:].upper()
+    digits = text[:-1] if letter in _LETTERS else text
+    if not _DECIMAL.fullmatch(digits.lstrip(JAVA_SPACE)) or (digits is text and not _FRACTION.search(text)):
+        raise Refused(f"`{text[:40]}` is not a number")
+    double = _double(digits)
+    short = single(double)
+    if letter != "D" and _held(short, digits) and (letter == "F" or java_double(short) == java_double(double)):
+        return short
+    return double if _held(double, digits) and (letter in _LETTERS or as_decimal(double) == _decimal(digits)) else _decimal(digits)
+
+
+def _held(number: float, digits: str) -> bool:
+    """Whether it is not endless, nor zero for something that isn't."""
+    return math.isfinite(number) and (number != 0 or not _decimal(digits.strip(JAVA_SPACE)))
 
 
 _TYPES: Mapping[str, Callable[[str], Any]] = {
@@ -93,23 +103,23 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
     "FLOAT": _float,
     "DOUBLE": _double,
     "BIGDECIMAL": _decimal,
-    "": _automatic,
 }
 
 
 @filter_("number")
-def number(value: Any, type_: str = "") -> Any:
+def number(call: Run, value: Any, type_: Any = None) -> Any:
     """The number in a text: as it looks, or as INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER. With a 0 in front a whole number is octal, as in Kestra.
+    Any other type counts as none.
 
     {{ ('12' | number) + 1 }} -> 13
     {{ '1.5' | number }} -> 1.5
     {{ '3' | number('DOUBLE') }} -> 3.0
+    {{ '0x1F' | number }} -> 31
     """
     if value is None:
         return None
-    read = _TYPES.get(type_ or "")
-    if read is None:
-        raise Refused(f"`number` knows {', '.join(name for name in _TYPES if name)}, not `{type_}`")
+    call.budget.spend(_STEPS)
+    read = _automatic if type_ is None else _TYPES.get(text_of("number", type_), _automatic)
     return read(text_of("number", value))
 
 

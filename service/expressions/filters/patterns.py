@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.expressions.arguments import text_of, through
+from service.expressions.arguments import boolean_of, text_of, through
 from service.expressions.errors import Refused
-from service.expressions.regexes import Match, expand, regex
+from service.expressions.regexes import Regex, expand, regex
 from service.expressions.registry import filter_
 from service.expressions.run import Run
-from service.expressions.values import java_text, kind
+from service.expressions.values import is_number, java_text, kind
 
 
 @filter_("replace")
@@ -20,13 +20,16 @@ def replace(call: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> A
     {{ 'I like this.' | replace({'this': 'that'}) }} -> I like that.
     {{ 'a1b2' | replace({'[0-9]': '#'}, regexp=true) }} -> a#b#
     """
+    if value is None:
+        return None
+    by_pattern = boolean_of("replace", regexp, False)
     if not isinstance(replace_pairs, Mapping):
         raise Refused(f"`replace` takes a map of what to replace by what, not {kind(replace_pairs)}")
     pairs = [(java_text(old, call.budget), java_text(new, call.budget)) for old, new in replace_pairs.items()]
 
     def change(text: str) -> str:
         for old, new in pairs:
-            text = _substituted(call, text, old, new) if regexp else _replaced(call, text, old, new)
+            text = _substituted(call, text, regex(old, call.budget), new) if by_pattern else _replaced(call, text, old, new)
         return text
 
     return through(value, change, call.budget)
@@ -38,8 +41,7 @@ def _replaced(call: Run, text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def _substituted(call: Run, text: str, pattern: str, new: str) -> str:
-    compiled = regex(pattern, call.budget)
+def _substituted(call: Run, text: str, compiled: Regex, new: str) -> str:
     matches = compiled.all(text, call.budget)
     if not matches:
         return text
@@ -57,7 +59,7 @@ def _substituted(call: Run, text: str, pattern: str, new: str) -> str:
     return "".join([*pieces, text[start:]])
 
 
-@filter_("split")
+@filter_("split", also={"regex": "delimiter"})
 def split(call: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str] | None:
     """The pieces between matches of a regular expression. Without a limit, empty pieces at the end are dropped.
 
@@ -67,9 +69,9 @@ def split(call: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]
     """
     if value is None:
         return None
-    text, most = text_of("split", value), 0 if limit is None else limit
-    if isinstance(most, bool) or not isinstance(most, int):
-        raise Refused(f"`split` takes a number as its limit, not {kind(most)}")
+    if limit is not None and not is_number(limit):
+        raise Refused(f"`split` takes a number as its limit, not {kind(limit)}")
+    text, most = text_of("split", value), int(limit or 0)
     compiled = regex(text_of("split", delimiter), call.budget)
     # One more than there are cuts: an empty match at the start cuts nothing.
     cuts = [(match.start(), match.end()) for match in compiled.all(text, call.budget, most if most > 0 else -1)]
@@ -89,44 +91,49 @@ def _pieces(text: str, cuts: list[tuple[int, int]], *, trailing: bool) -> list[s
 
 @filter_("regexMatch")
 def regex_match(call: Run, value: Any, regex_: Any) -> bool:
-    """Whether a regular expression is found anywhere in the text.
+    """Whether a regular expression is found anywhere in the text of a value; not in null.
 
     {{ 'build-42' | regexMatch('[0-9]+') }} -> true
+    {{ 2024 | regexMatch('^20') }} -> true
     """
-    return value is not None and _search(call, "regexMatch", value, regex_) is not None
+    return value is not None and _regex(call, "regexMatch", regex_).first(java_text(value, call.budget), call.budget) is not None
 
 
 @filter_("regexReplace")
 def regex_replace(call: Run, value: Any, regex_: Any, replacement: Any) -> str | None:
-    """Every match replaced; `$1` is what the first group matched.
+    """Every match in the text of a value replaced; `$1` is what the first group matched.
 
     {{ 'a-b' | regexReplace('(\\w)-(\\w)', '$2-$1') }} -> b-a
     """
     if value is None:
         return None
-    return _substituted(call, text_of("regexReplace", value), text_of("regexReplace", regex_), text_of("regexReplace", replacement))
+    if replacement is None:
+        raise Refused("`regexReplace` needs a replacement, which may be the empty text")
+    return _substituted(call, java_text(value, call.budget), _regex(call, "regexReplace", regex_), java_text(replacement, call.budget))
 
 
 @filter_("regexExtract")
 def regex_extract(call: Run, value: Any, regex_: Any, group: Any = 0) -> str | None:
-    """What the first match, or one of its groups by number or name, matched; null when there is none.
+    """What the first match in the text of a value, or one of its groups by number or name, matched; null when there is none.
 
     {{ 'build-42' | regexExtract('build-(\\d+)', 1) }} -> 42
     {{ 'build-42' | regexExtract('-(?<number>\\d+)', 'number') }} -> 42
     """
     if value is None:
         return None
-    compiled = regex(text_of("regexExtract", regex_), call.budget)
-    match = compiled.first(text_of("regexExtract", value), call.budget)
+    compiled = _regex(call, "regexExtract", regex_)
+    match = compiled.first(java_text(value, call.budget), call.budget)
     if match is None:
         return None
-    number = compiled.group(group) if isinstance(group, str) else group
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= compiled.groups:
+    number: Any = compiled.group(group) if isinstance(group, str) else 0 if group is None else group
+    if not is_number(number) or not 0 <= int(number) <= compiled.groups:
         shown = group if isinstance(group, str | int) else kind(group)
         raise Refused(f"the regular expression has no group {shown}; it has {compiled.groups}")
-    found: str | None = match.group(number)
+    found: str | None = match.group(int(number))
     return found
 
 
-def _search(call: Run, name: str, value: Any, pattern: Any) -> Match | None:
-    return regex(text_of(name, pattern), call.budget).first(text_of(name, value), call.budget)
+def _regex(call: Run, name: str, pattern: Any) -> Regex:
+    if pattern is None:
+        raise Refused(f"`{name}` needs a regular expression, not null")
+    return regex(java_text(pattern, call.budget), call.budget)

@@ -1,4 +1,4 @@
-"""What text and lists have in common: an order, a length, ends and parts."""
+"""Text and lists. What they have in common: an order, a length, ends and parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.expressions.values import is_list, kind
 
 @filter_("first")
 def first(value: Any) -> Any:
-    """The first item of a list or character of a text; null of null and of an empty list.
+    """The first item of a list or character of a text; null of null and of an empty list. An empty text has none, which is an error.
 
     {{ [3, 4] | first }} -> 3
     {{ 'abc' | first }} -> a
@@ -24,7 +24,7 @@ def first(value: Any) -> Any:
 
 @filter_("last")
 def last(value: Any) -> Any:
-    """The last item of a list or character of a text; null of null and of an empty list.
+    """The last item of a list or character of a text; null of null and of an empty list. An empty text has none, which is an error.
 
     {{ [3, 4] | last }} -> 4
     {{ 'abc' | last }} -> c
@@ -59,9 +59,10 @@ def length(value: Any) -> int:
     return len(value) if isinstance(value, Mapping) or is_list(value) else 0
 
 
-@filter_("slice")
+@filter_("slice", also={"from": "from_index", "to": "to_index"})
 def slice_(value: Any, from_index: Any = 0, to_index: Any = None) -> Any:
-    """The items or characters from one index up to, but without, another.
+    """The items or characters from one index up to, but without, another: from the start where there is no `fromIndex`, to the end where there is no `toIndex`.
+    What reaches behind the end, or has nothing in it, is an error.
 
     {{ ['a', 'b', 'c'] | slice(1, 3) }} -> ["b","c"]
     {{ 'abc' | slice(1) }} -> bc

@@ -1,4 +1,4 @@
-"""Parts of a text, and what it begins or ends with."""
+"""Parts of a text, beginnings and ends."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def abbreviate(value: Any, length: Any) -> str | None:
 def nl2br(value: Any) -> str | None:
     """Line ends as HTML.
 
-    {{ "a" | nl2br }} -> a
+    {{ fromJson('"a\\nb"') | nl2br }} -> a<br />b
     """
     return None if value is None else re.sub(r"\r\n|\n|\r", "<br />", text_of("nl2br", value))
 
@@ -108,7 +108,7 @@ def slugify(call: Run, value: Any) -> str | None:
         return None
     text = java_text(value, call.budget)
     call.budget.spend(len(text) >> 1)
-    spaced = re.sub(r"\s", "-", text)
+    spaced = re.sub(r"\s", "-", text, flags=re.ASCII)
     latin = re.sub(r"[^\w-]", "", unicodedata.normalize("NFD", spaced), flags=re.ASCII)
     return re.sub(r"-{2,}", "-", latin.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
 
@@ -128,7 +128,7 @@ def _indented(call: Run, name: str, text: str, amount: Any, prefix: Any, *, line
 def indent(call: Run, value: Any, amount: Any, prefix: Any = " ") -> str | None:
     """Every line but the first one moved to the right.
 
-    {{ 'a' | indent(2) }} -> a
+    {{ fromJson('"a\\nb"') | indent(2) | split('\\n') }} -> ["a","  b"]
     """
     if value is None or value == "":
         return None if value is None else ""
@@ -141,7 +141,7 @@ def indent(call: Run, value: Any, amount: Any, prefix: Any = " ") -> str | None:
 def nindent(call: Run, value: Any, amount: Any, prefix: Any = " ") -> str | None:
     """A line end, then every line moved to the right.
 
-    {{ 'a' | nindent(2) | length }} -> 4
+    {{ fromJson('"a\\nb"') | nindent(2) | split('\\n') }} -> ["","  a","  b"]
     """
     if value is None or value == "":
         return None if value is None else ""

@@ -1,6 +1,5 @@
-"""Questions about a date: its day, and its place in the month.
-
-A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the service's zone.
+"""Questions about a date. A date is what the `date` filter reads without a pattern. The offset in its text decides which day it is; without one it is the
+service's zone.
 """
 
 from __future__ import annotations

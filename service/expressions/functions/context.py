@@ -1,4 +1,4 @@
-"""All variables at once, to look at while something is being found out."""
+"""All variables at once. To look at while something is being found out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def print_context(call: Run) -> str:
 
     {{ fromJson(printContext()).inputs.day }} -> Monday
     """
-    return json_text(fetch_context(call), call.budget)
+    return json_text(fetch_context(call), call.budget, nulls=True)
 
 
 def _weight(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Which of two dates is the later one. They are compared as instants; a date without an offset is in UTC here, whatever the service's zone."""
+"""Comparing dates. They are compared as instants; a date without an offset is in UTC here, whatever the service's zone."""
 
 from __future__ import annotations
 

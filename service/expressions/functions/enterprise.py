@@ -1,4 +1,4 @@
-"""What Kestra's enterprise edition has, and this service has not: each says so."""
+"""Enterprise. What Kestra's enterprise edition has, and this service has not: each says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public holidays, as the package `holidays` knows them."""
+"""Public holidays. As the package `holidays` knows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from functools import cache, lru_cache
 from typing import Any
 
-from service.expressions.arguments import text_of
+from service.expressions.arguments import is_empty, text_of
 from service.expressions.days import local
 from service.expressions.errors import Refused, did_you_mean
 from service.expressions.registry import function
@@ -33,7 +33,7 @@ def is_public_holiday(call: Run, date: Any, country: Any = None, sub_division: A
     if given is None:
         raise Refused("`isPublicHoliday` needs a country: isPublicHoliday(date, 'FR')")
     code = _country(text_of("isPublicHoliday", given))
-    part = _part(code, text_of("isPublicHoliday", sub_division)) if sub_division not in (None, "") else None
+    part = _part(code, text_of("isPublicHoliday", sub_division)) if not is_empty(sub_division) else None
     day = local(date, call.ports.zone).date()
     call.budget.once(("holidays", code, part, day.year), _YEAR, 10)
     return day in _days(code, part, day.year)

@@ -1,4 +1,4 @@
-"""Names that nobody else has. The random bytes come from the ports."""
+"""Random names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _URL_SAFE = "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: KSUIDs count seconds from 2014 on, so that 32 bits last until 2150.
 _KSUID_EPOCH = 1_400_000_000
-_LONGEST, _LARGEST_ALPHABET = 1_000, 256
+_USUAL, _LONGEST, _LARGEST_ALPHABET = 21, 1_000, 256
 #: Random bytes for one character: so many that no character is likelier than another by any measure, without drawing again.
 _DRAWN = 8
 
@@ -51,13 +51,14 @@ def ksuid(call: Run) -> str:
 
 
 @function("nanoId")
-def nano_id(call: Run, length: Any = 21, alphabet: Any = _URL_SAFE) -> str:
+def nano_id(call: Run, length: Any = None, alphabet: Any = None) -> str:
     """Random characters of an alphabet: 21 letters, digits, `-` and `_`, if not told otherwise.
 
     {{ nanoId() | length }} -> 21
     {{ nanoId(5, 'a') }} -> aaaaa
     {{ nanoId(length=1000) | length }} -> 1000
     """
+    length, alphabet = _USUAL if length is None else length, _URL_SAFE if alphabet is None else alphabet
     if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= _LONGEST:
         raise Refused(f"the length of `nanoId` is a whole number from 1 to {_LONGEST:,}, not {length if _is_short(length) else kind(length)}")
     if not isinstance(alphabet, str) or not 1 <= len(alphabet) <= _LARGEST_ALPHABET:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.expressions.arguments import optional_text, text_of
+from service.expressions.arguments import boolean_of, optional_text, text_of
 from service.expressions.errors import Refused
 from service.expressions.ports import HIDDEN
 from service.expressions.registry import function
@@ -21,7 +21,7 @@ def secret(call: Run, key: Any, namespace: Any = None, subkey: Any = None, full:
     {{ secret('DATABASE', subkey='user') }} -> admin
     {{ secret('TOKEN', full=true) }} -> {"value":"s3cr3t","metadata":{}}
     """
-    name, part = text_of("secret", key), optional_text("secret", subkey)
+    name, part, whole = text_of("secret", key), optional_text("secret", subkey), boolean_of("secret", full, False)
     try:
         value: Any = call.ports.secret(name, optional_text("secret", namespace))
     except KeyError:
@@ -29,7 +29,7 @@ def secret(call: Run, key: Any, namespace: Any = None, subkey: Any = None, full:
         raise Refused(f"the secret `{name}` is not available") from None
     if part:
         value = _part(call, name, value, part)
-    return {"value": value, "metadata": {}} if full is True else value
+    return {"value": value, "metadata": {}} if whole else value
 
 
 def _part(call: Run, key: str, value: str, subkey: str) -> str:
@@ -44,7 +44,7 @@ def _part(call: Run, key: str, value: str, subkey: str) -> str:
     if not isinstance(held, dict) or subkey not in held:
         raise Refused(f"the secret `{key}` has no key `{subkey}`")
     found = held[subkey]
-    part = found if isinstance(found, str) else json_text(found, call.budget)
+    part = found if isinstance(found, str) else json_text(found, call.budget, nulls=True)
     for text in (part, *_texts(found)):
         call.ports.hide(text)
     return part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.expressions.arguments import optional_text, text_of
+from service.expressions.arguments import boolean_of, optional_text, text_of
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
@@ -22,11 +22,11 @@ def kv(call: Run, key: Any, namespace: Any = None, error_on_missing: Any = True)
     {{ kv('nothing', errorOnMissing=false) ?? 'none' }} -> none
     """
     call.budget.spend(_PRICE)
-    name, space = text_of("kv", key), optional_text("kv", namespace)
+    name, space, required = text_of("kv", key), optional_text("kv", namespace), boolean_of("kv", error_on_missing, True)
     try:
         return call.ports.kv(name, space)
     except KeyError:
-        if error_on_missing is False:
+        if not required:
             return None
         where = f"in the namespace `{space}`" if space is not None else "in this namespace or one above it"
         raise Refused(f"there is no key `{name[:200]}` {where}; `kv('{name[:200]}', errorOnMissing=false)` gives null then") from None

@@ -17,16 +17,16 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 
 @function("randomInt")
 def random_int(call: Run, lower: Any, upper: Any) -> int:
-    """A random whole number from `lower` to the one before `upper`. Both may be numbers or their text.
+    """A random whole number from `lower` to the one before `upper`; `lower` where the two are equal. Both may be numbers or their text.
 
     {{ randomInt(5, 6) }} -> 5
     {{ randomInt(-3, '-2') }} -> -3
     """
     least, most = _bound("lower", lower), _bound("upper", upper)
-    if least >= most:
-        raise Refused(f"`randomInt` needs an `upper` above its `lower`: {least} is not below {most}")
+    if least > most:
+        raise Refused(f"`randomInt` needs an `upper` that is not below its `lower`: {most} is below {least}")
     # 64 bits more than the widest span needs: no number is likelier than another by any measure.
-    return least + int.from_bytes(call.ports.token(16), "big") % (most - least)
+    return least + int.from_bytes(call.ports.token(16), "big") % max(1, most - least)
 
 
 def _bound(name: str, value: Any) -> int:

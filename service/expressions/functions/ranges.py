@@ -11,9 +11,9 @@ from service.expressions.run import Run
 from service.expressions.values import kind
 
 
-@function("range")
+@function("range", also={"step": "increment"})
 def range_(call: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
-    """The numbers or characters from start to end, both of them included.
+    """The numbers or characters from start to end, both of them included, one by one or by `increment`, which may be negative.
 
     {{ range(1, 3) }} -> [1,2,3]
     {{ range(0, 10, 5) }} -> [0,5,10]
@@ -24,7 +24,7 @@ def range_(call: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
 
 @function("max")
 def largest(call: Run, *values: Any) -> Any:
-    """The largest of its arguments.
+    """The largest of its arguments, which are numbers; null is passed over.
 
     {{ max(3, 12, 7) }} -> 12
     {{ max(null, 3) }} -> 3
@@ -34,7 +34,7 @@ def largest(call: Run, *values: Any) -> Any:
 
 @function("min")
 def smallest(call: Run, *values: Any) -> Any:
-    """The smallest of its arguments.
+    """The smallest of its arguments, which are numbers; null is passed over.
 
     {{ min(3, 12, 7) }} -> 3
     """

@@ -5,19 +5,20 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
-from service.ion import IonError, read, rows
+from service.ion import IonError, rows
 
 _BINARY = b"\xe0\x01\x00\xea"
 
 
-@function("fromIon")
+@function("fromIon", also={"text": "ion"})
 def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
-    """The first row of an Ion text, or with `allRows` a list of all of them. Null stays null. Symbols are text, decimals keep their digits, bytes are
-    Base64, and timestamps are dates.
+    """The first row of an Ion text, or with `allRows` a list of all of them. Null stays null, and the first row of a text without rows is null. Symbols are
+    text, decimals keep their digits, bytes are Base64, and timestamps are dates.
 
     {{ fromIon('{id: 1, name: "x", tags: [a, b]}').tags[1] }} -> b
     {{ fromIon('{id:1} {id:2}', allRows=true) }} -> [{"id":1},{"id":2}]
@@ -29,9 +30,10 @@ def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
     if not isinstance(text, str):
         raise Refused(f"`fromIon` reads text, not {kind(ion)}")
     call.budget.spend(len(text) >> 1)  # data takes more room than its text, and time
-    depth = call.budget.limits.nesting
+    depth, every = call.budget.limits.nesting, boolean_of("fromIon", all_rows, False)
     try:
-        found = list(rows(text, depth, call.budget.spend)) if all_rows else read(text, depth, call.budget.spend)
+        values = rows(text, depth, call.budget.spend)
+        found = list(values) if every else next(values, None)
     except IonError as wrong:
         raise Refused(f"this text is not Ion: {wrong}") from None
     return _without_bytes(found) if "{{" in text else found

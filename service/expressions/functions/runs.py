@@ -1,4 +1,4 @@
-"""The execution so far: its errors, the states of its tasks, and the outputs of loops."""
+"""The execution so far. Its errors, the states of its tasks, and the outputs of loops."""
 
 from __future__ import annotations
 

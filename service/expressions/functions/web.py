@@ -58,7 +58,7 @@ def http(  # noqa: PLR0913, PLR0917 - the arguments are those of the language
 
 
 def _method(value: Any) -> str:
-    method = text_of("http", value).upper()
+    method = "GET" if value is None else text_of("http", value).upper()
     if method not in _METHODS:
         raise Refused(f"`http` knows the methods {', '.join(_METHODS)}, not `{method[:20]}`")
     return method
@@ -95,7 +95,7 @@ def _body(call: Run, value: Any, content_type: str) -> str:
         raise Refused("`http` sends no multipart bodies: use a task for that (io.kestra.plugin.core.http.Request)")
     if content_type.partition(";")[0].strip().lower() == _FORM and isinstance(value, Mapping):
         return urlencode(list(_pairs(call, "body", value)))
-    return json_text(value, call.budget)
+    return json_text(value, call.budget, nulls=True)
 
 
 def _options(value: Any) -> Mapping[str, Any]:

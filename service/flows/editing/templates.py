@@ -21,9 +21,10 @@ _CLOSING = {"{{": re.compile(r"-?\}\}"), "{%": re.compile(r"-?%\}")}
 _RAW = re.compile(r"\{%-*\s*(raw|verbatim)\s*-*%\}")
 _RAW_END = {name: re.compile(rf"\{{%-*\s*end{name}\s*-*%\}}") for name in ("raw", "verbatim")}
 _SPACE = re.compile(r"\s*")
+#: Texts are atomic groups: in possessive ones early Pythons 3.11 lose their place.
 _WORD = re.compile(
     r"""
-    (?P<text>'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")
+    (?P<text>'(?>(?:[^'\\]|\\.)*)'|"(?>(?:[^"\\]|\\.)*)")
     | (?P<open>'.*|".*)
     | (?P<name>[^\W\d]\w*)
     | (?P<number>\d+(?:\.\d+)?)
@@ -179,7 +180,7 @@ class _Reader:
     def _end(self, tag: str) -> None:
         while self._waiting:
             open_, count = self._waiting.pop()
-            # What `set` gave inside stays known.
-            self._bound[count:] = [one for one in self._bound[count:] if one.tag in ("set", "macro")]
+            stays = ("macro",) if open_ in ("for", "macro") else ("set", "macro")
+            self._bound[count:] = [one for one in self._bound[count:] if one.tag in stays]
             if open_ == tag:
                 return
