@@ -29,7 +29,7 @@ from service.expressions.visible import Visible
 
 _FALSE = frozenset({"", "false", "0", "-0"})
 _SHORT = 2_048
-#: Bytes that are held for a template and for each part of it, measured and rounded up; and of all that is not in use and kept nevertheless.
+#: Bytes that are held for a template and for each part of it, measured and rounded up; and of all of them.
 _TEMPLATE, _BODY, _PART, _CHARACTER = 4_000, 4_000, 500, 4
 _KEPT = 64 << 20
 
@@ -51,12 +51,12 @@ class Compiled:
 
 
 class Expressions:
-    """The expression language. One per process; safe to use from many threads."""
+    """The expression language. One per process; safe to use from many threads. `kept`: bytes of compiled templates, twice which may be held."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, kept: int = _KEPT) -> None:
         self.limits = limits or Limits()
         self._sandbox = Sandbox()
-        self._compiled = Kept(self._compile, _weight, _KEPT)
+        self._compiled = Kept(self._compile, _weight, kept)
 
     def text(self, template: Any, scope: Mapping[str, Any], ports: Ports) -> str:
         """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
