@@ -67,6 +67,7 @@ class Stored:
         with _bounded():
             for result in results.of_all(self._session, self._execution, outputs=outputs):
                 found.setdefault(result.task, []).append(result)
+                self._by_id[result.id] = result
         self._by_task[outputs] = {task: tuple(runs) for task, runs in found.items()}
         self._whole.add(outputs)
 

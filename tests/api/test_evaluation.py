@@ -98,7 +98,7 @@ def test_what_is_wrong_is_answered_with_its_place(client: TestClient, execution:
     assert evaluated(client, f"{execution}/eval", "{{ 1 + }}")["error"].endswith("(line 1, column 8)")
 
 
-@pytest.mark.parametrize("template", ["{{ secret('TOKEN') }}", "{{ secret('TOKEN') | reverse | reverse }}", "{{ secret('DATABASE', subkey='password') }}"])
+@pytest.mark.parametrize("template", ["{{ secret('TOKEN') }}", "{{ secret('TOKEN') | upper | lower }}", "{{ secret('DATABASE', subkey='password') }}"])
 def test_a_secret_is_stars(client: TestClient, execution: str, template: str):
     assert result(client, f"{execution}/eval", template) == "******"
 
@@ -107,7 +107,7 @@ def test_a_secret_is_stars(client: TestClient, execution: str, template: str):
     "template",
     [
         "{{ secret('TOKEN') | base64encode }}",
-        "{{ secret('TOKEN') | reverse }}",
+        "{{ secret('TOKEN') | split('') | reverse | join('') }}",
         "{% for c in secret('TOKEN') | split('') %}{{ c }},{% endfor %}",
         "{{ render(vars.hidden) | upper }}",
         "{{ secret('TOKEN').x }}",
@@ -126,7 +126,7 @@ def test_no_transformation_shows_a_secret(client: TestClient, execution: str, te
 def test_a_secret_among_the_inputs_can_not_be_taken_apart(client: TestClient, station: Station):
     id = station.start("t.sub", "f", {"word": TOKEN})
     station.tick()
-    assert result(client, f"{id}/eval", "{{ inputs.word | reverse }}") == "******"
+    assert result(client, f"{id}/eval", "{{ inputs.word | split('') | reverse | join('') }}") == "******"
     assert result(client, f"{id}/eval", "{{ outputs.a.value | slice(0, 4) }}") == "****"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -455,3 +457,26 @@ def test_a_loop_can_not_keep_the_world_busy(call: str) -> None:
     message = refusal(f"{{% for each in 1..99999 %}}{{{{ {call} }}}}{{% endfor %}}", None, **{name: counted(answer) for name, answer in answers.items()})
     assert message.startswith("this template needs too much work")
     assert next(calls) <= 2_000
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "fetchContext()",
+        "printContext()",
+        "tasksWithState('FAILED')",
+        "iterationOutput('many', 1)",
+        "currentEachOutput(outputs.many)",
+        "loopOutputs(list, 'n')",
+        "secret('LARGE', subkey='a')",
+        "http('http://x', query=outputs.many)",
+    ],
+)
+def test_large_values_can_not_be_looked_at_for_ever(call: str) -> None:
+    many = {str(number): {"value": number, "state": "FAILED"} for number in range(10_000)}
+    scope = {"outputs": {"many": many}, "tasks": {"each": many}, "taskrun": {"value": "7", "iteration": 3}, "list": [{"outputs": {"n": 1}}] * 10_000}
+    ports = {"secret": lambda *_: f'{{"a": 1, "b": "{"x" * 500_000}"}}', "http": lambda _: HttpAnswer(200, "", ""), "masked": copy.deepcopy}
+    begun = time.process_time()
+    message = refusal(f"{{% for each in 1..99999 %}}{{% set x = {call} %}}{{% endfor %}}", scope, **ports)
+    assert message.startswith("this template needs too much work")
+    assert time.process_time() - begun < 5

@@ -80,7 +80,7 @@ def test_the_states_of_tasks_are_offered():
         ("{{ now(timeZone='UTC', loc¦", ["locale"]),
         ("{{ x | date(¦", ["format", "timeZone", "existingFormat"]),
         ("{{ x | date(format = max(1, 2), ¦", ["timeZone", "existingFormat", "locale"]),
-        ("{{ {'a': [now(exi¦", ["existingFormat"]),
+        ("{{ {'a': [now(existi¦", ["existingFormat"]),
         ("{{ now(format=inp¦", ["inputs"]),
         ("{{ ([1, 2])(form¦", []),
     ],

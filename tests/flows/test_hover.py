@@ -41,7 +41,7 @@ def test_a_value_says_what_its_property_is():
     ("text", "words"),
     [
         ("{{ no¦w() }}", "**now([format], [timeZone], [existingFormat], [locale])** function\n\nThe current time as text"),
-        ("{{ 'a' | upp¦er }}", "**upper()** filter\n\nIn capitals.\n\n```\n{{ 'straße' | upper }} -> STRASSE\n```"),
+        ("{{ 'a' | upp¦er }}", "**upper()** filter\n\nIn capitals.\n\n```\n{{ 'straße' | upper }} -> STRASSE\n"),
         ("{{ inputs.d¦ay }}", "**day** input DATE\n\nThe day to load."),
         ("{{ inp¦uts.day }}", "**inputs** root\n\nWhat the execution was given."),
         ("{{ flow.¦id }}", "**id** property\n\nIts id."),

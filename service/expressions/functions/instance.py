@@ -36,6 +36,7 @@ def _part(call: Run, key: str, value: str, subkey: str) -> str:
     """One value of a secret that holds a map, as text. It gets masked, and every text in it."""
     if value == HIDDEN:
         return value
+    call.budget.spend(len(value) >> 2)
     try:
         held = parse_json(value)
     except (ValueError, RecursionError):

@@ -89,6 +89,7 @@ def iteration_output(call: Run, task_id: Any = None, iteration: Any = None) -> A
     if outputs is None:
         return None
     rounds = list(_under(outputs, _values_around(call)).values())
+    call.budget.items(len(rounds))
     if not 0 <= number < len(rounds):
         raise Refused(f"`iterationOutput`: there is no round {number} of `{task[:100]}`; it has {len(rounds)} so far, counted from 0")
     return rounds[number].get("value") if isinstance(rounds[number], Mapping) else None

@@ -84,6 +84,7 @@ def _pairs(call: Run, name: str, value: Any) -> Iterator[tuple[str, str]]:
         raise Refused(f"`{name}` of `http` is a map, not {kind(value)}")
     for key, held in value.items():
         for item in held if is_list(held) else [held]:
+            call.budget.spend(16)
             yield java_text(key, call.budget), "" if item is None else java_text(item, call.budget)
 
 

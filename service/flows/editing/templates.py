@@ -89,7 +89,8 @@ def unfinished(text: str) -> Unfinished | None:
     last = max(text.rfind("{{"), text.rfind("{%"))
     if last > found.words[-1].start:
         inner = _Reader(text[last:]).read()
-        return inner and replace(inner, bound=found.bound, waiting=found.waiting)
+        words = tuple(word._replace(start=word.start + last, end=word.end + last) for word in inner.words) if inner else ()
+        return inner and replace(inner, words=words, length=len(text), bound=found.bound, waiting=found.waiting)
     return found
 
 
