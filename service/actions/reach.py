@@ -15,7 +15,7 @@ from service.actions.files import Files, Reading, Whose, may_read
 from service.actions.kit import Kit
 from service.addresses import free_port
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
-from service.expressions import Ports
+from service.expressions import Budget, Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
 from service.secrets.cipher import seal, unseal
@@ -52,7 +52,8 @@ def pure_ports(kit: Kit) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Reach:
-    """The world of one rendering. `calls`: so many seconds it may wait for other servers. `trusted` is False for the templates that run for a fork's head."""
+    """The world of one task, or of all inputs of a start. `calls`: so many seconds its templates may wait for other servers, all together, as they share
+    `budget`, too. `trusted` is False for the templates that run for a fork's head."""
 
     kit: Kit
     whose: Whose
@@ -62,7 +63,11 @@ class Reach:
     trusted: bool = True
     unstored: Unstored = tuple
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
+    budget: Budget = field(init=False)
     _until: float | None = None
+
+    def __post_init__(self) -> None:
+        self.budget = self.kit.expressions.budget()
 
     def ports(self, masked: Callable[[Any], Any]) -> Ports:
         """As functions of the language use it."""

@@ -58,27 +58,30 @@ class Expressions:
         self._sandbox = Sandbox()
         self._compiled = Kept(self._compile, _weight, kept)
 
-    def text(self, template: Any, scope: Mapping[str, Any], ports: Ports) -> str:
-        """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
-        if isinstance(template, str):
-            if "{" not in template:
-                return template
-            return self._text(template, scope, ports, Budget(self.limits), 0)
-        return _bounded(lambda: printed(template, Budget(self.limits)))
+    def budget(self) -> Budget:
+        """What may be spent on one value, or on several that are rendered together. Used by one thread at a time."""
+        return Budget(self.limits)
 
-    def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def text(self, template: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> str:
+        """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
+        budget = budget or self.budget()
+        if isinstance(template, str):
+            return self._text(template, scope, ports, budget, 0) if "{" in template else template
+        return _bounded(lambda: printed(template, budget))
+
+    def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
         """Renders any nesting of maps and lists, keys too, and keeps types.
 
         A template of one expression becomes the expression's value, null when that is null. Several parts become text; when a map or list is among them, the
         text is read as JSON where it is JSON. All of it is rendered from one budget. Raises ExpressionError, whose `path` says where in the nesting.
         """
-        budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._typed(template, scope, ports, budget), budget)
+        paid = budget or self.budget()
+        return self._nested(value, lambda template: self._typed(template, scope, ports, paid), paid)
 
-    def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
         """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
-        budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._text(template, scope, ports, budget, 0) if "{" in template else template, budget)
+        paid = budget or self.budget()
+        return self._nested(value, lambda template: self._text(template, scope, ports, paid, 0) if "{" in template else template, paid)
 
     # --- compiling
 

@@ -112,7 +112,7 @@ class Station:
             jq=self.jq,
         )
         self.database, self.git = self.kit.database, self.kit.git
-        self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit)
+        self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit, clock=lambda: 0.0)
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
