@@ -59,6 +59,7 @@ from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
 from service.loops.scheduler import Scheduler
+from service.secrets import hidden
 from service.secrets.cipher import Cipher, Undecryptable, load_or_create
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import Settings
@@ -139,7 +140,7 @@ class Service:
             secrets=found,
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
-            masker=Masker(found.values()),
+            masker=Masker(part for value in found.values() for part in hidden(value)),
             web=Web(settings.private_addresses, port),
             url=settings.base_url(port),
             version=product_version(),

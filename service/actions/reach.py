@@ -18,6 +18,7 @@ from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError
 from service.expressions import Budget, Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
+from service.secrets import hidden
 from service.secrets.cipher import seal, unseal
 from service.store import kv, logs
 from service.store.codec import iso
@@ -101,7 +102,7 @@ class Reach:
             raise Refused(f"secret('{key}'): {failure}") from failure
         if value is None:
             raise KeyError(key)
-        self.used.add(value)
+        self.used.update(hidden(value))
         return value
 
     def _kv(self, key: str, namespace: str | None) -> Any:

@@ -31,6 +31,7 @@ from service.git.helper import Helper
 from service.git.repository import Git
 from service.jq.programs import Programs
 from service.loops.executor import Executor
+from service.secrets import hidden
 from service.secrets.cipher import Cipher
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import Settings
@@ -103,7 +104,7 @@ class Station:
             secrets=outside(secrets),
             storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
-            masker=Masker(secrets.values()),
+            masker=Masker(part for value in secrets.values() for part in hidden(value)),
             web=outside(Web(allow_private=True)),
             url="http://127.0.0.1:8080",
             version="1.2.3",
