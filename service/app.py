@@ -128,7 +128,8 @@ class Service:
         for problem in found.problems():
             _log.warning("%s", problem)
         self.helper = Helper()
-        self.jq = Programs()
+        # The executor has one of its own: what people try out, and the jobs of one flow, must not hold up all executions.
+        self.jq, self._executors_jq = Programs(), Programs(size=1)
         git = Git(data / "git", self.helper)
         self.kit = Kit(
             settings=settings,
@@ -151,7 +152,14 @@ class Service:
         self.dispatch = Dispatch(self.kit)
         self._sender = HttpSender(time.time)
         self._reconciler, self._reporter = Reconciler(self.kit), Reporter(self.kit, self._sender)
-        loops = (Executor(self.kit), Scheduler(self.kit), Reaper(self.kit), self._reconciler, self._reporter, Housekeeping(self.kit))
+        loops = (
+            Executor(replace(self.kit, jq=self._executors_jq)),
+            Scheduler(self.kit),
+            Reaper(self.kit),
+            self._reconciler,
+            self._reporter,
+            Housekeeping(self.kit),
+        )
         self._loops = [Runner(loop, self.database.hub) for loop in loops]
         self.hooks = HookServer(self.kit.git.root, Pushes(self.kit).handle)
 
@@ -235,6 +243,7 @@ class Service:
         self.kit.web.close()
         self.helper.close()
         self.jq.close()
+        self._executors_jq.close()
         self.database.close()
         self._lock.close()
 
