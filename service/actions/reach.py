@@ -116,6 +116,7 @@ class Reach:
                 found = kv.find(session, environment, self.whose.namespace, key, at)
         if found is None:
             raise KeyError(key)
+        self.budget.spend(found.size >> 2)  # data takes more room than its text, and it is read anew each time
         return found.value
 
     def _may_read(self, namespace: str) -> bool:

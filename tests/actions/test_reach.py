@@ -135,6 +135,14 @@ def test_a_key_ends_with_the_clock(station: Station) -> None:
     assert refused(here, "{{ kv('a') }}").startswith("there is no key `a`")
 
 
+def test_a_large_value_has_its_price(station: Station) -> None:
+    keep(station, "t.own", "large", {"lists": [[]] * 300_000})
+    assert given(reach(station, whose(station)), "{{ kv('large').lists | length }}") == 300_000
+    assert refused(reach(station, whose(station)), "{% for i in 1..1000 %}{% set a = kv('large') %}{% endfor %}").startswith(
+        "this template needs too much work"
+    )
+
+
 def test_keys_of_another_repository_are_not_read(station: Station) -> None:
     station.push({".flows/x.yml": NOTHING.format(id="x", namespace="theirs")}, name="other")
     sha = station.push({".flows/x.yml": NOTHING.format(id="x", namespace="ours")})
