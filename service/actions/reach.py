@@ -27,6 +27,8 @@ from service.store.logs import Entry, Line
 #: Seconds for all calls of other servers together: of the templates of one job, or of the inputs that somebody waits with; and of inputs where a trigger
 #: starts the execution, because other flows' triggers wait behind it.
 CALLS, TRIGGERED = 10.0, 3.0
+#: Of the work that templates may make, what they have there: a push can start hundreds of executions.
+TRIGGERED_SHARE = 0.1
 _MOST_ENTRIES = 1_000  #: of errors in one list
 _UNTRUSTED = "nothing outside of the execution is reached from a template that runs for the head of a fork"
 #: What is wrong with what the template asks for. Whatever else goes wrong is our own fault, and tried again.
@@ -61,6 +63,7 @@ class Reach:
     reading: Reading
     now: Callable[[], datetime]
     calls: float = 0.0
+    share: float = 1.0  #: of the work that templates may make
     trusted: bool = True
     unstored: Unstored = tuple
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
@@ -68,7 +71,7 @@ class Reach:
     _until: float | None = None
 
     def __post_init__(self) -> None:
-        self.budget = self.kit.expressions.budget()
+        self.budget = self.kit.expressions.budget(self.share)
 
     def ports(self, masked: Callable[[Any], Any]) -> Ports:
         """As functions of the language use it."""

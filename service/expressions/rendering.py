@@ -58,9 +58,11 @@ class Expressions:
         self._sandbox = Sandbox()
         self._compiled = Kept(self._compile, _weight, kept)
 
-    def budget(self) -> Budget:
-        """What may be spent on one value, or on several that are rendered together. Used by one thread at a time."""
-        return Budget(self.limits)
+    def budget(self, share: float = 1.0) -> Budget:
+        """What may be spent on one value, or on several that are rendered together; or a share of it. Used by one thread at a time."""
+        budget = Budget(self.limits)
+        budget.left = int(budget.left * share)
+        return budget
 
     def text(self, template: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> str:
         """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""

@@ -205,6 +205,16 @@ def test_the_inputs_of_one_start_have_one_budget(station: Station):
         station.flow(logs(1), head=f"inputs:\n{inputs}")
 
 
+def test_what_a_push_starts_has_a_tenth_of_the_work(station: Station):
+    some = "{% for i in 1..20000 %}{% set a = i %}{% set b = i %}{% set c = i %}{% endfor %}x"
+    head = f"inputs:\n  - {{id: i, type: STRING, defaults: '{some}'}}\ntriggers:\n  - {{id: p, type: headgate.git.Push}}\n"
+    id = station.flow(logs(1), head=head)
+    station.tick()
+    assert station.state(id) == "SUCCESS"
+    caused = next(row.execution.id for row in station.every() if row.execution.id != id)
+    assert (station.state(caused), ["too much work" in line for line in station.log(caused)]) == ("FAILED", [True])
+
+
 def test_a_service_that_dies_in_the_middle_goes_on_where_it_was(station: Station):
     id = station.flow(logs(INLINE_BUDGET + 50))
     station.executor.tick(station.clock.now)
