@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from service.actions import reports
@@ -109,7 +110,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
     masked = Rendering(kit, {}, reach).masked
-    chosen = {key: masked(str(render(value, values))) for key, value in order.labels.items()} if order.trigger else order.labels
+    chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.trigger else order.labels
     labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
     execution = Execution(
         id,
@@ -182,15 +183,16 @@ def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], An
     """A trigger's `inputs` may hold expressions; values that a person sent are taken as they are, never rendered."""
     if order.trigger is None:
         return order.inputs
-    return {name: render(value, {}) for name, value in order.inputs.items()}
+    return {name: render(value, {"inputs": {}}) for name, value in order.inputs.items()}
 
 
 def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
-    def render(value: Any, inputs: Mapping[str, Any]) -> Any:
-        scope: dict[str, Callable[[], Any]] = {**parts, "inputs": lambda: inputs}
-        if order.trigger is not None:
-            variables = order.trigger.get("variables", {})
-            scope["trigger"] = lambda: variables
-        return Rendering(kit, Scope(scope), reach, where).typed(value)
+    known = dict(parts)
+    if order.trigger is not None:
+        variables = order.trigger.get("variables", {})
+        known["trigger"] = lambda: variables
+
+    def render(value: Any, more: Mapping[str, Any]) -> Any:
+        return Rendering(kit, Scope({**known, **{name: partial(more.__getitem__, name) for name in more}}), reach, where).typed(value)
 
     return render

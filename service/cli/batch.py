@@ -1,6 +1,6 @@
 """`headgate eval --batch`: JSON lines in, JSON lines out, in order and as they come; one line is in memory at a time.
 
-What is wrong with a line, or goes wrong in it, is the answer to that line.
+What is wrong with a line, or goes wrong in it, is the answer to that line. `name`, `vars` and `typed` may be absent, or null, which is the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from service.cli.sources import STDIN
 from service.cli.stop import WRONG, Stop
 from service.cli.world import World, json_of
 from service.expressions import ExpressionError
+from service.expressions.errors import nearest
 from service.expressions.values import kind, parse_json
 
 #: Bytes of a line; a longer one is not held.
@@ -56,10 +57,10 @@ def answer(world: World, number: int, line: bytes) -> str:
     name: Any = number
     try:
         fields = _fields(line)
-        name = fields.get("name", number)
+        name = fields.get("name")
         question = _question(fields, number)
         value = world.value(question.template, question.vars, typed=question.typed)
-        return f'{{"name":{json_of(name)},"ok":true,"value":{json_of(value)}}}'
+        return f'{{"name":{json_of(question.name)},"ok":true,"value":{json_of(value)}}}'
     except Wrong as wrong:
         error = str(wrong)
     except ExpressionError as failure:
@@ -86,12 +87,11 @@ def _fields(line: bytes) -> dict[str, Any]:
 
 
 def _question(fields: Mapping[str, Any], number: int) -> Question:
-    for key in fields:
-        if key not in _FIELDS:
-            raise Wrong(f"a line has {', '.join(f'`{known}`' for known in _FIELDS)}, not `{key[:60]}`")
+    _mistyped(fields)
     if "template" not in fields:
         raise Wrong("this line has no `template`")
-    name, variables, typed = fields.get("name", number), fields.get("vars", {}), fields.get("typed", False)
+    given = {key: value for key, value in fields.items() if value is not None}
+    name, variables, typed = given.get("name", number), given.get("vars", {}), given.get("typed", False)
     if isinstance(name, bool) or not isinstance(name, str | int | float):
         raise Wrong(f"`name` must be text or a number, not {kind(name)}")
     if not isinstance(variables, dict):
@@ -99,6 +99,14 @@ def _question(fields: Mapping[str, Any], number: int) -> Question:
     if not isinstance(typed, bool):
         raise Wrong(f"`typed` must be true or false, not {kind(typed)}")
     return Question(name, fields["template"], variables, typed)
+
+
+def _mistyped(fields: Mapping[str, Any]) -> None:
+    """A line may hold more than the question, such as the answer that is expected; but a word that is nearly one of ours was meant to be it."""
+    for key in fields:
+        meant = nearest(key, _FIELDS)
+        if meant is not None and meant not in fields:
+            raise Wrong(f"a line has {', '.join(f'`{known}`' for known in _FIELDS)}, not `{key[:60]}`; did you mean `{meant}`?")
 
 
 def _path(path: tuple[str | int, ...]) -> str:

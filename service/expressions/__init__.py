@@ -1,6 +1,8 @@
 """The expression language: Pebble's grammar and Java's semantics, run by Jinja2's engine.
 
-    lexer → pratt, parser (jinja2.nodes) → environment (Jinja2's compiler) → run (what compiled templates call) → rendering (text and typed mode)
+    lexer → parser (jinja2.nodes) → environment (Jinja2's compiler) → run (what compiled templates call) → rendering (text and typed mode)
+
+The parser is one class in layers, from the tokens up: builder, invocations, pratt (expressions), statements, parser (whole templates).
 
 Pure: the clock, secrets, variables and random bytes come in as `Ports`, values as a scope that is asked only for the names that a template uses. A mistake
 of the user is an `ExpressionError` with line and column. Functions and filters are one file per family in `functions/` and `filters/`.

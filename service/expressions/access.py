@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from service.expressions.errors import Absent, did_you_mean
+from service.expressions.errors import Absent, Refused, did_you_mean
 from service.expressions.values import is_list, is_number, kind
 
 _INDEX = re.compile(r"[+-]?[0-9]{1,10}")
 _SHOWN_NAMES = 8
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def item(value: Any, key: Any, owner: str) -> Any:
@@ -22,8 +23,20 @@ def item(value: Any, key: Any, owner: str) -> Any:
     raise Absent(f"`{owner}` is {kind(value)}, it has no `{_shown(key)}`")
 
 
+def as_key(key: Any) -> Any:
+    """What a map holds a key under. Python can't tell true from 1, so that a boolean is there by its text."""
+    return _WORDS[key] if isinstance(key, bool) else key
+
+
+def new_key(key: Any) -> Any:
+    """What a map that a template writes holds a value under. Raises Refused for what is no key."""
+    if not (isinstance(key, str | bool) or is_number(key)):
+        raise Refused(f"a key of a map is text or a number, not {kind(key)}")
+    return as_key(key)
+
+
 def _of_map(value: Mapping[Any, Any], key: Any, owner: str) -> Any:
-    keys = (key, _text_key(key)) if is_number(key) else (key,)
+    keys = (key, _text_key(key)) if is_number(key) else (as_key(key),)
     for each in keys:
         try:
             return value[each]
@@ -63,5 +76,5 @@ def _no_key(value: Mapping[Any, Any], key: Any, owner: str) -> str:
 
 
 def _shown(key: Any) -> str:
-    text = key if isinstance(key, str) else str(key) if key is None or isinstance(key, bool | int | float) else kind(key)
+    text = key if isinstance(key, str) else _WORDS[key] if key is None or isinstance(key, bool) else str(key) if is_number(key) else kind(key)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -165,12 +165,20 @@ TAGS: Mapping[str, Documented] = {
         {% for x in [] %}{{ x }}{% else %}none{% endfor %} -> none
         """,
     ),
-    "set": _of("{% set x = 1 %}", "Gives a name a value, for the rest of the template.\n\n{% set x = 1 + 1 %}{{ x * x }} -> 4"),
+    "set": _of(
+        "{% set x = 1 %}",
+        """Gives a name a value, for the rest of the template; a new name that is given inside a loop is known there only.
+
+        {% set x = 1 + 1 %}{{ x * x }} -> 4
+        {% set sum = 0 %}{% for x in [1, 2] %}{% set sum = sum + x %}{% set y = x %}{% endfor %}{{ sum }}{{ y ?? '' }} -> 3
+        """,
+    ),
     "macro": _of(
         "{% macro name(a, b=1) %} … {% endmacro %}",
-        """A text with parameters, called like a function. It sees its parameters and no other variable.
+        """A text with parameters, called like a function. It sees its parameters and no other variable; `_context` hands it all of them.
 
         {% macro greet(name, word='Hello') %}{{ word }} {{ name }}{% endmacro %}{{ greet('Ada') }} -> Hello Ada
+        {% set word = 'Hi' %}{% macro greet(all) %}{{ all.word }}{% endmacro %}{{ greet(_context) }} -> Hi
         """,
     ),
     "block": _of(

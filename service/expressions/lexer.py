@@ -2,7 +2,8 @@
 
 Outside of delimiters everything is text. Inside, words such as `is` and `contains` are operators wherever they stand (after a dot they are names again),
 a single- or double-quoted text knows one escape, its own quote, and double quotes may hold `#{expression}`. `{%- … -%}` eats the white space around a
-tag; line ends after tags are kept. `raw` (and `verbatim`) blocks become text here, so nothing in them is ever an expression.
+tag; line ends after tags are kept. `raw` (and `verbatim`) blocks become text here, so nothing in them is ever an expression. A dash beside a delimiter of a
+comment is one of trimming only where white space stands behind it: `{#-----#}` is a line that somebody drew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ NAME, NUMBER, STRING, OPERATOR, PUNCTUATION = "name", "number", "string", "opera
 OPEN, PART, INTERPOLATION, INTERPOLATION_END, CLOSE = "open", "part", "#{", "}", "close"
 
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = 19
 #: A part of a template has one token or a few; a template with many times more tokens than it may have parts isn't read to its end.
 _TOKENS_OF_A_PART = 8
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
@@ -27,9 +29,11 @@ _RAW = re.compile(r"\{%-*\s*raw\s*-*%\}(.*?)\{%-*\s*endraw\s*-*%\}", re.DOTALL)
 _VERBATIM = re.compile(r"\{%-?\s*verbatim\s*(-?)%\}(.*?)\{%(-?)\s*endverbatim\s*(-?)%\}", re.DOTALL)
 _RAW_START = re.compile(r"\{%-*\s*(raw|verbatim)\s*-*%\}")
 _SPACE = re.compile(r"\s*")
+#: What trimming takes away: Java's white space, to which no space belongs that keeps words together.
+_BLANK = "".join(character for character in map(chr, range(0x3001)) if character.isspace() and character not in "\x85\xa0\u2007\u202f")
 _EXPRESSION = re.compile(
     r"""
-    (?P<operator>\?\?\?|\?\?|\.\.|==|!=|<=|>=|[<>+\-*/%~]|is\s+not(?![a-zA-Z0-9_])|(?:is|not|and|or|contains|equals|isIn)(?![a-zA-Z0-9_]))
+    (?P<operator>\?\?\?|\?\?|\.\.|==|!=|<=|>=|[<>+\-*/%~]|is\s+not(?!\w)|(?:is|not|and|or|contains|equals|isIn)(?!\w))
     | (?P<name>[^\W\d]\w*)
     | (?P<number>[0-9]+(?:\.[0-9]+)?)(?P<long>[lL](?!\w))?
     | (?P<punctuation>[()\[\]{}?:.,|=])
@@ -88,16 +92,16 @@ class _Lexer:
         self.tokens.append(Token(kind, value, start, end))
 
     def trims(self, offset: int) -> bool:
-        """`{{-` trims only before white space: `{{-1}}` is a number."""
-        return self.template[offset : offset + 1] == "-" and (self.template[offset - 1] != "{" or self.template[offset + 1 : offset + 2].isspace())
+        """`{{-` and `{#-` trim only before white space: `{{-1}}` is a number."""
+        return self.template[offset : offset + 1] == "-" and (self.template[offset - 1] == "%" or self.template[offset + 1 : offset + 2].isspace())
 
     def text(self, start: int, end: int, *, trim_end: bool) -> None:
         value = self.template[start:end]
         if self.strip_next:
-            value = value.lstrip()
+            value = value.lstrip(_BLANK)
             self.strip_next = False
         if trim_end:
-            value = value.rstrip()
+            value = value.rstrip(_BLANK)
         if value:
             self.add(TEXT, value, start, end)
 
@@ -113,7 +117,7 @@ class _Lexer:
         end = self.template.find("#}", start + 2)
         if end < 0:
             raise self.error(start, "this comment is never closed; where `{#` is meant as it is, write {% raw %}{#{% endraw %}")
-        self.strip_next = self.template[start + 2 : end].endswith("-")
+        self.strip_next = self.template[end - 1] == "-" and self.template[start + 2 : end - 1][-1:].isspace()
         self.position = end + 2
 
     def raw(self, start: int) -> bool:
@@ -126,8 +130,8 @@ class _Lexer:
         value = block.group(1) if name == "raw" else block.group(2)
         self.strip_next = False
         if name == "verbatim":
-            value = value.lstrip() if block.group(1) else value
-            value = value.rstrip() if block.group(3) else value
+            value = value.lstrip(_BLANK) if block.group(1) else value
+            value = value.rstrip(_BLANK) if block.group(3) else value
             self.strip_next = bool(block.group(4))
         if value:
             self.add(TEXT, value, start, block.end())
@@ -205,7 +209,8 @@ class _Lexer:
             if value == float("inf"):
                 raise self.error(start, "this number is too large")
         else:
-            value = int(digits) if len(digits) <= 19 else _LARGEST + 1
+            digits = digits.lstrip("0") or "0"
+            value = int(digits) if len(digits) <= _MOST_DIGITS else _LARGEST + 1
             if value > _LARGEST:
                 raise self.error(start, "this number does not fit into 64 bits")
         self.add(NUMBER, value, start, end)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
+from service.expressions.access import as_key
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget
 from service.expressions.units import units
@@ -184,7 +185,7 @@ def contains(left: Any, right: Any, budget: Budget) -> bool:
         budget.spend(len(left) * len(wanted))
         return all(any(equal(item, each, budget) for item in left) for each in wanted)
     if isinstance(left, Mapping):
-        return isinstance(right, str | int | float | bool | None) and right in left
+        return isinstance(right, str | int | float | None) and as_key(right) in left
     if isinstance(left, str):
         part = java_text(right, budget)
         budget.spend((len(left) + len(part)) >> 5)

@@ -7,18 +7,15 @@ node. A node's `lineno` is the number of its place in `Syntax.places`, not a lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import nodes
 
 from service.expressions import lexer
-from service.expressions.errors import ExpressionError, NotYetError, did_you_mean, error_at
+from service.expressions.invocations import Invocations
 from service.expressions.lexer import Token
-from service.expressions.limits import Limits
-from service.expressions.registry import NOT_YET, Entry, entries, unknown
-from service.expressions.syntax import Call, Place, Reference
+from service.expressions.syntax import Reference
 
 #: Binary operators: how tightly they bind, and the helper that they call. All are left-associative.
 BINARY: Mapping[str, tuple[int, str]] = {
@@ -54,99 +51,10 @@ _FLAT = frozenset({"either", "both", "add", "concatenate"})
 _FORGIVING = frozenset({"if_null", "if_undefined"})
 
 CONSTANTS: Mapping[str, Any] = {"true": True, "TRUE": True, "false": False, "FALSE": False, "null": None, "NULL": None, "none": None, "NONE": None}
-_SHOWN = 20
-#: What other languages write, and how it is written here.
-_FOREIGN: Mapping[str, str] = {
-    "in": "; write `isIn`",
-    "if": "; a choice is written `test ? one : other`",
-    "else": "; a choice is written `test ? one : other`",
-    "=": "; values are compared with `==`",
-}
 
 
-class ExpressionParser:
+class ExpressionParser(Invocations):
     """Reads expressions from the tokens of a template; `parser.py` adds the statements around them."""
-
-    def __init__(self, template: str, limits: Limits) -> None:
-        self.template = template
-        self.limits = limits
-        self.tokens = lexer.tokenize(template, limits)
-        self.index = 0
-        self.places: list[Place] = []
-        self.found: list[Reference | Call] = []
-        self.heights: dict[int, int] = {}
-        self.count = 0
-        self.total = 0
-        self.levels = 0
-        self.blocks = 0
-        self.bound: list[str] = []  #: names that the template itself gives: loop variables and `set`
-
-    # --- tokens
-
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.index]
-
-    def next(self) -> Token:
-        token = self.tokens[self.index]
-        self.index += 1
-        return token
-
-    def at(self, kind: str, value: str | None = None) -> bool:
-        token = self.tokens[self.index]
-        return token.kind == kind and (value is None or token.value == value)
-
-    def accept(self, kind: str, value: str | None = None) -> bool:
-        if self.at(kind, value):
-            self.index += 1
-            return True
-        return False
-
-    def expect(self, kind: str, value: str | None = None, after: str = "") -> Token:
-        if not self.at(kind, value):
-            wanted = f"`{value}`" if value else {lexer.NAME: "a name", lexer.PRINT_END: "`}}`", lexer.TAG_END: "`%}`"}.get(kind, kind)
-            raise self.error(self.now.start, f"expected {wanted}{after}, found {self.shown(self.now)}{_FOREIGN.get(str(self.now.value), '')}")
-        return self.next()
-
-    def shown(self, token: Token) -> str:
-        if token.kind == lexer.END:
-            return "the end of the template"
-        return f"`{self.template[token.start : token.end][:_SHOWN]}`"
-
-    def error(self, offset: int, message: str) -> ExpressionError:
-        return error_at(self.template, offset, message)
-
-    # --- nodes
-
-    def place(self, start: int, at: int, end: int) -> int:
-        self.places.append(Place(start, at, end))
-        return len(self.places) - 1
-
-    def measured(self, node: nodes.Expr, children: list[nodes.Expr], offset: int) -> nodes.Expr:
-        """Counts a node and its height; both are bounded."""
-        self.count += 1
-        self.total += 1
-        if self.count > self.limits.nodes:
-            raise self.error(offset, f"an expression of more than {self.limits.nodes:,} parts")
-        if self.total > self.limits.total_nodes:
-            raise self.error(offset, f"a template of more than {self.limits.total_nodes:,} parts")
-        height = 1 + max((self.heights[id(child)] for child in children), default=0)
-        if height > self.limits.depth:
-            raise self.error(offset, f"an expression nested deeper than {self.limits.depth} levels")
-        self.heights[id(node)] = height
-        return node
-
-    def constant(self, value: Any, token: Token) -> nodes.Const:
-        node = nodes.Const(value, lineno=0)
-        self.measured(node, [], token.start)
-        return node
-
-    def call(self, helper: str, args: Sequence[nodes.Expr], place: int, named: list[nodes.Keyword] | None = None) -> nodes.Expr:
-        node = nodes.Call(nodes.EnvironmentAttribute(helper), list(args), named or [], None, None, lineno=place)
-        values = [*args, *(each.value for each in named or [])]
-        return self.measured(node, [value for value in values if id(value) in self.heights], self.places[place].at)
-
-    # --- expressions
 
     def whole_expression(self) -> nodes.Expr:
         """The expression of one print or tag."""
@@ -190,10 +98,6 @@ class ExpressionParser:
             self.heights[id(left)] = max(self.heights[id(left)], 1 + self.heights[id(right)])
             return left
         return self.call(helper, [left, right], self.place(start, token.start, token.end))
-
-    def guard(self, mark: int) -> None:
-        """What was named since `mark` may be missing."""
-        self.found[mark:] = [replace(each, guarded=True) if isinstance(each, Reference) else each for each in self.found[mark:]]
 
     def prefix(self) -> nodes.Expr:
         """An operand: with its unary operator, in parentheses, or plain."""
@@ -317,92 +221,3 @@ class ExpressionParser:
             self.expect(lexer.PUNCTUATION, ":", after=" after a key")
             pairs.append(self.expression(0))
         return self.call("mapping", pairs, self.place(token.start, token.start, token.end))
-
-    # --- functions, filters, tests
-
-    def function(self, token: Token) -> nodes.Expr:
-        entry = self.entry("function", token)
-        index = len(self.found)
-        args, named = self.arguments(entry, token)
-        where = self.error(token.start, "")
-        literals = tuple(each.value if isinstance(each, nodes.Const) else None for each in args)
-        literal = not named and all(isinstance(each, nodes.Const) for each in args)
-        self.found.insert(index, Call(entry.name, literals if literal else None, where.line, where.column))
-        return self.call("function", [self.constant(entry.name, token), *args], self.place(token.start, token.start, token.end), named)
-
-    def filtered(self, value: nodes.Expr, start: int, mark: int) -> nodes.Expr:
-        if self.at(lexer.PUNCTUATION, "|"):
-            raise self.error(self.now.start - 1, "unexpected `||`; `or` is a word here")
-        token = self.expect(lexer.NAME, after=" of a filter after `|`")
-        entry = self.entry("filter", token)
-        place = self.place(start, token.start, token.end)
-        if entry.name == "default":
-            self.guard(mark)
-            value = self.call("optional", [value], place)
-        args, named = self.arguments(entry, token) if self.at(lexer.PUNCTUATION, "(") else self.bound_arguments(entry, token, [], [])
-        return self.call("filter", [self.constant(entry.name, token), value, *args], place, named)
-
-    def tested(self, value: nodes.Expr, operator: str, start: int, mark: int) -> nodes.Expr:
-        token = self.expect(lexer.NAME, after=f" of a test after `{operator}`")
-        place = self.place(start, token.start, token.end)
-        if token.value == "defined":
-            self.guard(mark)
-            result = self.call("defined", [value], place)
-        else:
-            entry = self.entry("test", token)
-            args, named = self.arguments(entry, token) if self.at(lexer.PUNCTUATION, "(") else self.bound_arguments(entry, token, [], [])
-            result = self.call("test", [self.constant(entry.name, token), value, *args], place, named)
-        return result if operator == "is" else self.call("negate", [result], place)
-
-    def entry(self, kind: str, token: Token) -> Entry:
-        found = entries().get((kind, str(token.value)))
-        if found is None:
-            name = str(token.value)
-            error = error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
-            if isinstance(error, NotYetError):
-                error.name = name
-            raise error
-        return found
-
-    def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:
-        self.expect(lexer.PUNCTUATION, "(")
-        return self.bound_arguments(entry, token, *self.given_arguments())
-
-    def given_arguments(self) -> tuple[list[nodes.Expr], list[tuple[Token, nodes.Expr]]]:
-        """What stands between parentheses, the closing one included: values, then values with names."""
-        args: list[nodes.Expr] = []
-        named: list[tuple[Token, nodes.Expr]] = []
-        while not self.accept(lexer.PUNCTUATION, ")"):
-            if args or named:
-                self.expect(lexer.PUNCTUATION, ",")
-            following = self.tokens[self.index + 1]
-            if following.kind == lexer.PUNCTUATION and following.value == "=":
-                name = self.expect(lexer.NAME)
-                self.next()
-                named.append((name, self.expression(0)))
-            elif named:
-                raise self.error(self.now.start, "an argument without a name can't follow named ones")
-            else:
-                args.append(self.expression(0))
-        return args, named
-
-    def bound_arguments(
-        self, entry: Entry, token: Token, args: list[nodes.Expr], named: list[tuple[Token, nodes.Expr]]
-    ) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:
-        """Checks arguments against the signature; names become the Python ones."""
-        if len(args) > len(entry.order) and not entry.variadic:
-            raise self.error(token.start, f"`{entry.signature}` takes at most {len(entry.order)} arguments, not {len(args)}")
-        given = set(entry.order[: len(args)])
-        keywords = []
-        for name, value in named:
-            parameter = entry.parameters.get(str(name.value))
-            if parameter is None:
-                raise self.error(name.start, f"`{entry.signature}` has no argument `{name.value}`{did_you_mean(str(name.value), entry.parameters)}")
-            if parameter in given:
-                raise self.error(name.start, f"the argument `{name.value}` is given twice")
-            given.add(parameter)
-            keywords.append(nodes.Keyword(parameter, value, lineno=0))
-        missing = [parameter for parameter in entry.order[: entry.required] if parameter not in given]
-        if missing:
-            raise self.error(token.start, f"`{entry.signature}` needs the argument `{missing[0].rstrip('_')}`")
-        return args, keywords

@@ -1,6 +1,7 @@
-"""Raw blocks between the rounds of a recursive render: what is raw in one round is not read in the next one either.
+"""Raw blocks that are no block of a template: those in what a template writes.
 
-Signs of a private plane stand for the blocks meanwhile.
+Between the rounds of a recursive render, what is raw in one round is not read in the next one either; signs of a private plane stand for the blocks
+meanwhile. And when all is rendered, whatever a raw tag came from, a value or a text in quotes: it is taken away and what stands in the block stays.
 """
 
 from __future__ import annotations
@@ -12,6 +13,18 @@ from service.expressions.limits import Budget
 
 _START, _END = re.compile(r"\{%-*\s*raw\s*-*%\}"), re.compile(r"\{%-*\s*endraw\s*-*%\}")
 _SIGN = re.compile("\U000fff00([0-9]{1,6})\U000fff01")
+
+
+def untagged(text: str) -> str:
+    """A rendered text without its raw tags. One that has no other half stays."""
+    if "endraw" not in text:
+        return text
+    parts: list[str] = []
+    at = 0
+    while (start := _START.search(text, at)) and (end := _END.search(text, start.end())):
+        parts += (text[at : start.start()], text[start.end() : end.start()])
+        at = end.end()
+    return "".join((*parts, text[at:]))
 
 
 class Raw:

@@ -1,7 +1,8 @@
 """The language's functions, filters and tests: found by discovery in `functions/` and `filters/`, one file per family.
 
 A plugin file decorates plain Python functions. The first parameter of a filter is the filtered value; a parameter named `call` gets the run (ports, budget,
-scope). Parameters are named as the language names them, in snake case. Examples stand in the docstring, one a line, and run as tests:
+scope). Parameters are named as Pebble and Kestra name them in their code, in snake case; `also` has the names that their pages use where those differ.
+Examples stand in the docstring, one a line, and run as tests:
 
     {{ 'a' | upper }} -> A
 """
@@ -73,6 +74,7 @@ def examples_in(document: str) -> tuple[tuple[str, str], ...]:
     return tuple((match[1], match[2]) for match in _EXAMPLE.finditer(document))
 
 
+_NONE: Mapping[str, str] = {}
 _found: dict[tuple[str, str], Entry] = {}
 
 
@@ -81,12 +83,12 @@ def parameter_name(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name.rstrip("_"))
 
 
-def _register(kind: str, names: tuple[str, ...], run: F) -> F:
+def _register(kind: str, names: tuple[str, ...], also: Mapping[str, str], run: F) -> F:
     parameters = list(inspect.signature(run).parameters.values())
     wants_call = bool(parameters) and parameters[0].name == "call"
     own = parameters[wants_call + (kind != "function") :]
     positional = [each for each in own if each.kind is not inspect.Parameter.VAR_POSITIONAL]
-    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), parameter_name(each.name))}
+    entry_names = {alias: each.name for each in positional for alias in (each.name.rstrip("_"), parameter_name(each.name))} | dict(also)
     for name in names:
         _found[kind, name] = Entry(
             kind=kind,
@@ -102,19 +104,19 @@ def _register(kind: str, names: tuple[str, ...], run: F) -> F:
     return run
 
 
-def function(*names: str) -> Callable[[F], F]:
-    """Makes a Python function a function of the language, under these names."""
-    return lambda run: _register("function", names, run)
+def function(*names: str, also: Mapping[str, str] = _NONE) -> Callable[[F], F]:
+    """Makes a Python function a function of the language, under these names. `also`: further names of parameters."""
+    return lambda run: _register("function", names, also, run)
 
 
-def filter_(*names: str) -> Callable[[F], F]:
-    """Makes a Python function a filter: `value | name`."""
-    return lambda run: _register("filter", names, run)
+def filter_(*names: str, also: Mapping[str, str] = _NONE) -> Callable[[F], F]:
+    """Makes a Python function a filter: `value | name`. `also`: further names of parameters."""
+    return lambda run: _register("filter", names, also, run)
 
 
 def test(*names: str) -> Callable[[F], F]:
     """Makes a Python function a test: `value is name`."""
-    return lambda run: _register("test", names, run)
+    return lambda run: _register("test", names, _NONE, run)
 
 
 @cache

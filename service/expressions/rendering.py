@@ -20,7 +20,7 @@ from service.expressions.lexer import has_expressions
 from service.expressions.limits import Budget, Limits
 from service.expressions.parser import parse
 from service.expressions.ports import Ports
-from service.expressions.raw import Raw
+from service.expressions.raw import Raw, untagged
 from service.expressions.run import Run
 from service.expressions.stack import roomy
 from service.expressions.syntax import Body, Call, Place, Reference, Syntax
@@ -68,7 +68,7 @@ class Expressions:
         """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
         budget = budget or self.budget()
         if isinstance(template, str):
-            return self._text(template, scope, ports, budget, 0) if "{" in template else template
+            return untagged(self._text(template, scope, ports, budget, 0)) if "{" in template else template
         return _bounded(lambda: printed(template, budget))
 
     def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
@@ -83,7 +83,7 @@ class Expressions:
     def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
         """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
         paid = budget or self.budget()
-        return self._nested(value, lambda template: self._text(template, scope, ports, paid, 0) if "{" in template else template, paid)
+        return self._nested(value, lambda template: untagged(self._text(template, scope, ports, paid, 0)) if "{" in template else template, paid)
 
     # --- compiling
 
@@ -145,8 +145,8 @@ class Expressions:
     def _valued(self, compiled: Compiled, run: Run) -> Any:
         parts = compiled.parts(run)
         try:
-            values = [part for part in parts if part is not None]
-            return _joined(values, run.budget)
+            value = _joined([part for part in parts if part is not None], run.budget)
+            return untagged(value) if isinstance(value, str) else value
         except Refused as refused:
             raise run.at(_place_of(compiled, parts), refused) from None
         except RecursionError:
@@ -207,7 +207,7 @@ class Expressions:
         raise Refused(f"still not rendered after {self.limits.rounds} rounds; is a variable defined by itself?")
 
     def _below(self, run: Run, template: str) -> str:
-        return self._text(template, Visible(run), run.ports, run.budget, run.depth + 1) if "{" in template else template
+        return self._text(template, Visible(run.locals, run.scope), run.ports, run.budget, run.depth + 1) if "{" in template else template
 
 
 def _weight(source: str, compiled: Compiled | None) -> int:

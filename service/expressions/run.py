@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any
 
 from service.expressions import operators
-from service.expressions.access import item
+from service.expressions.access import item, new_key
 from service.expressions.calls import Calls
 from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError, did_you_mean, error_at
 from service.expressions.limits import Budget
 from service.expressions.ports import Ports
 from service.expressions.stack import roomy
 from service.expressions.syntax import Place
-from service.expressions.values import equal, is_list, is_long, is_number, kind
+from service.expressions.values import equal, is_list, is_long, kind
+from service.expressions.visible import CONTEXT, Visible
 
 #: Steps.
 _FORGIVEN, _MAP = 20, 8
@@ -35,6 +36,18 @@ def _operator(apply: Callable[[Any, Any, Budget], Any]) -> Binary:
                 self.budget.room()
                 return roomy(apply, left, right, self.budget)
             return apply(left, right, self.budget)
+        except Refused as refused:
+            raise self.at(place, refused) from None
+
+    return run
+
+
+def _unary(apply: Callable[[Any], Any]) -> Callable[[Run, int, Any], Any]:
+    """An operator on one value, with its place for the error."""
+
+    def run(self: Run, place: int, value: Any) -> Any:
+        try:
+            return apply(value)
         except Refused as refused:
             raise self.at(place, refused) from None
 
@@ -97,7 +110,9 @@ class Run(Calls):
         try:
             return self.scope[name]
         except KeyError:
-            known = [*self.scope, *(each for names in self.locals for each in names)]
+            known = Visible(self.locals, self.scope)
+            if name == CONTEXT:
+                return known
             raise self.at(place, Absent(lambda: f"`{name}` is not defined{did_you_mean(name, known)}")) from None
 
     def item(self, place: int, value: Any, key: Any) -> Any:
@@ -113,11 +128,13 @@ class Run(Calls):
         return self.template[where.start : where.at].rstrip(" .[\n\t")
 
     def assign(self, _place: int, name: str, value: Any) -> None:
-        """`set`: changes the name where it is known, else it is the template's."""
+        """`set`: changes the name where it is known; a new one ends with the loop that it is given in."""
         if not self.locals:
             self.locals.append({})
-        target = next((names for names in reversed(self.locals) if name in names), self.locals[0])
-        target[name] = value
+        known = next((names for names in reversed(self.locals) if name in names), None)
+        if known is None:
+            known = self.locals[0 if len(self.locals) > 1 and name in self.scope else -1]
+        known[name] = value
 
     # --- loops
 
@@ -203,20 +220,8 @@ class Run(Calls):
 
     # --- operators
 
-    def negative(self, place: int, value: Any) -> Any:
-        """Unary `-`."""
-        try:
-            return operators.negative(value)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-
-    def positive(self, place: int, value: Any) -> Any:
-        """Unary `+`."""
-        try:
-            return operators.positive(value)
-        except Refused as refused:
-            raise self.at(place, refused) from None
-
+    negative = _unary(operators.negative)
+    positive = _unary(operators.positive)
     equals = _operator(equal)
     differs = _operator(lambda left, right, budget: not equal(left, right, budget))
     less = _comparison("<")
@@ -249,15 +254,11 @@ class Run(Calls):
 
     def mapping(self, place: int, *pairs: Any) -> dict[Any, Any]:
         """`{key: value}`."""
-        keys = pairs[::2]
         try:
-            self.budget.spend(_MAP + 2 * len(keys))
+            self.budget.spend(_MAP + len(pairs))
+            return dict(zip(map(new_key, pairs[::2]), pairs[1::2], strict=True))
         except Refused as refused:
             raise self.at(place, refused) from None
-        for key in keys:
-            if not (isinstance(key, str | bool) or is_number(key)):
-                raise self.at(place, Refused(f"a key of a map is text or a number, not {kind(key)}"))
-        return dict(zip(keys, pairs[1::2], strict=True))
 
     def if_null(self, _place: int, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         """`??`: the right side for what is null or unknown."""

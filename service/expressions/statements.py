@@ -12,7 +12,7 @@ from service.expressions.errors import did_you_mean
 from service.expressions.lexer import Token
 from service.expressions.pratt import CONSTANTS, ExpressionParser
 
-_REFUSED_TAGS = frozenset("import include embed extends from autoescape".split())
+_REFUSED_TAGS = frozenset("import include embed extends from".split())
 _TAGS = ("if", "for", "set", "macro", "block", "filter", "cache", "parallel", "flush", "raw", "verbatim")
 ENDS: Mapping[str, tuple[str, ...]] = {
     "if": ("elseif", "else", "endif"),
@@ -21,7 +21,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {
     "else of for": ("endfor",),
     **{name: (f"end{name}",) for name in ("macro", "block", "filter", "cache", "parallel")},
 }
-_INNER_TAGS = frozenset(end for ends in ENDS.values() for end in ends) | {"endset"}
+_INNER_TAGS = frozenset(end for ends in ENDS.values() for end in ends) | {"endset", "endraw", "endverbatim"}
 
 
 class StatementParser(ExpressionParser):
@@ -72,6 +72,8 @@ class StatementParser(ExpressionParser):
     def bad_tag(self, name: str) -> str:
         if name == "elif":
             return "there is no tag `elif`; it is written `elseif`"
+        if name == "autoescape":
+            return "there is no tag `autoescape`: nothing is escaped here; where a text goes into a page, escape it with a filter such as `replace`"
         if name in _REFUSED_TAGS:
             return f"the tag `{name}` is not allowed here: a template can't load others; allowed are {', '.join(f'`{tag}`' for tag in _TAGS)}"
         if name in _INNER_TAGS:
@@ -142,9 +144,8 @@ class StatementParser(ExpressionParser):
 
     @contextmanager
     def binding(self, *added: str) -> Iterator[None]:
-        """Names that are known inside a loop's body."""
+        """Names that are known inside a loop's body, as are those that `set` gives there."""
         depth = len(self.bound)
         self.bound.extend(added)
         yield
-        # What `set` gave inside stays known: it may have been meant for a name outside.
-        self.bound[depth : depth + len(added)] = []
+        del self.bound[depth:]

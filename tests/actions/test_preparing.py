@@ -76,6 +76,29 @@ def test_an_execution_is_rendered_before_the_writer_has_it(station: Station, beg
     assert station.trespasses == []
 
 
+INPUTS = """\
+inputs:
+  - {id: a, type: STRING, defaults: x}
+  - {id: b, type: STRING, defaults: "{{ inputs.a }}-{{ flow.id }}"}
+  - {id: c, type: SELECT, expression: "{{ [inputs.b, 'z'] }}", defaults: x-f}
+  - {id: d, type: BOOL, defaults: false}
+  - {id: e, type: STRING, dependsOn: {inputs: [a], condition: "{{ inputs.a == 'x' }}"}, defaults: "{{ inputs.d }}"}
+  - {id: g, type: STRING, dependsOn: {inputs: [d], condition: "{{ inputs.d }}"}, defaults: gone}
+"""
+
+
+def test_an_input_sees_those_before_it(station: Station) -> None:
+    station.push({".flows/f.yml": f"id: f\nnamespace: t\n{INPUTS}tasks: [{{id: say, type: io.kestra.plugin.core.log.Log, message: x}}]\n"})
+    station.start("t", "f")
+    assert station.every()[0].execution.inputs == {"a": "x", "b": "x-f", "c": "x-f", "d": False, "e": "false"}
+
+
+def test_a_label_of_a_trigger_sees_the_inputs(station: Station) -> None:
+    station.push({".flows/f.yml": text(PUSH.replace("{{ trigger.branch }}", "{{ inputs.who }} on {{ trigger.branch }}"))})
+    (row,) = station.every()
+    assert row.execution.labels["by"] == f"{row.execution.inputs['who']} on main"
+
+
 def test_the_watch_sees_what_the_writer_waits_for(station: Station) -> None:
     station.push({".flows/f.yml": text()})
     station.database.write(lambda session: station.git.refs("default"))

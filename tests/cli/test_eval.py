@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -118,6 +119,8 @@ def test_the_environment_is_that_of_a_service() -> None:
         ({"template": "{{ null }}", "typed": True}, None),
         ({"template": {"{{ a }}": ["{{ 1 + 1 }}", 1, None]}, "vars": {"a": "k"}, "typed": True}, {"k": [2, 1, None]}),
         ({"template": {"{{ a }}": ["{{ 1 + 1 }}", 1, None]}, "vars": {"a": "k"}}, {"k": ["2", 1, None]}),
+        ({"template": "{{ 1 }}", "vars": None, "typed": None}, "1"),
+        ({"template": "{{ 1 }}", "typed": False, "type": "sum", "expected": 2, "vars": {}, "variables": 1}, "1"),
         ({"template": 5}, "5"),
         ({"template": 5, "typed": True}, 5),
         ({"template": "{{ 1.0 / 0 }}", "typed": True}, "Infinity"),
@@ -140,7 +143,9 @@ def test_a_line_is_answered(fields: Mapping[str, Any], value: Any) -> None:
         ({}, "this line has no `template`"),
         ({"template": "", "vars": []}, "`vars` must be a map, not a list"),
         ({"template": "", "typed": "yes"}, "`typed` must be true or false, not text"),
-        ({"template": "", "type": True}, "a line has `name`, `template`, `vars`, `typed`, not `type`"),
+        ({"template": "", "typed": 1}, "`typed` must be true or false, not a number"),
+        ({"template": "", "type": True}, "a line has `name`, `template`, `vars`, `typed`, not `type`; did you mean `typed`?"),
+        ({"Template": ""}, "a line has `name`, `template`, `vars`, `typed`, not `Template`; did you mean `template`?"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_its_answer(fields: Mapping[str, Any], error: str) -> None:
@@ -154,6 +159,8 @@ def test_what_is_wrong_with_a_line_is_its_answer(fields: Mapping[str, Any], erro
         (b'{"template": NaN}', "this line is not JSON: NaN"),
         (b"[" * 100_000, "this line is not JSON: "),
         (b"[]", "a line must be a JSON object, not a list"),
+        (b"\xef\xbb\xbf\r\n", "this line is not JSON: Expecting value"),
+        (b'{"name": null, "template": "{{"}', "this `{{` is never closed"),
         (b'"\xff"', "this line is not UTF-8: byte 2"),
         (b'{"name": [], "template": ""}', "`name` must be text or a number, not a list"),
         (b'"' + b"a" * LONGEST + b'"', "a line of more than"),
@@ -195,6 +202,26 @@ def test_each_line_is_answered_as_it_comes() -> None:
             assert json.loads(process.stdout.readline()) == {"name": number + 1, "ok": True, "value": f"é{number}"}
         process.stdin.close()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("ended", "code"), [("pipe", 1), ("interrupt", 130)])
+def test_a_batch_that_nobody_waits_for_ends_without_a_word(ended: str, code: int) -> None:
+    command = [sys.executable, "-m", "service", "eval", "--batch", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment()) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b'{"template": "{{ 1 }}"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"name":1,"ok":true,"value":"1"}\n'
+        if ended == "pipe":
+            process.stdout.close()
+            process.stdin.write(b'{"template": "{{ 2 }}"}\n')
+            process.stdin.flush()
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == code
+        assert process.stderr.read() == b""
 
 
 def test_json_is_valid_in_every_encoding() -> None:

@@ -150,7 +150,7 @@ def every_status_is_in_order(service: Service, forge: Forge, name: str, sha: str
 
 def test_a_bad_gateway_a_limit_and_a_lost_answer_only_delay_the_statuses(service: Service, forge: Forge, tmp_path: Path):
     repo = Followed(service, forge, "rough")
-    forge.fail_next(BAD_GATEWAY, limited(2), LOST_ANSWER)
+    forge.fail_next(BAD_GATEWAY, limited(2), LOST_ANSWER, of=repo.path)
     # It ends while the forge wants no calls: news is no reason to call all the same.
     repo.write(a=script("a", "rough", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done", ON_PUSH)).push()
     service.until(lambda: any(call.status == 429 for call in forge.calls if repo.tree.head in call.path), "the limit")
@@ -382,7 +382,7 @@ def test_a_delivery_that_got_lost_is_made_up_for_by_looking(forge: Forge, tmp_pa
 def test_statuses_that_a_killed_service_owed_are_sent_by_the_next(forge: Forge, tmp_path_factory: pytest.TempPathFactory):
     with Service(tmp_path_factory.mktemp("owing") / "data", FORGE_TOKEN=forge.token) as service:
         repo = Followed(service, forge, "owing")
-        forge.fail_next(limited(2))
+        forge.fail_next(limited(2), of=repo.path)
         repo.write(a=log("a", "owing", rest=ON_PUSH)).push()
         assert repo.commit()["statuses"][0]["state"] == "success"
         service.kill()

@@ -156,6 +156,11 @@ def units(text: str) -> bytes:
     return text.encode("utf-16-be", "surrogatepass")
 
 
+def as_key(value: Any) -> Any:
+    """A map has booleans by their text."""
+    return spelled(value) if isinstance(value, bool) else value
+
+
 def contains(left: Any, right: Any) -> bool:
     if left is None:
         return False
@@ -163,7 +168,7 @@ def contains(left: Any, right: Any) -> bool:
         wanted = right if isinstance(right, list) else [right]
         return all(any(same(item, one) for item in left) for one in wanted)
     if isinstance(left, dict):
-        return any(same(key, right) for key in left)
+        return any(same(key, as_key(right)) for key in left)
     if isinstance(left, str):
         return spelled(right) in left
     raise Wrong("nothing can be in this")
@@ -204,7 +209,7 @@ def positive(value: Any) -> Any:
 def get(base: Any, index: Any) -> Any:
     """What is behind a key or an index; a number is also looked for as the text that most keys are."""
     if isinstance(base, dict):
-        found = [value for key, value in base.items() if same(key, index)]
+        found = [value for key, value in base.items() if same(key, as_key(index))]
         if found:
             return found[0]
         if is_number(index) and index == int(index) and str(int(index)) in base:
@@ -358,7 +363,7 @@ def chosen(tree: Ternary, scope: Scope) -> Any:
 def mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     if not all(isinstance(key, str | int | float) for key, _ in pairs):
         raise Wrong("no key")
-    return dict(pairs)
+    return {as_key(key): value for key, value in pairs}
 
 
 def woven(tree: Woven, scope: Scope) -> Any:

@@ -228,6 +228,8 @@ def nested_loops(depth: int) -> str:
         "{{ render(self_made) }}",
         "{{ render(raws) }}",
         "{{ render(repeated) }}",
+        "{% set a = 1 %}{% set b = _context %}{% set c = _context %}{{ b ~ c }}",
+        "{% for i in 1..100000 %}{{ _context.nope ?? '' }}{% endfor %}",
         "{{ 10 | dateAdd(9223372036854775807, 'DAYS') }}",
         "{{ 10 | dateAdd(9223372036854775807, 'YEARS') }}",
         "{{ 999999999999999 | date }}",

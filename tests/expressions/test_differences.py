@@ -82,7 +82,7 @@ OURS = [
     (21, "{% if false %}a{% elif true %}b{% endif %}", "ExpressionError", "b"),
     (21, "{% verbatim %}{{ x }}{% endverbatim %}", "{{ x }}", SYNTAX),
     (21, "{% include 'x' ignore missing %}", "ExpressionError", "TypeError"),
-    (21, "{% for x in list %}{% set y = x %}{% endfor %}{{ y }}", "3", ""),
+    (21, "{% set y = 0 %}{% for x in list %}{% set y = y + x %}{% endfor %}{{ y }}", "6", "0"),
     (21, "{% set x %}text{% endset %}{{ x }}", "ExpressionError", "text"),
     (22, "{{ 7 / 2 }}", "3", "3.5"),
     (22, "{{ -7 / 2 }}", "-3", "-3.5"),

@@ -39,6 +39,11 @@ def test_names_that_the_template_gives_itself_are_not_references() -> None:
     assert [each.path for each in found if isinstance(each, Reference)] == [("z",), ("list",), ("x",)]
 
 
+def test_what_a_loop_or_a_macro_sets_is_known_in_it_alone() -> None:
+    found = references("{% for x in list %}{% set y = x %}{{ y }}{% endfor %}{{ y }}{% macro m(a) %}{% set b = a %}{{ b }}{% endmacro %}{{ b }}")
+    assert [each.path for each in found if isinstance(each, Reference)] == [("list",), ("y",), ("b",)]
+
+
 def test_text_without_expressions_names_nothing() -> None:
     assert references("{ plain }") == ()
     assert references("{% raw %}{{ a }}{% endraw %}") == ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.expressions import ExpressionError, UndefinedError, references
+from service.expressions import ExpressionError, Expressions, Ports, UndefinedError, references
 
 GREET = "{% macro greet(name, mark='!') %}Hi {{ name }}{{ mark }}{% endmacro %}"
 
@@ -58,6 +58,54 @@ def test_a_body_of_its_own(text: Callable[..., str], template: str, wanted: str)
 def test_a_macro_sees_its_arguments_alone(text: Callable[..., str]) -> None:
     with pytest.raises(UndefinedError, match="`user` is not defined"):
         text("{% macro m(a) %}{{ user }}{% endmacro %}{{ m(1) }}", user="Eve")
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("{% macro m(all) %}{{ all.user }}{% endmacro %}{{ m(_context) }}", "Eve"),
+        ("{% set a = 1 %}{% macro m(_context) %}{{ _context.a }}{{ _context['user'] }}{% endmacro %}{{ m(_context) }}", "1Eve"),
+        ("{% set user = 'Ada' %}{{ _context.user }}", "Ada"),
+        ("{% for x in [1] %}{{ _context.x }}{{ _context.loop.index }}{% endfor %}", "10"),
+        ("{{ _context.nope ?? 'none' }}", "none"),
+        ("{{ _context is map }}", "true"),
+        ("{% set _context = 1 %}{{ _context }}", "1"),
+    ],
+)
+def test_all_names_at_once_can_be_given_to_a_macro(text: Callable[..., str], template: str, wanted: str) -> None:
+    assert text(template, user="Eve") == wanted
+
+
+def test_all_names_at_once_are_no_variable_of_a_flow() -> None:
+    assert references("{{ _context }}") == ()
+
+
+class Lazy(dict[str, Any]):
+    """A scope in which `parents` turns out not to be there, and that writes down what it is asked for."""
+
+    def __init__(self, **names: Any) -> None:
+        super().__init__(names, parents=None)
+        self.asked: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.append(name)
+        if name == "parents":
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+
+def test_all_names_at_once_are_read_when_they_are_asked_for(expressions: Expressions, ports: Ports) -> None:
+    scope = Lazy(user="Eve", word=[1])
+    assert expressions.text("{% set a = _context %}{{ a.user }}{{ _context.parents ?? '-' }}", scope, ports) == "Eve-"
+    assert set(scope.asked) == {"_context", "user", "parents"}
+    assert expressions.typed("{{ _context }}", scope, ports) == {"user": "Eve", "word": [1]}
+    assert expressions.text("{{ _context }}{% for e in _context %}{{ e.key }},{% endfor %}", scope, ports) == '{"user":"Eve","word":[1]}user,word,'
+
+
+@pytest.mark.parametrize("filter_", ["", " ~ ''", " | toJson", " | yaml", " isIn [_context]"])
+def test_all_names_at_once_that_hold_themselves_end(text: Callable[..., str], filter_: str) -> None:
+    with pytest.raises(ExpressionError, match="nested"):
+        text("{% set a = 1 %}{% set b = _context %}{% set c = _context %}{{ b" + filter_ + " }}")
 
 
 def test_what_a_macro_writes_is_never_a_template(text: Callable[..., str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.expressions.language import TAGS
@@ -144,6 +144,10 @@ def test_names_that_the_template_gives_are_offered_where_they_are_known():
     assert "row" not in labels(flow('"{% for row in [1] %}{% endfor %}{{ ro¦'))
     assert begins('"{% for row in [1] %}{{ loop.¦', ["index", "length", "first", "last", "revindex"])
     assert begins('"{% set total = 1 %}{{ tot¦', ["total"])
+    assert begins('"{% for x in [1] %}{% set total = 1 %}{{ tot¦', ["total"])
+    assert not begins('"{% for x in [1] %}{% set total = 1 %}{% endfor %}{{ tot¦', ["total"])
+    assert not begins('"{% macro m(a) %}{% set total = 1 %}{% endmacro %}{{ tot¦', ["total"])
+    assert begins('"{% if true %}{% set total = 1 %}{% endif %}{{ tot¦', ["total"])
     assert begins('"{% macro greet(who) %}{{ wh¦', ["who"])
     text = '"{% macro greet(who, how=1) %}{% endmacro %}{{ gre¦'
     assert first(text) == ["greet"]
@@ -275,6 +279,7 @@ def test_a_hostile_text_costs_no_time(text: str, before: str):
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="abinputs.|'\"#{}%[]()=, \n\\-0?:x", max_size=80))
+@example("'{%0")
 def test_any_text_has_an_answer(text: str):
     found = unfinished("{{ " + text)
     assert found is None or all(word.text == ("{{ " + text)[word.start : word.end] for word in found.words)

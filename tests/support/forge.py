@@ -79,6 +79,7 @@ class Forge:
         self.answers: list[tuple[str, int]] = []
         self._api = StatusesApi(self.root, {self.token: True, self.read_token: False})
         self._failures: deque[Failure] = deque()
+        self._failing = ""
         self._hooks: dict[str, list[Hook]] = {}
         self._manner = Manner()
         self._lock = threading.RLock()
@@ -198,8 +199,9 @@ class Forge:
 
     # Statuses
 
-    def fail_next(self, *failures: Failure) -> None:
-        """The next status calls, in order, go wrong."""
+    def fail_next(self, *failures: Failure, of: str = "") -> None:
+        """The next status calls, in order, go wrong; only those of a repository (`owner/name`) where `of` says which: others may still be owed some."""
+        self._failing = f"/{of}/" if of else ""
         self._failures.extend(failures)
 
     def statuses(self, sha: str) -> dict[str, dict[str, Any]]:
@@ -223,7 +225,8 @@ class Forge:
     def answer_call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
         """One call of the API; recorded."""
         time.sleep(self.latency)
-        failure = self._failures.popleft() if method == "POST" and "/statuses/" in path and self._failures else None
+        meant = method == "POST" and "/statuses/" in path and self._failing in path
+        failure = self._failures.popleft() if meant and self._failures else None
         answer = None
         if failure is None or failure.stored:
             answer = self._api.answer(method, path, headers, body)

@@ -17,7 +17,7 @@ from service.expressions.values import is_number, kind
 _STEPS = 40
 
 
-@filter_("numberformat")
+@filter_("numberformat", also={"pattern": "format_"})
 def numberformat(call: Run, value: Any, format_: Any = None, locale: Any = None) -> str | None:
     """A number by a pattern of Java's DecimalFormat, `#,##0.###` when absent; half is rounded to even. Null stays null, text is no number.
 

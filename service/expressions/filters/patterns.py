@@ -57,7 +57,7 @@ def _substituted(call: Run, text: str, pattern: str, new: str) -> str:
     return "".join([*pieces, text[start:]])
 
 
-@filter_("split")
+@filter_("split", also={"regex": "delimiter"})
 def split(call: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str] | None:
     """The pieces between matches of a regular expression. Without a limit, empty pieces at the end are dropped.
 

@@ -59,7 +59,7 @@ def length(value: Any) -> int:
     return len(value) if isinstance(value, Mapping) or is_list(value) else 0
 
 
-@filter_("slice")
+@filter_("slice", also={"from": "from_index", "to": "to_index"})
 def slice_(value: Any, from_index: Any = 0, to_index: Any = None) -> Any:
     """The items or characters from one index up to, but without, another.
 

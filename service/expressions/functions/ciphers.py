@@ -15,7 +15,7 @@ _NONCE, _TAG = 12, 16
 _KEY_LENGTHS = (16, 24, 32)
 
 
-@function("encrypt")
+@function("encrypt", also={"text": "plaintext"})
 def encrypt(call: Run, key: Any, plaintext: Any) -> str | None:
     """A text made unreadable for everybody without the key, which is Base64 of 32 random bytes (or 24, or 16). The result is Base64 of a random nonce of 12
     bytes, the ciphertext and a tag of 16 bytes. Null and the empty text stay what they are.
@@ -30,7 +30,7 @@ def encrypt(call: Run, key: Any, plaintext: Any) -> str | None:
     return base64.b64encode(nonce + call.ports.seal(secret, nonce, data)).decode()
 
 
-@function("decrypt")
+@function("decrypt", also={"text": "encrypted"})
 def decrypt(call: Run, key: Any, encrypted: Any) -> str | None:
     """What `encrypt` made, back. It fails for another key, and for a text that was changed.
 

@@ -12,7 +12,7 @@ from service.expressions.values import kind, parse_json
 from service.expressions.yaml_reading import parse_yaml
 
 
-@function("fromJson", "json", "jsonDecode")
+@function("fromJson", "json", "jsonDecode", also={"text": "json_"})
 def from_json(call: Run, json_: Any) -> Any:
     """The data in a JSON text; null stays null.
 
@@ -33,7 +33,7 @@ def from_json(call: Run, json_: Any) -> Any:
         raise Refused("this JSON is nested too deeply") from None
 
 
-@function("yaml")
+@function("yaml", also={"text": "yaml_"})
 def yaml(call: Run, yaml_: Any) -> Any:
     """The data in a YAML text; null stays null. Dates stay text, and so do all keys; aliases stand for what they name.
 

@@ -11,7 +11,7 @@ from service.expressions.run import Run
 from service.expressions.values import kind
 
 
-@function("range")
+@function("range", also={"step": "increment"})
 def range_(call: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
     """The numbers or characters from start to end, both of them included.
 

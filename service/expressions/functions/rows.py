@@ -14,7 +14,7 @@ from service.ion import IonError, read, rows
 _BINARY = b"\xe0\x01\x00\xea"
 
 
-@function("fromIon")
+@function("fromIon", also={"text": "ion"})
 def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
     """The first row of an Ion text, or with `allRows` a list of all of them. Null stays null. Symbols are text, decimals keep their digits, bytes are
     Base64, and timestamps are dates.

@@ -179,7 +179,7 @@ class _Reader:
     def _end(self, tag: str) -> None:
         while self._waiting:
             open_, count = self._waiting.pop()
-            # What `set` gave inside stays known.
-            self._bound[count:] = [one for one in self._bound[count:] if one.tag in ("set", "macro")]
+            stays = ("macro",) if open_ in ("for", "macro") else ("set", "macro")
+            self._bound[count:] = [one for one in self._bound[count:] if one.tag in stays]
             if open_ == tag:
                 return
