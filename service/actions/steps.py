@@ -7,7 +7,7 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,10 +61,11 @@ class _Case:
 
 
 class Batch:
-    """Events of one tick, and what came of them. Used by one thread, once."""
+    """Events of one tick, and what came of them. Used by one thread, once. `over` says when the rest of the inline tasks must wait for another batch: the
+    templates of one may take as long as a thousand others."""
 
-    def __init__(self, kit: Kit, session: Session, now: datetime) -> None:
-        self._kit, self._session, self.now = kit, session, now
+    def __init__(self, kit: Kit, session: Session, now: datetime, over: Callable[[], bool] = lambda: False) -> None:
+        self._kit, self._session, self.now, self._over = kit, session, now, over
         self._cases: dict[str, _Case] = {}
         self._heard: list[Waiting] = []
         self._lines: list[tuple[str, str, str, int, Line]] = []
@@ -95,6 +96,8 @@ class Batch:
             event = self._inline(case, command.task_run)
             if event is not None:
                 todo.extend(self._advance(case, command.task_run, event))
+            if self._over():
+                break
         self._later.extend((case.execution.id, command.task_run) for command in todo)
 
     def _advance(self, case: _Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:

@@ -5,6 +5,7 @@ An execution may hold ten thousand outputs, and a template that names one of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,9 @@ _table = core(Table)
 _COLUMNS = (_table.c.id, _table.c.task_id, _table.c.parent_id, _table.c.value, _table.c.state)
 _MANY = 500  #: ids in one statement
 LARGEST = 32_000_000  #: characters of outputs that are held at once
+HEAVIEST = 128_000_000  #: bytes of memory that they take, about: a list of three characters takes twenty times its text
+_VALUE = 80
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,25 @@ def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> d
 
 def _read(session: Session, where: tuple[Any, ...], *, outputs: bool) -> tuple[Result, ...]:
     columns = (*_COLUMNS, _table.c.outputs) if outputs else _COLUMNS
-    found, size = [], 0
+    found, size, weight = [], 0, 0
     for row in session.execute(select(*columns).where(*where).order_by(_table.c.position)):
         text = row.outputs if outputs else None
         size += len(text or "")
-        if size > LARGEST:
-            raise TooLarge(f"outputs of more than {LARGEST:,} characters of JSON can't be held at once: name those of one task, or put them into files")
+        weight += _weight(text or "")
+        if size > LARGEST or weight > HEAVIEST:
+            what = f"{LARGEST:,} characters" if size > LARGEST else f"{HEAVIEST // _VALUE:,} values"
+            raise TooLarge(f"outputs of more than {what} of JSON can't be held at once: name those of one task, or put them into files")
         found.append(Result(row.id, row.task_id, row.parent_id, row.value, row.state, from_json(text)))
     return tuple(found)
+
+
+def _weight(text: str) -> int:
+    """About how many bytes of memory what is in a JSON text takes."""
+    marks = _marks(text)
+    if marks > len(text) >> 4:
+        marks = _marks(_STRING.sub("", text))  # a table in a string has commas, too
+    return len(text) + _VALUE * marks
+
+
+def _marks(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")
