@@ -59,6 +59,7 @@ from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
 from service.loops.scheduler import Scheduler
+from service.secrets import hidden
 from service.secrets.cipher import Cipher, Undecryptable, load_or_create
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import Settings
@@ -127,7 +128,8 @@ class Service:
         for problem in found.problems():
             _log.warning("%s", problem)
         self.helper = Helper()
-        self.jq = Programs()
+        # The executor has one of its own: what people try out, and the jobs of one flow, must not hold up all executions.
+        self.jq, self._executors_jq = Programs(), Programs(size=1)
         git = Git(data / "git", self.helper)
         self.kit = Kit(
             settings=settings,
@@ -139,7 +141,7 @@ class Service:
             secrets=found,
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
-            masker=Masker(found.values()),
+            masker=Masker(part for value in found.values() for part in hidden(value)),
             web=Web(settings.private_addresses, port),
             url=settings.base_url(port),
             version=product_version(),
@@ -150,7 +152,14 @@ class Service:
         self.dispatch = Dispatch(self.kit)
         self._sender = HttpSender(time.time)
         self._reconciler, self._reporter = Reconciler(self.kit), Reporter(self.kit, self._sender)
-        loops = (Executor(self.kit), Scheduler(self.kit), Reaper(self.kit), self._reconciler, self._reporter, Housekeeping(self.kit))
+        loops = (
+            Executor(replace(self.kit, jq=self._executors_jq)),
+            Scheduler(self.kit),
+            Reaper(self.kit),
+            self._reconciler,
+            self._reporter,
+            Housekeeping(self.kit),
+        )
         self._loops = [Runner(loop, self.database.hub) for loop in loops]
         self.hooks = HookServer(self.kit.git.root, Pushes(self.kit).handle)
 
@@ -234,6 +243,7 @@ class Service:
         self.kit.web.close()
         self.helper.close()
         self.jq.close()
+        self._executors_jq.close()
         self.database.close()
         self._lock.close()
 

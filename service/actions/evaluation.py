@@ -44,7 +44,7 @@ class Evaluation:
 def evaluate(session: Session, kit: Kit, row: Row, task_run: str | None, template: str) -> Evaluation:
     """Renders a template with the variables of an execution, or of one of its task runs. Raises NotFound when it has no such run."""
     scope = _Masked(_scope(session, kit, row, task_run), kit.masker)
-    ports = Ports(now=now, secret=lambda name, _namespace: _hidden(kit, name), envs=kit.envs, **pure_ports(kit))
+    ports = Ports(now=now, secret=lambda name, _namespace: _hidden(kit, name), envs=scope["envs"], **pure_ports(kit))
     try:
         return Evaluation(result=kit.masker.text(kit.expressions.text(template, scope, ports)))
     except ExpressionError as error:

@@ -16,7 +16,7 @@ from service.actions import reports
 from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.places import Where
-from service.actions.reach import CALLS, TRIGGERED, Reach
+from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
 from service.engine.events import Began, Killed
 from service.engine.execution import Execution, Pin
@@ -93,15 +93,16 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
     return Pin(flow.repository_id, revision.commit, "", revision.path, revision.blob)
 
 
-def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, waits: float = CALLS) -> Prepared:
-    """The execution of a known flow. Its templates may wait so many seconds for other servers, all together.
+def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
+    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
 
     Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
-    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=waits)
+    calls, share = (CALLS, 1.0) if alone else (TRIGGERED, TRIGGERED_SHARE)
+    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=calls, share=share)
     where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
     render = _renderer(kit, {**parts, "labels": lambda: nested_labels({**flow.labels, **order.labels})}, order, reach, where)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
@@ -130,7 +131,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
     """As `settle`; what it refuses is an execution that is FAILED from the start: nobody is there to read an answer."""
     try:
-        return settle(kit, order, flow, flow_row, revision, pin, now, TRIGGERED)
+        return settle(kit, order, flow, flow_row, revision, pin, now, alone=False)
     except (Conflict, Invalid, RenderFailed) as failure:
         created = Stamp(State.CREATED, now)
         id = new_id()

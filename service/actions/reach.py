@@ -15,9 +15,10 @@ from service.actions.files import Files, Reading, Whose, may_read
 from service.actions.kit import Kit
 from service.addresses import free_port
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
-from service.expressions import Ports
+from service.expressions import Budget, Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
+from service.secrets import hidden
 from service.secrets.cipher import seal, unseal
 from service.store import kv, logs
 from service.store.codec import iso
@@ -26,6 +27,8 @@ from service.store.logs import Entry, Line
 #: Seconds for all calls of other servers together: of the templates of one job, or of the inputs that somebody waits with; and of inputs where a trigger
 #: starts the execution, because other flows' triggers wait behind it.
 CALLS, TRIGGERED = 10.0, 3.0
+#: Of the work that templates may make, what they have there: a push can start hundreds of executions.
+TRIGGERED_SHARE = 0.1
 _MOST_ENTRIES = 1_000  #: of errors in one list
 _UNTRUSTED = "nothing outside of the execution is reached from a template that runs for the head of a fork"
 #: What is wrong with what the template asks for. Whatever else goes wrong is our own fault, and tried again.
@@ -52,17 +55,23 @@ def pure_ports(kit: Kit) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Reach:
-    """The world of one rendering. `calls`: so many seconds it may wait for other servers. `trusted` is False for the templates that run for a fork's head."""
+    """The world of one task, or of all inputs of a start. `calls`: so many seconds its templates may wait for other servers, all together, as they share
+    `budget`, too. `trusted` is False for the templates that run for a fork's head."""
 
     kit: Kit
     whose: Whose
     reading: Reading
     now: Callable[[], datetime]
     calls: float = 0.0
+    share: float = 1.0  #: of the work that templates may make
     trusted: bool = True
     unstored: Unstored = tuple
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
+    budget: Budget = field(init=False)
     _until: float | None = None
+
+    def __post_init__(self) -> None:
+        self.budget = self.kit.expressions.budget(self.share)
 
     def ports(self, masked: Callable[[Any], Any]) -> Ports:
         """As functions of the language use it."""
@@ -96,7 +105,7 @@ class Reach:
             raise Refused(f"secret('{key}'): {failure}") from failure
         if value is None:
             raise KeyError(key)
-        self.used.add(value)
+        self.used.update(hidden(value))
         return value
 
     def _kv(self, key: str, namespace: str | None) -> Any:
@@ -110,6 +119,7 @@ class Reach:
                 found = kv.find(session, environment, self.whose.namespace, key, at)
         if found is None:
             raise KeyError(key)
+        self.budget.spend(found.size >> 2)  # data takes more room than its text, and it is read anew each time
         return found.value
 
     def _may_read(self, namespace: str) -> bool:

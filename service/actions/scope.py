@@ -152,7 +152,7 @@ class Rendering:
     def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: Where | str = "") -> None:
         self._kit, self._place = kit, place
         self._scope = scope if reach.trusted else Scope({name: partial(scope.__getitem__, name) for name in scope if name not in _OF_THE_INSTANCE})
-        self.used = reach.used
+        self.used, self._budget = reach.used, reach.budget
         self._own: tuple[int, Masker] = (0, Masker(()))
         self._ports = reach.ports(self.masked)
 
@@ -176,6 +176,6 @@ class Rendering:
 
     def _try(self, render: Callable[..., Any], value: Any) -> Any:
         try:
-            return render(value, self._scope, self._ports)
+            return render(value, self._scope, self._ports, self._budget)
         except ExpressionError as failure:
             raise RenderFailed(self.masked(self._place.said(failure) if isinstance(self._place, Where) else str(failure))) from failure

@@ -39,10 +39,11 @@ _EMPTY = Program.of(Node("", "", "flowable", None))
 
 
 class Batch:
-    """Events of one tick, and what came of them. Used by one thread, once."""
+    """Events of one tick, and what came of them. Used by one thread, once. `over` says when the rest of the inline tasks must wait for another batch: the
+    templates of one may take as long as a thousand others."""
 
-    def __init__(self, kit: Kit, session: Session, now: datetime, kept: Kept) -> None:
-        self._kit, self._session, self.now, self._kept = kit, session, now, kept
+    def __init__(self, kit: Kit, session: Session, now: datetime, kept: Kept, over: Callable[[], bool] = lambda: False) -> None:
+        self._kit, self._session, self.now, self._kept, self._over = kit, session, now, kept, over
         self._cases: dict[str, Case] = {}
         self._heard: list[Waiting] = []
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
@@ -74,6 +75,8 @@ class Batch:
             event = self._inline(case, command.task_run)
             if event is not None:
                 todo.extend(self._advance(case, command.task_run, event))
+            if self._over():
+                break
         self._later.extend((case.execution.id, command.task_run) for command in todo)
 
     def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:

@@ -12,10 +12,23 @@ Where the language differs from Jinja2's, and why each rule is as it is, stands 
 from __future__ import annotations
 
 from service.expressions.errors import ExpressionError, NotYetError, UndefinedError
-from service.expressions.limits import Limits
+from service.expressions.limits import Budget, Limits
 from service.expressions.ports import Ports
 from service.expressions.registry import is_function
 from service.expressions.rendering import Expressions, references, truthy
 from service.expressions.syntax import Call, Reference
 
-__all__ = ["Call", "ExpressionError", "Expressions", "Limits", "NotYetError", "Ports", "Reference", "UndefinedError", "is_function", "references", "truthy"]
+__all__ = [
+    "Budget",
+    "Call",
+    "ExpressionError",
+    "Expressions",
+    "Limits",
+    "NotYetError",
+    "Ports",
+    "Reference",
+    "UndefinedError",
+    "is_function",
+    "references",
+    "truthy",
+]

@@ -30,8 +30,8 @@ class Limits:
     calls: int = 40  #: macros, blocks and filtered texts inside each other
 
 
-#: Steps that a template costs by itself: the first time, mostly for being compiled, and again.
-_FIRST, _AGAIN = 1_000, 10
+#: Steps that a template costs by itself: the first time, mostly for being compiled, of which each syntax node has its part, and again.
+_FIRST, _NODE, _AGAIN = 1_000, 60, 10
 _ROOM = 50
 
 
@@ -45,9 +45,9 @@ class Budget:
         self.left = limits.steps
         self._seen: set[object] = set()
 
-    def template(self, source: str) -> None:
-        """Pays for a template."""
-        self.once(source, _FIRST, _AGAIN)
+    def template(self, source: str, nodes: int) -> None:
+        """Pays for a template of so many syntax nodes."""
+        self.once(source, max(_FIRST, _NODE * nodes), _AGAIN)
 
     def once(self, what: object, first: int, again: int) -> None:
         """Pays for what is kept once it is there. The first price is due although it may be there: costs must not depend on what was rendered before."""

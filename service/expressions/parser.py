@@ -60,7 +60,7 @@ class _Parser(StatementParser):
         body = self.body(())
         for call in self.later:
             self.settle(call)
-        return Syntax(nodes.Template(body, lineno=0), tuple(self.places), tuple(self.found), tuple(self.bodies))
+        return Syntax(nodes.Template(body, lineno=0), self.total, tuple(self.places), tuple(self.found), tuple(self.bodies))
 
     def tags(self) -> dict[str, Callable[[Token], list[nodes.Node]]]:
         more = {"macro": self.macro_tag, "block": self.block_tag, "filter": self.filter_tag, "cache": self.plain_tag, "parallel": self.plain_tag}

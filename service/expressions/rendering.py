@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import GeneratorType
 from typing import Any
 
 from jinja2 import Template, nodes
 
 from service.expressions.environment import Sandbox
-from service.expressions.errors import Absent, ExpressionError, Refused, UndefinedError
+from service.expressions.errors import Absent, ExpressionError, Message, Refused, UndefinedError
+from service.expressions.kept import Kept
 from service.expressions.lexer import has_expressions
 from service.expressions.limits import Budget, Limits
 from service.expressions.parser import parse
@@ -28,10 +28,10 @@ from service.expressions.values import is_number, parse_json, plain, printed
 from service.expressions.visible import Visible
 
 _FALSE = frozenset({"", "false", "0", "-0"})
-#: Whole scripts are rare and large, expressions many and small: two caches keep one kind from throwing the other out.
-_SMALL = 16_384
 _SHORT = 2_048
-_KEPT_SMALL, _KEPT_LARGE = 2_048, 32
+#: Bytes that are held for a template and for each part of it, measured and rounded up; and of all of them.
+_TEMPLATE, _BODY, _PART, _CHARACTER = 4_000, 4_000, 500, 4
+_KEPT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Compiled:
     source: str
     template: Template
     places: tuple[Place, ...]
-    long: bool  #: it has a loop, or is so large that a render takes a while
+    nodes: int
+    long: bool = True  #: it has a loop, or is so large that a render takes a while
     bodies: tuple[Callable[[Run], str], ...] = ()
 
     def parts(self, run: Run) -> GeneratorType[Any, None, None]:
@@ -50,35 +51,39 @@ class Compiled:
 
 
 class Expressions:
-    """The expression language. One per process; safe to use from many threads."""
+    """The expression language. One per process; safe to use from many threads. `kept`: bytes of compiled templates, twice which may be held."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, kept: int = _KEPT) -> None:
         self.limits = limits or Limits()
         self._sandbox = Sandbox()
-        self._small = lru_cache(maxsize=_KEPT_SMALL)(self._compile)
-        self._large = lru_cache(maxsize=_KEPT_LARGE)(self._compile)
+        self._compiled = Kept(self._compile, _weight, kept)
 
-    def text(self, template: Any, scope: Mapping[str, Any], ports: Ports) -> str:
+    def budget(self, share: float = 1.0) -> Budget:
+        """What may be spent on one value, or on several that are rendered together; or a share of it. Used by one thread at a time."""
+        budget = Budget(self.limits)
+        budget.left = int(budget.left * share)
+        return budget
+
+    def text(self, template: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> str:
         """Renders to text; a value that isn't text is printed by the same rules. Raises ExpressionError."""
+        budget = budget or self.budget()
         if isinstance(template, str):
-            if "{" not in template:
-                return template
-            return untagged(self._text(template, scope, ports, Budget(self.limits), 0))
-        return _bounded(lambda: printed(template, Budget(self.limits)))
+            return untagged(self._text(template, scope, ports, budget, 0)) if "{" in template else template
+        return _bounded(lambda: printed(template, budget))
 
-    def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def typed(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
         """Renders any nesting of maps and lists, keys too, and keeps types.
 
         A template of one expression becomes the expression's value, null when that is null. Several parts become text; when a map or list is among them, the
         text is read as JSON where it is JSON. All of it is rendered from one budget. Raises ExpressionError, whose `path` says where in the nesting.
         """
-        budget = Budget(self.limits)
-        return self._nested(value, lambda template: self._typed(template, scope, ports, budget), budget)
+        paid = budget or self.budget()
+        return self._nested(value, lambda template: self._typed(template, scope, ports, paid), paid)
 
-    def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports) -> Any:
+    def nested_text(self, value: Any, scope: Mapping[str, Any], ports: Ports, budget: Budget | None = None) -> Any:
         """Renders any nesting of maps and lists, keys too; every text becomes text. Other values stay. Budget and errors are those of `typed`."""
-        budget = Budget(self.limits)
-        return self._nested(value, lambda template: untagged(self._text(template, scope, ports, budget, 0)) if "{" in template else template, budget)
+        paid = budget or self.budget()
+        return self._nested(value, lambda template: untagged(self._text(template, scope, ports, paid, 0)) if "{" in template else template, paid)
 
     # --- compiling
 
@@ -89,7 +94,7 @@ class Expressions:
         syntax = roomy(parse, source, self.limits)
         long = len(source) > _SHORT or bool(syntax.bodies) or syntax.tree.find(nodes.For) is not None
         bodies = tuple(self._body(source, syntax, body) for body in syntax.bodies)
-        return Compiled(source, self._ready(source, syntax.tree), syntax.places, long, bodies)
+        return Compiled(source, self._ready(source, syntax.tree), syntax.places, syntax.nodes, long, bodies)
 
     def _ready(self, source: str, tree: nodes.Template) -> Template:
         try:
@@ -98,7 +103,7 @@ class Expressions:
             raise ExpressionError("this template is nested too deeply", template=source) from None
 
     def _body(self, source: str, syntax: Syntax, body: Body) -> Callable[[Run], str]:
-        compiled = Compiled(source, self._ready(source, body.tree), syntax.places, long=True)
+        compiled = Compiled(source, self._ready(source, body.tree), syntax.places, syntax.nodes)
 
         def render(run: Run) -> str:
             run.budget.spend(body.weight)
@@ -108,16 +113,13 @@ class Expressions:
 
         return render
 
-    def _compiled(self, source: str) -> Compiled | None:
-        return self._small(source) if len(source) <= _SMALL else self._large(source)
-
     # --- rendering
 
     def _text(self, source: str, scope: Mapping[str, Any], ports: Ports, budget: Budget, depth: int) -> str:
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        _begin(source, budget)
+        _begin(compiled, budget)
         run = Run(source, compiled.places, scope, ports, budget, self._again, depth, compiled.bodies)
         return roomy(self._printed, compiled, run) if compiled.long else self._printed(compiled, run)
 
@@ -136,7 +138,7 @@ class Expressions:
         compiled = self._compiled(source)
         if compiled is None:
             return source
-        _begin(source, budget)
+        _begin(compiled, budget)
         run = Run(source, compiled.places, scope, ports, budget, self._again, 0, compiled.bodies)
         return roomy(self._valued, compiled, run) if compiled.long else self._valued(compiled, run)
 
@@ -187,9 +189,9 @@ class Expressions:
         try:
             return self._nested(value, lambda template: self._until_stable(run, template, recursive), run.budget)
         except UndefinedError as error:
-            raise Absent(f"in the rendered text: {error}") from None
+            raise Absent(_inside(error)) from None
         except ExpressionError as error:
-            raise Refused(f"in the rendered text: {error}") from None
+            raise Refused(_inside(error)) from None
 
     def _until_stable(self, run: Run, template: str, recursive: bool) -> str:
         if not recursive:
@@ -208,12 +210,23 @@ class Expressions:
         return self._text(template, Visible(run.locals, run.scope), run.ports, run.budget, run.depth + 1) if "{" in template else template
 
 
-def _begin(source: str, budget: Budget) -> None:
+def _weight(source: str, compiled: Compiled | None) -> int:
+    """About how many bytes are held for a template."""
+    parts = 0 if compiled is None else _PART * compiled.nodes + _BODY * len(compiled.bodies)
+    return _TEMPLATE + _CHARACTER * len(source) + parts
+
+
+def _begin(compiled: Compiled, budget: Budget) -> None:
     """A template's own price."""
     try:
-        budget.template(source)
+        budget.template(compiled.source, compiled.nodes)
     except Refused as refused:
-        raise ExpressionError(str(refused), template=source) from None
+        raise ExpressionError(str(refused), template=compiled.source) from None
+
+
+def _inside(error: ExpressionError) -> Message:
+    """What is wrong in a rendered text. Not put into words yet: `??` may forgive it."""
+    return lambda: f"in the rendered text: {error}"
 
 
 def _enter(value: Any, budget: Budget) -> None:

@@ -49,9 +49,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """A template that was read: its tree, the places of its nodes, what it names, and the bodies that its tree calls by their number."""
+    """A template that was read: its tree of so many nodes, their places, what it names, and the bodies that its tree calls by their number."""
 
     tree: nodes.Template
+    nodes: int
     places: tuple[Place, ...]
     found: tuple[Reference | Call, ...]
     bodies: tuple[Body, ...] = ()

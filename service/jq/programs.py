@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from service.jq import frames
 MEMORY = 256 << 20
 LONGEST = 1.0  #: seconds of one call
 _START = 20.0  #: seconds that a process may take to start on a machine that is busy
-_PATIENCE = 5.0  #: seconds to wait for a free process
+_PATIENCE = 15.0  #: seconds to wait for a free process: as long as all who may ask at once can take
 _ITEMS, _ROOM = 100_000, 4 << 20
 _CHILD = "import sys; sys.path[:0] = sys.argv[2:]; from service.jq.serve import main; main(int(sys.argv[1]))"
 
@@ -32,6 +33,7 @@ class Programs:
         self._turn = threading.Condition()
         self._free: list[_Process] = []
         self._busy: set[_Process] = set()
+        self._queue: deque[object] = deque()  #: who waits, in the order in which they came: whoever asks often must not get ahead of others
         self._size, self._memory, self._longest = size, memory, longest
         self._closed = False
 
@@ -78,17 +80,27 @@ class Programs:
             self._give(process, sound)
 
     def _take(self) -> _Process:
+        mine = object()
         with self._turn:
-            if not self._turn.wait_for(lambda: self._closed or self._free or len(self._busy) < self._size, _PATIENCE):
-                raise Refused("too many jq programs run at this moment")
+            self._queue.append(mine)
+            try:
+                if not self._turn.wait_for(lambda: self._closed or (self._queue[0] is mine and len(self._busy) < self._size), _PATIENCE):
+                    raise Refused("too many jq programs run at this moment")
+            finally:
+                self._queue.remove(mine)
+                self._turn.notify_all()
             if self._closed:
                 raise Refused("`jq` is not available any more: the service is ending")
-            try:
-                process = self._free.pop() if self._free else _Process(self._memory)
-            except OSError as failure:
-                raise Refused(f"jq can't be started: {failure.strerror}") from failure
-            self._busy.add(process)
-            return process
+            return self._one()
+
+    def _one(self) -> _Process:
+        """A process that rests, or another one."""
+        try:
+            process = self._free.pop() if self._free else _Process(self._memory)
+        except OSError as failure:
+            raise Refused(f"jq can't be started: {failure.strerror}") from failure
+        self._busy.add(process)
+        return process
 
     def _give(self, process: _Process, sound: bool) -> None:
         with self._turn:
@@ -96,7 +108,7 @@ class Programs:
             keep = sound and not self._closed
             if keep:
                 self._free.append(process)
-            self._turn.notify()
+            self._turn.notify_all()
         if not keep:
             process.end()
 

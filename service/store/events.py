@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,13 +45,24 @@ def add(session: Session, execution: str, task_run: str | None, event: Event) ->
     return int(number)
 
 
-def waiting(session: Session, at: float, limit: int) -> tuple[Waiting, ...]:
-    """The oldest events and the timers that are due, up to `limit` of each."""
-    events = session.execute(select(_table).where(_free(_table.c.execution_id, at)).order_by(_table.c.id).limit(limit))
-    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures) for row in events]
+def waiting(session: Session, at: float, limit: int, among: Collection[str] | None = None) -> tuple[Waiting, ...]:
+    """The oldest events and the timers that are due, up to `limit` of each; `among`: only those of some executions."""
+    events = select(_table).where(_free(_table.c.execution_id, at)).order_by(_table.c.id)
     due = select(_timers).where(_timers.c.due_at <= at, _free(_timers.c.execution_id, at)).order_by(_timers.c.due_at, _timers.c.id)
+    if among is not None:
+        events, due = events.where(_table.c.execution_id.in_(among)), due.where(_timers.c.execution_id.in_(among))
+    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures) for row in session.execute(events.limit(limit))]
     found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in session.execute(due.limit(limit))]
     return tuple(found)
+
+
+def newest(session: Session, at: float, limit: int, apart: Collection[str]) -> tuple[str, ...]:
+    """The executions, but for some, for which something waits: those for which the newest came last first, and as many with a timer that is due."""
+    events = select(_table.c.execution_id).where(_free(_table.c.execution_id, at), _table.c.execution_id.not_in(apart))
+    came = events.group_by(_table.c.execution_id).order_by(func.max(_table.c.id).desc()).limit(limit)
+    timers = select(_timers.c.execution_id).where(_timers.c.due_at <= at, _free(_timers.c.execution_id, at), _timers.c.execution_id.not_in(apart))
+    due = timers.group_by(_timers.c.execution_id).order_by(func.max(_timers.c.due_at).desc()).limit(limit)
+    return tuple(dict.fromkeys((*session.execute(came).scalars(), *session.execute(due).scalars())))
 
 
 def _free(execution: ColumnElement[str], at: float) -> ColumnElement[bool]:

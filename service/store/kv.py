@@ -40,7 +40,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key with its value, which is text, a number, a boolean, a datetime, a date, a timedelta, or a list or map of JSON's values."""
+    """A key with its value, which is text, a number, a boolean, a datetime, a date, a timedelta, or a list or map of JSON's values, in JSON of so many
+    characters."""
 
     namespace: str
     key: str
@@ -51,6 +52,7 @@ class Entry:
     updated_at: float
     expires_at: float | None
     description: str | None
+    size: int
 
 
 def put(
@@ -151,4 +153,5 @@ def _entry(row: Any) -> Entry:
         row.updated_at,
         row.expires_at,
         row.description,
+        len(row.value),
     )

@@ -5,6 +5,7 @@ An execution may hold ten thousand outputs, and a template that names one of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -23,6 +24,9 @@ _table = core(Table)
 _COLUMNS = (_table.c.id, _table.c.task_id, _table.c.loop_values, _table.c.state, _table.c.position)
 _MANY = 500  #: ids in one statement
 LARGEST = 32_000_000  #: characters of outputs that are held at once
+HEAVIEST = 128_000_000  #: bytes of memory that they take, about: a list of three characters takes twenty times its text
+_VALUE = 80
+_STRING = re.compile(r'"(?>[^"\\]+|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,26 @@ def of_runs(session: Session, ids: Iterable[str], *, outputs: bool = False) -> d
 
 def _read(session: Session, where: tuple[Any, ...], *, outputs: bool, most: int | None = None) -> tuple[Result, ...]:
     columns = (*_COLUMNS, _table.c.outputs) if outputs else _COLUMNS
-    found, size = [], 0
+    found, size, weight = [], 0, 0
     for row in session.execute(select(*columns).where(*where).limit(most)):
         text = row.outputs if outputs else None
         size += len(text or "")
-        if size > LARGEST:
-            raise TooLarge(f"outputs of more than {LARGEST:,} characters of JSON can't be held at once: name those of one task, or put them into files")
+        weight += _weight(text or "")
+        if size > LARGEST or weight > HEAVIEST:
+            what = f"{LARGEST:,} characters" if size > LARGEST else f"{HEAVIEST // _VALUE:,} values"
+            raise TooLarge(f"outputs of more than {what} of JSON can't be held at once: name those of one task, or put them into files")
         found.append((row.position, Result(row.id, row.task_id, tuple(from_json(row.loop_values)), row.state, from_json(text))))
     # Sorted here: asked for their order, SQLite would go through all task runs in it.
     return tuple(result for _, result in sorted(found, key=itemgetter(0)))
+
+
+def _weight(text: str) -> int:
+    """About how many bytes of memory what is in a JSON text takes."""
+    marks = _marks(text)
+    if marks > len(text) >> 4:
+        marks = _marks(_STRING.sub("", text))  # a table in a string has commas, too
+    return len(text) + _VALUE * marks
+
+
+def _marks(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")

@@ -27,7 +27,7 @@ from tests.support.station import RUNNER, Station, station_at
 LOG = "io.kestra.plugin.core.log.Log"
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 NOTHING = "id: {id}\nnamespace: {namespace}\ntasks:\n  - {{id: a, type: io.kestra.plugin.core.log.Log, message: x}}\n"
-SECRETS = {"TOKEN": "s3cr3t-value", "JSON": '{"user": "admin-name", "port": 54321}'}
+SECRETS = {"TOKEN": "s3cr3t-value", "JSON": '{"user": "admin-name", "port": 54321}', "LOGIN": '{"user": "peter", "password": "only-in-json"}'}
 
 
 @pytest.fixture
@@ -75,6 +75,14 @@ def test_a_secret_and_its_parts_are_masked(keyed: Station) -> None:
     id = keyed.flow(f'  - {{id: a, type: {LOG}, message: "{text}"}}\n')
     keyed.tick()
     assert keyed.log(id)[-1] == "****** ****** ****** S3CR3T-VALUE"
+
+
+def test_a_password_inside_of_a_secret_is_masked_however_it_is_read(keyed: Station) -> None:
+    text = "{{ fromJson(secret('LOGIN')).password }} {{ fromJson(secret('LOGIN')).user }} {{ inputs.password }}"
+    inputs = "inputs:\n  - {id: password, type: STRING, defaults: \"{{ secret('LOGIN', subkey='password') }}\"}\n"
+    id = keyed.flow(f'  - {{id: a, type: {LOG}, message: "{text}"}}\n', head=inputs)
+    keyed.tick()
+    assert keyed.log(id)[-1] == "****** peter ******"
 
 
 def test_an_error_holds_no_part_of_a_secret(keyed: Station) -> None:
@@ -125,6 +133,14 @@ def test_a_key_ends_with_the_clock(station: Station) -> None:
     assert given(here, "{{ kv('a') }}") == 1
     station.clock.now += timedelta(seconds=61)
     assert refused(here, "{{ kv('a') }}").startswith("there is no key `a`")
+
+
+def test_a_large_value_has_its_price(station: Station) -> None:
+    keep(station, "t.own", "large", {"lists": [[]] * 300_000})
+    assert given(reach(station, whose(station)), "{{ kv('large').lists | length }}") == 300_000
+    assert refused(reach(station, whose(station)), "{% for i in 1..1000 %}{% set a = kv('large') %}{% endfor %}").startswith(
+        "this template needs too much work"
+    )
 
 
 def test_keys_of_another_repository_are_not_read(station: Station) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def station(tmp_path: Path, helper: Helper) -> Iterator[Station]:
     secrets = {"TOKEN": TOKEN, "DATABASE": f'{{"password": "{TOKEN}"}}'}
     environ = {f"SECRET_{name}": base64.b64encode(value.encode()).decode() for name, value in secrets.items()}
     with station_at(tmp_path / "data", helper, environ=environ) as station:
+        station.kit = replace(station.kit, envs={"zone": "blue", "database": f"https://admin:{TOKEN}@host/"})
         station.push({".flows/f.yml": FLOW, ".flows/eval.yml": FLOW.replace("id: f", "id: eval", 1)})
         yield station
 
@@ -110,6 +112,10 @@ def test_a_secret_is_stars(client: TestClient, execution: str, template: str):
         "{{ secret('TOKEN') | split('') | reverse | join('') }}",
         "{% for c in secret('TOKEN') | split('') %}{{ c }},{% endfor %}",
         "{{ render(vars.hidden) | upper }}",
+        "{{ envs.database | upper }}",
+        "{{ env('database') | upper }}",
+        "{% for c in env('database') | split('') %}{{ c }},{% endfor %}",
+        "{{ fetchContext().envs.database | upper }}",
         "{{ secret('TOKEN').x }}",
         "{{ secret('TOKEN') | number }}",
         f"{{{{ '{TOKEN}' }}}}",

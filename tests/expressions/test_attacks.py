@@ -314,6 +314,7 @@ def test_a_rendered_value_does_not_become_part_of_the_code(text: Callable[..., s
         pytest.param({f"{{{{ {number} }}}}": number for number in range(30_000)}, id="many keys"),
         pytest.param(["{% for i in 1..100000 %}{% endfor %}"] * 50, id="many loops"),
         pytest.param([f"{{{{ render('{{{{ {number} }}}}') }}}}" for number in range(10_000)], id="many renders"),
+        pytest.param([f"{number} {'{{ 1 }}' * 9_000}" for number in range(10)], id="many large templates"),
     ],
 )
 def test_a_value_of_many_templates_has_one_budget(expressions: Expressions, ports: Ports, value: Any) -> None:

@@ -148,6 +148,10 @@ def cost_of() -> Iterator[Callable[[str], Cost]]:
         "{{ render(self_made) }}",
         EACH + "render('{{ 1 }}')" + END,
         EACH + "render('{{ ' ~ i ~ ' }}')" + END,
+        # compiling
+        EACH + "render('{{ [' ~ i ~ '" + ", 1" * 1_900 + "] }}')" + END,
+        EACH + "render(i ~ '" + "{{ i }}" * 2_000 + "')" + END,
+        EACH + "render('{{ map.kye' ~ i ~ ' }}') ?? 1" + END,
         # numbers
         EACH + "('1E9000' | number('BIGDECIMAL')) ~ ''" + END,
         EACH + "('1E-9000' | number('BIGDECIMAL')) + 1" + END,

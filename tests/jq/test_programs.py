@@ -178,3 +178,26 @@ def test_slow_programs_hold_nobody_up_for_longer_than_their_limit() -> None:
         assert time.monotonic() - begun < 0.5 + 2.0  # a busy machine starts a process slowly
         for each in running:
             each.result()
+
+
+def test_who_asks_again_stands_behind_those_who_wait() -> None:
+    answered: list[str] = []
+
+    def ask(name: str) -> None:
+        results(programs, ".", "1")
+        answered.append(name)
+
+    def slow() -> None:
+        with pytest.raises(Refused, match="longer than"):
+            programs("def f: f; f", "null", 1.0)
+        ask("slow")
+
+    with closing(Programs(size=1, longest=0.7)) as programs, ThreadPoolExecutor(5) as pool:
+        results(programs, ".", "1")
+        running = [pool.submit(slow)]
+        for name in ("a", "b", "c"):
+            time.sleep(0.1)
+            running.append(pool.submit(ask, name))
+        for each in running:
+            each.result()
+    assert answered == ["a", "b", "c", "slow"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import ANY
 
 import pytest
 
@@ -18,6 +19,7 @@ from service.actions.steps import INLINE_BUDGET
 from service.engine.events import Due, Ended, Killed
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
+from service.loops.executor import SLICE, Executor
 from service.store import events
 from service.store.events import Waiting
 from service.store.executions import OUTPUT_LIMIT
@@ -158,6 +160,69 @@ def test_a_long_flow_takes_turns_with_others(station: Station):
     assert (station.state(long), station.state(short)) == ("RUNNING", "SUCCESS")
     station.tick()
     assert (station.state(long), len(station.log(long))) == ("SUCCESS", INLINE_BUDGET + 50)
+
+
+class Hurried:
+    """A clock on which every look costs a good part of a slice: all work takes long."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += SLICE / 3
+        return self.now
+
+
+def test_what_came_last_passes_by_what_takes_long(station: Station):
+    executor = Executor(station.kit, Hurried())
+    long = [station.flow(logs(5), id="long"), *(station.start("t", "long") for _ in range(30))]
+    executor.tick(station.clock.now)
+    for number in range(3):
+        short = station.flow(logs(1), id=f"short{number}")
+        for _ in range(6):
+            executor.tick(station.clock.now)
+        assert station.state(short) == "SUCCESS"
+    assert {station.state(id) for id in long} == {"RUNNING", "CREATED"}
+    while executor.tick(station.clock.now) == 0.0:
+        pass
+    assert {station.state(id): station.log(id) for id in long} == {"SUCCESS": [f"line {number}" for number in range(5)]}
+
+
+def test_a_timer_is_heard_although_others_take_long(station: Station):
+    executor = Executor(station.kit, Hurried())
+    sleeper = station.flow(logs(6) + NAP)
+    while executor.tick(station.clock.now) == 0.0:
+        pass
+    long = [station.flow(logs(60), id=f"long{number}") for number in range(3)]
+    station.clock.forward(hours=1)
+    for _ in range(10):
+        executor.tick(station.clock.now)
+    assert station.state(sleeper) == "SUCCESS"
+    assert {station.state(id) for id in long} == {"RUNNING"}
+
+
+def test_the_templates_of_one_task_have_one_budget(station: Station):
+    heavy = "{% for i in 1..100000 %}{% set a = i %}{% endfor %}"
+    id = ran(station, f"  - {{id: a, type: {LOG}, message: ['{heavy}', '{heavy} ', '{heavy}  ', '{heavy}   ', '{heavy}    ']}}\n")
+    assert (station.state(id), station.log(id, "ERROR")) == ("FAILED", [ANY])
+    assert "too much work" in station.log(id, "ERROR")[0]
+
+
+def test_the_inputs_of_one_start_have_one_budget(station: Station):
+    heavy = "{% for i in 1..100000 %}{% set a = i %}{% endfor %}x"
+    inputs = "".join(f"  - {{id: i{number}, type: STRING, defaults: '{heavy}{number}'}}\n" for number in range(20))
+    with pytest.raises(Invalid, match="too much work"):
+        station.flow(logs(1), head=f"inputs:\n{inputs}")
+
+
+def test_what_a_push_starts_has_a_tenth_of_the_work(station: Station):
+    some = "{% for i in 1..20000 %}{% set a = i %}{% set b = i %}{% set c = i %}{% endfor %}x"
+    head = f"inputs:\n  - {{id: i, type: STRING, defaults: '{some}'}}\ntriggers:\n  - {{id: p, type: headgate.git.Push}}\n"
+    id = station.flow(logs(1), head=head)
+    station.tick()
+    assert station.state(id) == "SUCCESS"
+    caused = next(row.execution.id for row in station.every() if row.execution.id != id)
+    assert (station.state(caused), ["too much work" in line for line in station.log(caused)]) == ("FAILED", [True])
 
 
 def test_a_service_that_dies_in_the_middle_goes_on_where_it_was(station: Station):

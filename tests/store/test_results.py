@@ -165,3 +165,18 @@ def test_more_outputs_than_can_be_held_are_refused(station: Station) -> None:
         with pytest.raises(Refused, match="can't be held at once"):
             found.outputs().items()
         assert [held["state"] for held in found.tasks().values()] == ["SUCCESS"] * 3
+
+
+def test_what_is_small_on_paper_and_large_in_memory_is_refused(station: Station) -> None:
+    stored(station, *(run(f"r{number}", f"t{number}", {"x": [[]] * 300_000}) for number in range(6)))
+    with station.database.read() as session:
+        found = Results(Stored(session, "e"))
+        assert len(found.outputs()["t1"]["x"]) == 300_000
+        with pytest.raises(Refused, match="values of JSON can't be held at once"):
+            found.outputs().items()
+
+
+def test_a_table_in_a_text_is_text(station: Station) -> None:
+    stored(station, *(run(f"r{number}", f"t{number}", {"x": 'a,"[{,' * 150_000}) for number in range(6)))
+    with station.database.read() as session:
+        assert len(Results(Stored(session, "e")).outputs().items()) == 6

@@ -31,6 +31,7 @@ from service.git.helper import Helper
 from service.git.repository import Git
 from service.jq.programs import Programs
 from service.loops.executor import Executor
+from service.secrets import hidden
 from service.secrets.cipher import Cipher
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import Settings
@@ -103,7 +104,7 @@ class Station:
             secrets=outside(secrets),
             storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
-            masker=Masker(secrets.values()),
+            masker=Masker(part for value in secrets.values() for part in hidden(value)),
             web=outside(Web(allow_private=True)),
             url="http://127.0.0.1:8080",
             version="1.2.3",
@@ -112,7 +113,7 @@ class Station:
             jq=self.jq,
         )
         self.database, self.git = self.kit.database, self.kit.git
-        self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit)
+        self.dispatch, self.executor = Dispatch(self.kit), Executor(self.kit, clock=lambda: 0.0)
         self.database.write(lambda session: stored.open_environment(session, ENVIRONMENT, 0.0))
 
     def close(self) -> None:
