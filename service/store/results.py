@@ -25,7 +25,7 @@ _MANY = 500  #: ids in one statement
 LARGEST = 32_000_000  #: characters of outputs that are held at once
 HEAVIEST = 128_000_000  #: bytes of memory that they take, about: a list of three characters takes twenty times its text
 _VALUE = 80
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_STRING = re.compile(r'"(?>[^"\\]+|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
