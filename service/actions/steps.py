@@ -9,27 +9,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
-from typing import Any
 
 from service.actions import reports
 from service.actions.case import Case, CaseWorld, started_over
+from service.actions.inline import Ask
 from service.actions.kept import Kept
+from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.engine import events as heard
 from service.engine.advance import BEGIN, advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.execution import TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import State
 from service.errors import Bug
 from service.store import events, executions, jobs, logs
-from service.store.codec import to_json
 from service.store.database import Session
 from service.store.events import Waiting
-from service.store.executions import OUTPUT_LIMIT, Row
+from service.store.executions import Row
 from service.store.logs import Line
-from service.tasks import Done, Wait
+from service.tasks import Done, TaskFailed
 
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
 INLINE_BUDGET = 500
@@ -48,6 +46,7 @@ class Batch:
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: list[tuple[str, str]] = []
+        self._written = Written()
 
     # hearing
 
@@ -110,15 +109,15 @@ class Batch:
         if run is None or run.state.terminal:
             return None
         attempt = run.attempt.number
-        ask = _InlineAsk(case, run, self._source(case))
+        ask = Ask(case, run, self._source(case))
         try:
             came = case.program.nodes[run.node].model.run(ask)
-        except RenderFailed as failure:
-            return heard.Ended(attempt, State.FAILED, message=self._kit.masker.text(str(failure)))
-        if isinstance(came, Wait):
-            self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
-            return None
-        return _ended(attempt, came, ask)
+            if isinstance(came, Done):
+                return ask.ended(attempt, came)
+        except (RenderFailed, TaskFailed) as failure:
+            return heard.Ended(attempt, State.FAILED, message=ask.masked(str(failure)))
+        self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
+        return None
 
     # what the batch knows
 
@@ -128,7 +127,7 @@ class Batch:
             if row is None:
                 return None
             program = self._program(row)
-            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY)
+            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written)
             if program is None and not row.execution.state.terminal:
                 self._unreadable(case)
         return self._cases[id]
@@ -171,6 +170,7 @@ class Batch:
         """Everything at once; to be run as one action of the writer."""
         for case in self._cases.values():
             _store(session, case)
+        self._written.store(session, self.now.timestamp())
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
         events.wake(session, self._timers)
@@ -183,14 +183,6 @@ class Batch:
             if case.reported:
                 row = Row(case.execution, case.row.flow, case.row.version, case.row.caused, case.row.created_at)
                 reports.execution_moved(session, self._kit, row, self.now.timestamp())
-
-
-def _ended(attempt: int, done: Done, ask: _InlineAsk) -> heard.Event:
-    size = len(to_json(done.outputs))
-    if size > OUTPUT_LIMIT:
-        return heard.Ended(attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
-    # As with a runner's outcome: no secret is stored with a task run.
-    return heard.Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
 
 
 def _store(session: Session, case: Case) -> None:
@@ -224,27 +216,3 @@ def _apply_job(session: Session, execution: str, command: StartJob | StopJob | D
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):
             jobs.drop(session, run, attempt)
-
-
-class _InlineAsk:
-    """What an inline task may use."""
-
-    def __init__(self, case: Case, run: TaskRun, source: Callable[[], str]) -> None:
-        self.now = case.now
-        self._rendering = case.rendering(case.execution, run, {}, source)
-        self._least = logs.LEVELS.get(case.program.nodes[run.node].log_level or "TRACE", 0)
-        self._say = partial(case.say, run.id)
-
-    def text(self, template: Any) -> str:
-        return self._rendering.text(template)
-
-    def typed(self, value: Any) -> Any:
-        return self._rendering.typed(value)
-
-    def log(self, level: str, message: str) -> None:
-        if logs.LEVELS.get(level, 2) >= self._least:
-            self._say(level, self.masked(message))
-
-    def masked(self, value: Any) -> Any:
-        """Without secrets, and without the parts of them that this task rendered."""
-        return self._rendering.masked(value)
