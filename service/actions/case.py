@@ -52,6 +52,7 @@ class Case:
     gone: dict[str, None] = field(default_factory=dict)
     lines: list[Logged] = field(default_factory=list)
     over: datetime | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)  #: what the execution that takes over begins with
     reported: bool = False
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
@@ -231,12 +232,13 @@ def _whose(execution: Execution) -> Whose:
     return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
-def started_over(execution: Execution, now: datetime) -> Execution:
-    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger."""
+def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime) -> Execution:
+    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger, and with the variables of the flow."""
     return replace(
         execution,
         id=new_id(),
         history=(Stamp(State.CREATED, now),),
+        variables=variables,
         memory={},
         waited=False,
         attempt=execution.attempt + 1,

@@ -7,8 +7,9 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from service.actions import reports
 from service.actions.case import Case, CaseWorld, started_over
@@ -93,7 +94,7 @@ class Batch:
             case WakeAt(run, kind, when):
                 self._timers.append((case.execution.id, run, kind, when.timestamp()))
             case StartOver(when):
-                case.over = when
+                case.over, case.variables = when, self._variables(case)
             case Say(level, message, run):
                 case.say(run, level, message)
             case Report():
@@ -135,6 +136,11 @@ class Batch:
     def _program(self, row: Row) -> Program | None:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
         return None if flow is None else flow.program
+
+    def _variables(self, case: Case) -> Mapping[str, Any]:
+        """Those of the flow, as every execution of it begins with them."""
+        flow = self._kit.reader.revision(self._session, case.row.flow, case.row.execution.revision).flow
+        return {} if flow is None else flow.variables
 
     def _source(self, case: Case) -> Callable[[], str]:
         def source() -> str:
@@ -195,7 +201,7 @@ def _store(session: Session, case: Case) -> None:
     executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:
-        again = started_over(case.execution, case.now)
+        again = started_over(case.execution, case.variables, case.now)
         if executions.add(session, again, case.row.flow, caused=case.row.caused, once=f"again:{again.original}:{again.attempt}"):
             events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
 

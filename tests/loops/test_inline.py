@@ -245,6 +245,20 @@ def test_rounds_of_a_loop_count_in_a_variable(station: Station):
     assert value(station, ran(station, tasks(loop), head="variables: {sum: 0}\n")) == "6"
 
 
+def test_an_execution_that_takes_over_begins_with_the_variables_of_the_flow(station: Station):
+    head = "variables: {n: 1}\nretry: {type: constant, interval: PT1M, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}\n"
+    text = """
+- {id: set, type: execution.SetVariables, variables: {m: "{{ vars.n + 1 }}"}, overwrite: false}
+- {id: fail, type: execution.Fail, errorMessage: "{{ vars.m }}"}
+"""
+    ran(station, tasks(text), head=head)
+    station.clock.forward(minutes=1)
+    station.tick()
+    found = [row.execution for row in station.every()]
+    assert [(each.state.value, each.variables) for each in found] == [("RETRIED", {"n": 1, "m": 2}), ("FAILED", {"n": 1, "m": 2})]
+    assert station.log(found[1].id, "ERROR") == ["2"]
+
+
 def test_variables_do_not_grow_for_ever(station: Station):
     head = f"variables: {{long: '{'x' * 100_000}'}}\n"
     doubled = "{{ " + " ~ ".join(["vars.long"] * (OUTPUT_LIMIT // 100_000 + 1)) + " }}"
@@ -294,6 +308,6 @@ def test_secrets_are_masked_wherever_the_execution_shows_them_and_kept_in_keys(k
     hidden = {"a": "******", "b": "******"}
     runs, execution = keyed.runs(id), keyed.execution(id).execution
     assert runs["out"].outputs == {"values": {"a": ["******"], "b": "******"}}
-    assert (execution.labels | hidden, execution.variables) == (execution.labels, hidden)
+    assert (execution.labels, execution.variables) == ({**execution.labels, **hidden}, hidden)
     assert (held(keyed), runs["get"].outputs, keyed.states(id)["check"]) == ({"a": "s3cr3t-value"}, {"value": "******"}, "SUCCESS")
     assert keyed.log(id, "ERROR")[0].startswith("`****** x` can't be a key")

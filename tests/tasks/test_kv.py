@@ -50,7 +50,7 @@ def test_set_renders_everything():
 
 
 def test_set_means_the_own_namespace_and_for_ever():
-    assert effect(Set(key="a", value="{{ n }}", kvDescription="d"), n=7) == KvPut(OWN, "a", 7, None, "d")
+    assert effect(Set(key="a", value="{{ n }}", kv_description="d"), n=7) == KvPut(OWN, "a", 7, None, "d")
 
 
 @pytest.mark.parametrize("written", ["2026-03-02", "12", "", "true", 5, 0.5, True, {"a": [None]}, [], datetime(2026, 1, 1, tzinfo=UTC)])
@@ -165,7 +165,7 @@ def test_get_looks_above_its_own_namespace_alone(task: Get, value: Any):
 
 
 def test_get_fails_where_it_is_told_to():
-    assert refused(Get(key="d", errorOnMissing=True)) == f"there is no key `d` in the namespace `{OWN}`, and `errorOnMissing` is true"
+    assert refused(Get(key="d", error_on_missing=True)) == f"there is no key `d` in the namespace `{OWN}`, and `errorOnMissing` is true"
 
 
 def test_what_get_gives_is_json():
@@ -182,7 +182,7 @@ def test_keys_are_listed_by_name():
 def test_delete_says_whether_there_was_one():
     assert Delete(key="{{ name }}").run(Asking(keys=KEYS, name="a")) == Done({"deleted": True}, effect=KvDelete(OWN, "a"))
     assert outputs(Delete(key="c")) == {"deleted": False}
-    assert refused(Delete(key="c", errorOnMissing="{{ true }}")) == f"there is no key `c` in the namespace `{OWN}`, and `errorOnMissing` is true"
+    assert refused(Delete(key="c", error_on_missing="{{ true }}")) == f"there is no key `c` in the namespace `{OWN}`, and `errorOnMissing` is true"
 
 
 # Put
