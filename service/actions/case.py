@@ -11,6 +11,7 @@ from typing import Any
 
 from service.actions.files import Whose
 from service.actions.kept import Kept
+from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
 from service.actions.layers import Fresh, Stored
 from service.actions.places import of_task
@@ -41,6 +42,7 @@ class Case:
     keeps: Kept
     row: Row
     program: Program
+    written: Written
     execution: Execution = field(init=False)
     position: int = field(init=False)
     runs: dict[str, TaskRun] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Case:
     gone: dict[str, None] = field(default_factory=dict)
     lines: list[Logged] = field(default_factory=list)
     over: datetime | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)  #: what the execution that takes over begins with
     reported: bool = False
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
@@ -138,9 +141,13 @@ class Case:
         self._stored = self._stored or Stored(self.session, self.execution.id)
         results = Results(self._stored, self._fresh, step)
         scope = of_execution(self.kit, execution, node, self._lineage(run, step), results)
-        whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
-        reach = Reach(self.kit, whose, lambda: nullcontext(self.session), lambda: self.now, unstored=lambda: iter(self.lines))
+        reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
+        reach = Reach(self.kit, _whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
         return Rendering(self.kit, scope, reach, of_task(execution, node, source))
+
+    def keys(self) -> Keys:
+        """The KV store, with what the batch has written."""
+        return Keys(_whose(self.execution), lambda: nullcontext(self.session), self.now, self.written)
 
     def _lineage(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
         """A task run with those around it, as the step that is being made has them."""
@@ -221,12 +228,17 @@ class CaseWorld:
         return truthy(text)
 
 
-def started_over(execution: Execution, now: datetime) -> Execution:
-    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger."""
+def _whose(execution: Execution) -> Whose:
+    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+
+
+def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime) -> Execution:
+    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger, and with the variables of the flow."""
     return replace(
         execution,
         id=new_id(),
         history=(Stamp(State.CREATED, now),),
+        variables=variables,
         memory={},
         waited=False,
         attempt=execution.attempt + 1,

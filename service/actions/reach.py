@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from service.actions.files import Files, Reading, Whose, may_read
+from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
 from service.addresses import free_port
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
@@ -20,7 +21,7 @@ from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
 from service.secrets import hidden
 from service.secrets.cipher import seal, unseal
-from service.store import kv, logs
+from service.store import logs
 from service.store.codec import iso
 from service.store.logs import Entry, Line
 
@@ -66,6 +67,7 @@ class Reach:
     share: float = 1.0  #: of the work that templates may make
     trusted: bool = True
     unstored: Unstored = tuple
+    written: Written = field(default_factory=Written)  #: keys that are not stored yet
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
     budget: Budget = field(init=False)
     _until: float | None = None
@@ -109,18 +111,11 @@ class Reach:
         return value
 
     def _kv(self, key: str, namespace: str | None) -> Any:
-        if namespace is not None and not self._may_read(namespace):
-            raise Refused(f"the namespace `{namespace[:150]}` belongs to another repository; its keys are not read from here")
-        at, environment = self.now().timestamp(), self.whose.environment
-        with self.reading() as session:
-            if namespace is not None:
-                found = kv.get(session, environment, namespace, key, at)
-            else:
-                found = kv.find(session, environment, self.whose.namespace, key, at)
-        if found is None:
-            raise KeyError(key)
-        self.budget.spend(found.size >> 2)  # data takes more room than its text, and it is read anew each time
-        return found.value
+        with _refusing():
+            return Keys(self.whose, self.reading, self.now(), self.written, self._pay).get(key, namespace)
+
+    def _pay(self, size: int) -> None:
+        self.budget.spend(size >> 2)  # data takes more room than its text, and it is read anew each time
 
     def _may_read(self, namespace: str) -> bool:
         with self.reading() as session:

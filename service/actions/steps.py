@@ -7,29 +7,28 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from service.actions import reports
 from service.actions.case import Case, CaseWorld, started_over
+from service.actions.inline import Ask
 from service.actions.kept import Kept
+from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.engine import events as heard
 from service.engine.advance import BEGIN, advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.execution import TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import State
 from service.errors import Bug
 from service.store import events, executions, jobs, logs
-from service.store.codec import to_json
 from service.store.database import Session
 from service.store.events import Waiting
-from service.store.executions import OUTPUT_LIMIT, Row
+from service.store.executions import Row
 from service.store.logs import Line
-from service.tasks import Done, Wait
+from service.tasks import Done, TaskFailed
 
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
 INLINE_BUDGET = 500
@@ -49,6 +48,7 @@ class Batch:
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: list[tuple[str, str]] = []
+        self._written = Written()
 
     # hearing
 
@@ -97,7 +97,7 @@ class Batch:
             case WakeAt(run, kind, when):
                 self._timers.append((case.execution.id, run, kind, when.timestamp()))
             case StartOver(when):
-                case.over = when
+                case.over, case.variables = when, self._variables(case)
             case Say(level, message, run):
                 case.say(run, level, message)
             case Report():
@@ -113,15 +113,15 @@ class Batch:
         if run is None or run.state.terminal:
             return None
         attempt = run.attempt.number
-        ask = _InlineAsk(case, run, self._source(case))
+        ask = Ask(case, run, self._source(case))
         try:
             came = case.program.nodes[run.node].model.run(ask)
-        except RenderFailed as failure:
-            return heard.Ended(attempt, State.FAILED, message=self._kit.masker.text(str(failure)))
-        if isinstance(came, Wait):
-            self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
-            return None
-        return _ended(attempt, came, ask)
+            if isinstance(came, Done):
+                return ask.ended(attempt, came)
+        except (RenderFailed, TaskFailed) as failure:
+            return heard.Ended(attempt, State.FAILED, message=ask.masked(str(failure)))
+        self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
+        return None
 
     # what the batch knows
 
@@ -131,7 +131,7 @@ class Batch:
             if row is None:
                 return None
             program = self._program(row)
-            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY)
+            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written)
             if program is None and not row.execution.state.terminal:
                 self._unreadable(case)
         return self._cases[id]
@@ -139,6 +139,11 @@ class Batch:
     def _program(self, row: Row) -> Program | None:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
         return None if flow is None else flow.program
+
+    def _variables(self, case: Case) -> Mapping[str, Any]:
+        """Those of the flow, as every execution of it begins with them."""
+        flow = self._kit.reader.revision(self._session, case.row.flow, case.row.execution.revision).flow
+        return {} if flow is None else flow.variables
 
     def _source(self, case: Case) -> Callable[[], str]:
         def source() -> str:
@@ -174,6 +179,7 @@ class Batch:
         """Everything at once; to be run as one action of the writer."""
         for case in self._cases.values():
             _store(session, case)
+        self._written.store(session, self.now.timestamp())
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
         events.wake(session, self._timers)
@@ -188,14 +194,6 @@ class Batch:
                 reports.execution_moved(session, self._kit, row, self.now.timestamp())
 
 
-def _ended(attempt: int, done: Done, ask: _InlineAsk) -> heard.Event:
-    size = len(to_json(done.outputs))
-    if size > OUTPUT_LIMIT:
-        return heard.Ended(attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
-    # As with a runner's outcome: no secret is stored with a task run.
-    return heard.Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
-
-
 def _store(session: Session, case: Case) -> None:
     if case.execution is not case.row.execution:
         executions.save(session, case.row, case.execution)
@@ -206,7 +204,7 @@ def _store(session: Session, case: Case) -> None:
     executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:
-        again = started_over(case.execution, case.now)
+        again = started_over(case.execution, case.variables, case.now)
         if executions.add(session, again, case.row.flow, caused=case.row.caused, once=f"again:{again.original}:{again.attempt}"):
             events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
 
@@ -227,27 +225,3 @@ def _apply_job(session: Session, execution: str, command: StartJob | StopJob | D
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):
             jobs.drop(session, run, attempt)
-
-
-class _InlineAsk:
-    """What an inline task may use."""
-
-    def __init__(self, case: Case, run: TaskRun, source: Callable[[], str]) -> None:
-        self.now = case.now
-        self._rendering = case.rendering(case.execution, run, {}, source)
-        self._least = logs.LEVELS.get(case.program.nodes[run.node].log_level or "TRACE", 0)
-        self._say = partial(case.say, run.id)
-
-    def text(self, template: Any) -> str:
-        return self._rendering.text(template)
-
-    def typed(self, value: Any) -> Any:
-        return self._rendering.typed(value)
-
-    def log(self, level: str, message: str) -> None:
-        if logs.LEVELS.get(level, 2) >= self._least:
-            self._say(level, self.masked(message))
-
-    def masked(self, value: Any) -> Any:
-        """Without secrets, and without the parts of them that this task rendered."""
-        return self._rendering.masked(value)

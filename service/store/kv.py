@@ -59,15 +59,17 @@ def put(
     session: Session, environment: str, namespace: str, key: str, value: Any, *, at: float, expires_at: float | None = None, description: str | None = None
 ) -> int:
     """Stores a value whether or not there was one; gives its version. Raises Invalid for a name that no key can have and for a value that is too large."""
-    if not _KEY.fullmatch(key):
-        raise Invalid(f"`{key[:100]}` can't be a key: letters, digits, `.`, `_` and `-`, a letter or digit first, at most 256 of them")
-    type, stored = _stored(value)
-    if len(stored.encode("utf-8")) > LARGEST:
-        raise Invalid(f"the value of `{key}` is larger than {LARGEST:,} bytes; a file is the place for it")
+    type, stored = _checked(key, value)
     row = {"type": type, "value": stored, "description": description, "updated_at": at, "expires_at": expires_at}
     statement = upsert(_table).values(environment=environment, namespace=namespace, key=key, version=1, created_at=at, **row)
     changed = statement.on_conflict_do_update(index_elements=["environment", "namespace", "key"], set_={**row, "version": _table.c.version + 1})
     return int(session.execute(changed.returning(_table.c.version)).scalar_one())
+
+
+def as_stored(key: str, value: Any) -> tuple[Any, int]:
+    """What `get` will give for a value once it is put, and its size in characters of JSON. Raises Invalid as `put` does."""
+    type, stored = _checked(key, value)
+    return _read(type, stored), len(stored)
 
 
 def get(session: Session, environment: str, namespace: str, key: str, at: float) -> Entry | None:
@@ -115,6 +117,16 @@ def _live(environment: str, at: float) -> tuple[Any, ...]:
     return _table.c.environment == environment, _table.c.expires_at.is_(None) | (_table.c.expires_at > at)
 
 
+def _checked(key: str, value: Any) -> tuple[str, str]:
+    """A value's type and its JSON, where they can be stored."""
+    if not _KEY.fullmatch(key):
+        raise Invalid(f"`{key[:100]}` can't be a key: letters, digits, `.`, `_` and `-`, a letter or digit first, at most 256 of them")
+    type, stored = _stored(value)
+    if len(stored.encode("utf-8")) > LARGEST:
+        raise Invalid(f"the value of `{key}` is larger than {LARGEST:,} bytes; a file is the place for it")
+    return type, stored
+
+
 def _stored(value: Any) -> tuple[str, str]:
     """A value's type and its JSON."""
     match value:
@@ -141,13 +153,17 @@ def _number(text: str) -> Any:
     return Decimal(text) if isinstance(found, float) and Decimal(text) != Decimal(repr(found)) else found
 
 
+def _read(type: str, stored: str) -> Any:
+    held = _number(stored) if type == NUMBER else from_json(stored)
+    return _READERS.get(type, lambda value: value)(held)
+
+
 def _entry(row: Any) -> Entry:
-    held = _number(row.value) if row.type == NUMBER else from_json(row.value)
     return Entry(
         row.namespace,
         row.key,
         row.type,
-        _READERS.get(row.type, lambda value: value)(held),
+        _read(row.type, row.value),
         row.version,
         row.created_at,
         row.updated_at,

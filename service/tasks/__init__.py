@@ -2,11 +2,13 @@
 
 *Inline* tasks touch rows only and run inside the executor's transaction: their effect happens exactly once. Each is one file here:
 a class with its properties as fields and `run`, which returns what came of it. No I/O, no clock: what a task may use is in `Ask`.
+What it changes it doesn't change itself: it says so in `Done`, as a value, and the batch that hears of it stores it with the state that follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -15,12 +17,42 @@ from runners.fields import Typed
 from service.engine.state import State
 
 
+class TaskFailed(Exception):
+    """The task can't do what it was asked to; the message is for the flow's author."""
+
+
+class Keys(Protocol):
+    """The KV store as this task may read it, with what has been written in this batch."""
+
+    def get(self, key: str, namespace: str | None) -> Any:
+        """A value of exactly this namespace; None: of the flow's own, or the nearest above it. Raises KeyError where there is none, and TaskFailed."""
+
+    def names(self, namespace: str) -> Sequence[str]:
+        """The keys of exactly this namespace, by name. Raises TaskFailed."""
+
+
 class InlineAsk(Protocol):
     """What an inline task may use."""
 
     @property
     def now(self) -> datetime:
         """The time of this step."""
+
+    @property
+    def namespace(self) -> str:
+        """The flow's."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Those of the execution, as they are now."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Those of the execution, as they are now."""
+
+    @property
+    def keys(self) -> Keys:
+        """The KV store."""
 
     def text(self, template: Any) -> str:
         """Renders to text; raises RenderFailed, which fails the task."""
@@ -32,13 +64,54 @@ class InlineAsk(Protocol):
         """One entry in the task run's log."""
 
 
+# what a task changes
+
+
+@dataclass(frozen=True, slots=True)
+class KvPut:
+    """A key has this value from now on, until it ends. `keeps`: where it was there already, its end and its description stay."""
+
+    namespace: str
+    key: str
+    value: Any
+    expires_at: datetime | None = None
+    description: str | None = None
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KvDelete:
+    """A key is no more."""
+
+    namespace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLabels:
+    """All labels that the execution has from now on."""
+
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVariables:
+    """All variables that the execution has from now on."""
+
+    variables: Mapping[str, Any]
+
+
+Effect = KvPut | KvDelete | NewLabels | NewVariables
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The task has ended."""
+    """The task has ended. What it changes is done only when it has not failed; where that can't be done, it fails."""
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
     state: State = State.SUCCESS
     message: str | None = None
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +127,32 @@ class InlineTask(Typed):
     RUNS: ClassVar[str] = "inline"
 
     def run(self, ask: InlineAsk) -> Done | Wait:
-        """Decides the outcome."""
+        """Decides the outcome. Raises TaskFailed, and RenderFailed, which mean FAILED."""
         raise NotImplementedError
+
+
+# what several tasks read alike
+
+
+def flag(ask: InlineAsk, name: str, written: object) -> bool:
+    """A property that is true or false, rendered. Raises TaskFailed for anything else."""
+    value = ask.typed(written)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    if isinstance(value, bool):
+        return value
+    raise TaskFailed(f"`{name}` must be true or false")
+
+
+def as_json(ask: InlineAsk, value: Any) -> Any:
+    """A rendered value as JSON has it, dates as text: what a later task sees is the same whether or not it has been stored meanwhile."""
+    return json.loads(ask.text({"value": value}))["value"]
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two maps in one, and the maps in them; of anything else the second one's stands."""
+    result = dict(below)
+    for key, value in above.items():
+        held = result.get(key)
+        result[key] = merged(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return result
