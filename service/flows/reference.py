@@ -141,4 +141,6 @@ def _value(key: str, part: Mapping[str, Any]) -> list[str]:
         return [f"{key}:", "  - task:", *(f"    {line.replace('-', ' ', 1)}" for line in _TASK)]
     if kind.startswith("list of"):
         return [f"{key}:", "  - …"]
+    if kind.startswith("map"):
+        return [f"{key}:", "  name: …"]
     return [f"{key}: {_PLACEHOLDERS.get(kind, '…')}"]
