@@ -14,7 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from runners.fields import Typed
+from service.engine.program import RenderFailed
 from service.engine.state import State
+from service.expressions.errors import Refused
+from service.expressions.limits import Budget, Limits
+from service.expressions.values import json_text
 
 
 class TaskFailed(Exception):
@@ -144,9 +148,12 @@ def flag(ask: InlineAsk, name: str, written: object) -> bool:
     raise TaskFailed(f"`{name}` must be true or false")
 
 
-def as_json(ask: InlineAsk, value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A rendered value as JSON has it, dates as text: what a later task sees is the same whether or not it has been stored meanwhile."""
-    return json.loads(ask.text({"value": value}))["value"]
+    try:
+        return json.loads(json_text(value, Budget(Limits()), nulls=True))
+    except Refused as refused:
+        raise RenderFailed(str(refused)) from None
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

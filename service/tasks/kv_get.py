@@ -30,4 +30,4 @@ class Get(InlineTask):
             if needed:
                 raise TaskFailed(f"there is no key `{key}` in the namespace `{namespace}`, and `errorOnMissing` is true") from None
             value = None
-        return Done({"value": as_json(ask, value)})
+        return Done({"value": as_json(value)})

@@ -19,4 +19,4 @@ class OutputValues(InlineTask):
     values: dict[str, Any] = Field(default_factory=dict, description="Values of any nesting, by name; the texts in them are rendered.")
 
     def run(self, ask: InlineAsk) -> Done | Wait:
-        return Done({"values": as_json(ask, ask.typed(self.values))})
+        return Done({"values": as_json(ask.typed(self.values))})

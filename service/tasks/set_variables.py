@@ -26,4 +26,4 @@ class SetVariables(InlineTask):
         there = [] if flag(ask, "overwrite", self.overwrite) else [name for name in values if name in ask.variables]
         if there:
             raise TaskFailed(f"there is a variable `{there[0]}` already, and `overwrite` is false")
-        return Done(effect=NewVariables(merged(ask.variables, as_json(ask, values))))
+        return Done(effect=NewVariables(merged(ask.variables, as_json(values))))
