@@ -110,10 +110,13 @@ class Record:
         self.gone[run.id] = None
 
     def move_execution(self, state: State) -> None:
-        """The execution, moved on."""
-        if self.execution.state is not state:
-            self.execution = self.execution.to(state, self.now)
-            self.commands.append(Report())
+        """The execution, moved on. What ends a wait is seen to run, however short that was."""
+        if self.execution.state is state:
+            return
+        if self.execution.state in WAITING and state not in (State.KILLING, State.KILLED):
+            self.execution = self.execution.to(State.RUNNING, self.now)
+        self.execution = self.execution.to(state, self.now)
+        self.commands.append(Report())
 
     def say(self, level: str, message: str, run: TaskRun | None = None) -> None:
         """A line in the log."""

@@ -62,8 +62,8 @@ MOVES: dict[State, frozenset[State]] = {
     **{terminal: frozenset() for terminal in TERMINAL},
 }
 
-#: How bad an end is; a group takes the worst of its children. One that failed for now is not as bad as one that failed for good.
-_BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.CANCELLED: 2, S.RETRYING: 3, S.RETRIED: 4, S.FAILED: 5, S.KILLED: 6}
+#: How bad an end is; a group takes the worst of its children. One that failed for now is not as bad as one that has ended for good.
+_BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.RETRYING: 2, S.CANCELLED: 3, S.RETRIED: 4, S.FAILED: 5, S.KILLED: 6}
 
 
 class IllegalMove(Exception):
