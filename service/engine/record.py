@@ -42,8 +42,8 @@ class World(Protocol):
         """All task runs below one, or all of the execution, in the order in which they were made. Asked only when failed work is tried again."""
 
     def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
-        """The states of the tasks that are under way, and of the groups that wait; `but` are task runs that do not count. Asked only where
-        something waits."""
+        """A state of a task that is under way, if there is one (others may be with it); else those of all that waits. `but` are task runs that do not
+        count. Asked only where something waits."""
 
     def truthy(self, text: str) -> bool:
         """Whether a rendered condition holds."""
