@@ -80,15 +80,27 @@ class Stamp:
 
 History = tuple[Stamp, ...]
 
+#: So many stamps are kept of one history. A loop that has waited ten thousand times shows how it began and how it stands.
+LONGEST = 200
+
 
 def moved(history: History, state: State, now: datetime) -> History:
-    """The history with one more state. Moving to the state it is in changes nothing."""
+    """The history with one more state, and never more than LONGEST. Moving to the state it is in changes nothing."""
     current = history[-1].state
     if state is current:
         return history
     if state not in MOVES[current]:
         raise IllegalMove(f"{current} -> {state}")
-    return (*history, Stamp(state, now))
+    return (*_shortened(history), Stamp(state, now))
+
+
+def _shortened(history: History) -> History:
+    """With room for one more: a step forth and back is taken out of the middle, so that what is left still follows from what stands before it."""
+    if len(history) < LONGEST:
+        return history
+    middle = range(LONGEST // 2, len(history) - 2)
+    at = next((at for at in middle if history[at + 2].state in MOVES[history[at - 1].state]), None)
+    return history if at is None else history[:at] + history[at + 2 :]
 
 
 def worst(*states: State) -> State:
