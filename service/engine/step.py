@@ -75,7 +75,7 @@ class Making(Record):
             self.put(parent)
             self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
         if turn.message and turn.end is None:
-            self.say("ERROR", turn.message, parent)
+            self.say("WARN" if turn.memory.get("state") == State.WARNING else "ERROR", turn.message, parent)
         for start in turn.start:
             self._start(parent, start)
         if turn.end is State.RETRYING:

@@ -219,6 +219,12 @@ def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
     return tuple(_run(row) for row in session.execute(statement))
 
 
+def paused(session: Session, execution: str) -> tuple[TaskRun, ...]:
+    """Task runs that pause, the oldest first."""
+    where = (_runs.c.execution_id == execution, _runs.c.state == State.PAUSED.value, STANDING)
+    return tuple(_run(row) for row in session.execute(select(_runs).where(*where).order_by(_runs.c.position)))
+
+
 def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, ...]:
     """The task runs below one, or all of the execution, in the order of their creation."""
     if run is None:

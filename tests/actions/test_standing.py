@@ -95,3 +95,17 @@ def test_a_batch_that_ends_them_all_looks_at_each_once(station: Station) -> None
             known[f"r{at}"] = None
             assert standing.states(()) == {RUNNING if at < number - 1 else PAUSED}
     assert looked < 5 * number
+
+
+def test_what_is_below_a_group_costs_what_is_there(station: Station) -> None:
+    def cost() -> int:
+        return steps(station.database, lambda session: executions.below(session, "e", "g"))
+
+    tree = [run("g", "g"), run("h", "h", parent="g"), run("i", "i", parent="h"), run("j", "j", parent="g")]
+    station.database.write(lambda session: executions.save_runs(session, list(enumerate(tree)), []))
+    few = cost()
+    stored(station, *[PAUSED, RUNNING] * 1500, start=10)
+    with station.database.read() as session:
+        assert [each.id for each in executions.below(session, "e", "g")] == ["h", "i", "j"]
+        assert len(executions.paused(session, "e")) == 1500
+    assert cost() <= few + 10

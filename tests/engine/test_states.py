@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.state import LONGEST, MOVES, TERMINAL, IllegalMove, Stamp, State, moved, worst
+from service.engine.state import LONGEST, MOVES, TERMINAL, History, IllegalMove, Stamp, State, moved, worst
 from tests.engine.playing import START
 from tests.engine.states import meanings, page
 
@@ -52,7 +52,7 @@ def test_a_group_takes_the_worst_of_its_children():
 
 @pytest.mark.parametrize("waits", [[State.PAUSED], [State.PAUSED, State.RETRYING, State.RETRYING]])
 def test_a_history_has_an_end(waits):
-    history = (Stamp(State.CREATED, START), Stamp(State.RUNNING, START))
+    history: History = (Stamp(State.CREATED, START), Stamp(State.RUNNING, START))
     for number in range(3 * LONGEST):
         for state in (waits[number % len(waits)], State.RUNNING):
             history = moved(history, state, history[-1].date + timedelta(seconds=1))

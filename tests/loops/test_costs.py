@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event as happening
 from sqlalchemy.engine import Engine
 
 from service.engine.state import LONGEST
+from service.store import events
+from service.store.database import Session
 from tests.loops.test_constructs import tasks
+from tests.support.cost import steps
 from tests.support.station import Station
 
 LOOP = """
@@ -41,16 +44,15 @@ def counted() -> Iterator[list[int]]:
     def count(_connection: Any, _cursor: Any, _statement: str, values: Any, _context: Any, many: bool) -> None:
         found.append(len(values) if many else 1)
 
-    event.listen(Engine, "before_cursor_execute", count)
+    happening.listen(Engine, "before_cursor_execute", count)
     try:
         yield found
     finally:
-        event.remove(Engine, "before_cursor_execute", count)
+        happening.remove(Engine, "before_cursor_execute", count)
 
 
-@pytest.mark.parametrize("before", ["", PAUSE], ids=["alone", "after a pause"])
-@pytest.mark.parametrize(("limit", "few", "many"), [(1, 50, 500), (20, 50, 500), (0, 550, 1500)])
-def test_a_round_costs_the_same_among_few_and_among_many(station: Station, limit: int, few: int, many: int, before: str) -> None:
+@pytest.mark.parametrize(("before", "limit", "few", "many"), [("", 1, 50, 500), (PAUSE, 1, 50, 500), ("", 20, 50, 500), (PAUSE, 0, 520, 1000)])
+def test_a_round_costs_the_same_among_few_and_among_many(station: Station, before: str, limit: int, few: int, many: int) -> None:
     def cost(number: int) -> float:
         station.push({f".flows/f{number}.yml": f"id: f{number}\nnamespace: t\ntasks:\n{tasks(before + LOOP.format(number=number, limit=limit))}"})
         id = station.start("t", f"f{number}")
@@ -79,3 +81,19 @@ def test_a_loop_that_waits_long_stays_small(station: Station) -> None:
     assert (len(station.log(id)), len(station.runs(id))) == (150, 2)
     assert max(len(execution.history), len(station.runs(id)["u"].history)) <= LONGEST
     assert sum(costs[-50:]) <= 1.1 * sum(costs[1:51])
+
+
+def test_ten_thousand_that_wait_do_not_keep_anybody_awake(station: Station) -> None:
+    at = station.clock.now.timestamp()
+
+    def look(session: Session) -> None:
+        assert events.waiting(session, at, 200) == ()
+        assert events.next_due(session, at) == at + 3600
+
+    def wait(number: int) -> None:
+        station.database.write(lambda session: events.wake(session, [(f"e{each}", f"r{each}", "over", at + 3600 + each) for each in range(number)]))
+
+    wait(10)
+    few = steps(station.database, look)
+    wait(10_000)
+    assert steps(station.database, look) <= few + 10
