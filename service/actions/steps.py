@@ -207,7 +207,7 @@ def _store(session: Session, case: Case) -> None:
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:
         again = started_over(case.execution, case.now)
-        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=f"again:{again.original}:{again.attempt}"):
+        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=executions.heir(case.execution)):
             events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
 
 

@@ -79,6 +79,16 @@ def get(session: Session, id: str) -> Row | None:
     return None if row is None else _row(row)
 
 
+def heir(execution: Execution) -> str:
+    """The `once` of the execution that takes over from one that ends RETRIED."""
+    return f"again:{execution.original or execution.id}:{execution.attempt + 1}"
+
+
+def taken_over_by(session: Session, execution: Execution) -> str | None:
+    """The id of the execution that took over from this one."""
+    return session.execute(select(_table.c.id).where(_table.c.once == heir(execution))).scalar()
+
+
 def find(session: Session, prefix: str) -> tuple[str, ...]:
     """Ids that begin so, two at most."""
     return tuple(session.execute(select(_table.c.id).where(_table.c.id.startswith(prefix, autoescape=True)).limit(2)).scalars())
