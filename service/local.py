@@ -178,7 +178,7 @@ class LocalRun:
         try:
             runner.start()
             working.start()
-            self._follow(id, on_line, on_pause)
+            id = self._follow_all(id, on_line, on_pause)
         finally:
             stop.set()
             if working.is_alive():  # a signal may come before anything has begun
@@ -212,6 +212,16 @@ class LocalRun:
 
         self._service.database.write(action)
         return prepared.execution.id
+
+    def _follow_all(self, id: str, on_line: OnLine, on_pause: OnPause) -> str:
+        """Follows an execution and those that take over from it; gives the id of the last one."""
+        following: str | None = id
+        while following is not None:
+            id = following
+            self._follow(id, on_line, on_pause)
+            with self._service.database.read() as session:
+                following = execution_rows.taken_over_by(session, executions.get(session, id).execution)
+        return id
 
     def _follow(self, id: str, on_line: OnLine, on_pause: OnPause) -> None:
         woken, after, ended = threading.Event(), 0, False

@@ -18,9 +18,10 @@ from service.actions.places import of_task
 from service.actions.reach import Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
+from service.actions.standing import Standing
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program
-from service.engine.record import WAITING, Step
+from service.engine.record import Step
 from service.engine.state import Stamp, State
 from service.expressions import truthy
 from service.store import executions
@@ -56,9 +57,11 @@ class Case:
     reported: bool = False
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
+    _standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
         self.execution = self.row.execution
+        self._standing = Standing(self.session, self.execution.id, lambda id: id in self.runs or id in self.gone)
         self.position = executions.last_position(self.session, self.execution.id)
 
     def take(self, step: Step) -> None:
@@ -70,6 +73,7 @@ class Case:
             self.gone[id] = None
             self.new.pop(id, None)
             self.changed.pop(id, None)
+            self._standing.forget(id)
             if id in self.runs:
                 self._fresh.forget(self.runs.pop(id))
         if step.gone:
@@ -80,9 +84,14 @@ class Case:
         if run.id in self.made and run.id not in self.new:
             self.position += 1
             self.new[run.id] = self.position
-        self.runs[run.id] = run
+        self._hold(run)
         self.changed[run.id] = None
         self._fresh.put(run)
+
+    def _hold(self, run: TaskRun) -> None:
+        node = self.program.nodes.get(run.node)
+        self.runs[run.id] = run
+        self._standing.put(run, leaf=node is None or node.runs != "flowable")
 
     def say(self, run: str | None, level: str, message: str) -> None:
         """A line in the log of a task run, or of the execution."""
@@ -100,7 +109,7 @@ class Case:
                 stored = None if task_run in self.gone else executions.run(self.session, task_run)
                 if stored is None:
                     break
-                self.runs[stored.id] = stored
+                self._hold(stored)
             chain.append(self.runs[task_run])
             task_run = self.runs[task_run].parent
         return Path(self.execution, tuple(reversed(chain)))
@@ -121,10 +130,8 @@ class Case:
         return list(found.values())
 
     def standing(self, but: Collection[str]) -> frozenset[State]:
-        """The states of tasks that are under way, and of groups that wait."""
-        mine = [run for run in self.runs.values() if run.id not in but and not run.state.terminal]
-        found = {run.state for run in mine if run.state in WAITING or self.program.nodes[run.node].runs != "flowable"}
-        return frozenset(found) | executions.standing(self.session, self.execution.id, {*but, *self.runs, *self.gone})
+        """A state of a task that is under way, if there is one; else those of all that waits."""
+        return self._standing.states(but)
 
     def kept(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Any:
         """What a flowable keeps."""
@@ -220,7 +227,7 @@ class CaseWorld:
         return self._case.below(run)
 
     def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
-        """The states of tasks that are under way, and of groups that wait."""
+        """A state of a task that is under way, if there is one; else those of all that waits."""
         return self._case.standing(but)
 
     def truthy(self, text: str) -> bool:

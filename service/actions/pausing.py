@@ -43,8 +43,8 @@ def waiting(session: Session, kit: Kit, row: Row) -> list[tuple[TaskRun, Node]]:
     """The pauses that an execution waits in, the oldest first."""
     flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
     nodes = flow.program.nodes if flow else {}
-    paused = (run for run in executions.active(session, row.execution.id) if run.state is State.PAUSED)
-    return [(run, nodes[run.node]) for run in paused if nodes[run.node].type == PAUSE]
+    paused = ((run, nodes.get(run.node)) for run in executions.paused(session, row.execution.id))
+    return [(run, node) for run, node in paused if node is not None and node.type == PAUSE]
 
 
 def asked(node: Node) -> tuple[Input, ...]:
@@ -73,7 +73,7 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
 
 def resume(session: Session, prepared: Resumption, by: str) -> None:
     """Tells the executor. Raises Conflict where it was faster."""
-    run = next((each for each in executions.active(session, prepared.row.execution.id) if each.id == prepared.run.id), None)
+    run = executions.run(session, prepared.run.id)
     if run is None or run.state is not State.PAUSED:
         raise Conflict(f"`{prepared.run.node}` of execution {prepared.row.execution.id} does not wait any more")
     events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by))

@@ -47,7 +47,7 @@ class Batch:
         self._heard: list[Waiting] = []
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
         self._timers: list[tuple[str, str | None, str, float]] = []
-        self._later: list[tuple[str, str]] = []
+        self._later: dict[str, list[str]] = {}
         self._written = Written()
 
     # hearing
@@ -62,7 +62,9 @@ class Batch:
             return
         if waiting.task_run and not case.path(waiting.task_run).runs:
             return  # a timer of what has been forgotten since
-        if isinstance(waiting.event, heard.Due) and waiting.event.kind == "inline" and waiting.task_run:
+        if isinstance(waiting.event, heard.Behind):
+            self._run_all(case, deque(map(RunInline, waiting.event.task_runs)))
+        elif waiting.event == heard.Due("inline") and waiting.task_run:  # of a version before Behind
             self._run_all(case, deque([RunInline(waiting.task_run)]))
         else:
             self._run_all(case, self._advance(case, waiting.task_run, waiting.event))
@@ -77,7 +79,8 @@ class Batch:
                 todo.extend(self._advance(case, command.task_run, event))
             if self._over():
                 break
-        self._later.extend((case.execution.id, command.task_run) for command in todo)
+        if todo:
+            self._later.setdefault(case.execution.id, []).extend(command.task_run for command in todo)
 
     def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:
         step = advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
@@ -183,8 +186,8 @@ class Batch:
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
         events.wake(session, self._timers)
-        for execution, run in self._later:
-            events.add(session, execution, run, heard.Due("inline"))
+        for execution, task_runs in self._later.items():
+            events.add(session, execution, None, heard.Behind(task_runs))
         for case in self._cases.values():
             _store_lines(session, case)
         events.remove(session, self._heard)
@@ -205,7 +208,7 @@ def _store(session: Session, case: Case) -> None:
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:
         again = started_over(case.execution, case.variables, case.now)
-        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=f"again:{again.original}:{again.attempt}"):
+        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=executions.heir(case.execution)):
             events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
 
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from service.engine.commands import StartOver, WakeAt
 from service.engine.execution import TaskRun
-from service.engine.program import HANDLERS
+from service.engine.program import BESIDE
 from service.engine.record import Record
 from service.engine.retry import Policy, next_start, tries
 from service.engine.state import State
@@ -23,11 +23,11 @@ RETRY = "retry"
 
 def owner(record: Record, run: TaskRun) -> tuple[Policy | None, TaskRun | None]:
     """The retry that is for a task, and whose it is: its own, else that of the nearest group around it, else the flow's (None). What a group does in its
-    `errors` and `finally` does not decide how the group ends, so no retry from there outwards is for it."""
+    `errors`, in its `finally` and while it pauses does not decide how it ends, so no retry from there outwards is for it."""
     at = run
     while (policy := record.node(at).retry) is None:
         outer = record.runs[at.parent] if at.parent else None
-        if any(record.node(at) is each for name in HANDLERS for each in record.node(outer).branches.get(name, ())):
+        if any(record.node(at) is each for name in BESIDE for each in record.node(outer).branches.get(name, ())):
             return None, None
         if outer is None:
             return cast("Policy | None", record.program.root.retry), None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,4 +63,11 @@ class Killed:
     by: str
 
 
-Event = Began | Claimed | Ended | Lost | Due | Resumed | Killed
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Inline tasks that the last batch has left for this one, so that nobody waits behind a long flow. The executor's own: the engine hears of their ends."""
+
+    task_runs: Sequence[str]
+
+
+Event = Behind | Began | Claimed | Ended | Lost | Due | Resumed | Killed

@@ -15,9 +15,9 @@ from service.engine.state import State, worst
 STOPS = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRYING, State.RETRIED})
 
 
-def begin(node: Node, main: str = "tasks") -> Turn:
-    """The first child of the first list that has one. `main` names the list that decides."""
-    return _turn(node, main, main, 0, State.SUCCESS)
+def begin(node: Node, main: str = "tasks", state: State = State.SUCCESS) -> Turn:
+    """The first child of the first list that has one. `main` names the list that decides, `state` what has been decided before."""
+    return _turn(node, main, main, 0, state)
 
 
 def follow(node: Node, memory: Memory, child: Ended) -> Turn:

@@ -17,6 +17,8 @@ Runs = Literal["flowable", "inline", "pool", "runner"]
 
 #: The lists of a group, or of the flow, that do not decide how it ends.
 HANDLERS = ("errors", "finally")
+#: Those together with the list that is done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
+BESIDE = (*HANDLERS, "onPause")
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
 
 

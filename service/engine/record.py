@@ -42,8 +42,8 @@ class World(Protocol):
         """All task runs below one, or all of the execution, in the order in which they were made. Asked only when failed work is tried again."""
 
     def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
-        """The states of the tasks that are under way, and of the groups that wait; `but` are task runs that do not count. Asked only where
-        something waits."""
+        """A state of a task that is under way, if there is one (others may be with it); else those of all that waits. `but` are task runs that do not
+        count. Asked only where something waits."""
 
     def truthy(self, text: str) -> bool:
         """Whether a rendered condition holds."""
@@ -110,10 +110,13 @@ class Record:
         self.gone[run.id] = None
 
     def move_execution(self, state: State) -> None:
-        """The execution, moved on."""
-        if self.execution.state is not state:
-            self.execution = self.execution.to(state, self.now)
-            self.commands.append(Report())
+        """The execution, moved on. What ends a wait is seen to run, however short that was."""
+        if self.execution.state is state:
+            return
+        if self.execution.state in WAITING and state not in (State.KILLING, State.KILLED):
+            self.execution = self.execution.to(State.RUNNING, self.now)
+        self.execution = self.execution.to(state, self.now)
+        self.commands.append(Report())
 
     def say(self, level: str, message: str, run: TaskRun | None = None) -> None:
         """A line in the log."""

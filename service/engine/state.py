@@ -62,8 +62,8 @@ MOVES: dict[State, frozenset[State]] = {
     **{terminal: frozenset() for terminal in TERMINAL},
 }
 
-#: How bad an end is; a group takes the worst of its children. One that failed for now is not as bad as one that failed for good.
-_BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.CANCELLED: 2, S.RETRYING: 3, S.RETRIED: 4, S.FAILED: 5, S.KILLED: 6}
+#: How bad an end is; a group takes the worst of its children. One that failed for now is not as bad as one that has ended for good.
+_BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.RETRYING: 2, S.CANCELLED: 3, S.RETRIED: 4, S.FAILED: 5, S.KILLED: 6}
 
 
 class IllegalMove(Exception):
@@ -80,15 +80,27 @@ class Stamp:
 
 History = tuple[Stamp, ...]
 
+#: So many stamps are kept of one history. A loop that has waited ten thousand times shows how it began and how it stands.
+LONGEST = 200
+
 
 def moved(history: History, state: State, now: datetime) -> History:
-    """The history with one more state. Moving to the state it is in changes nothing."""
+    """The history with one more state, and never more than LONGEST. Moving to the state it is in changes nothing."""
     current = history[-1].state
     if state is current:
         return history
     if state not in MOVES[current]:
         raise IllegalMove(f"{current} -> {state}")
-    return (*history, Stamp(state, now))
+    return (*_shortened(history), Stamp(state, now))
+
+
+def _shortened(history: History) -> History:
+    """With room for one more: a step forth and back is taken out of the middle, so that what is left still follows from what stands before it."""
+    if len(history) < LONGEST:
+        return history
+    middle = range(LONGEST // 2, len(history) - 2)
+    at = next((at for at in middle if history[at + 2].state in MOVES[history[at - 1].state]), None)
+    return history if at is None else history[:at] + history[at + 2 :]
 
 
 def worst(*states: State) -> State:

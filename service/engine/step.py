@@ -75,7 +75,7 @@ class Making(Record):
             self.put(parent)
             self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
         if turn.message and turn.end is None:
-            self.say("ERROR", turn.message, parent)
+            self.say("WARN" if turn.memory.get("state") == State.WARNING else "ERROR", turn.message, parent)
         for start in turn.start:
             self._start(parent, start)
         if turn.end is State.RETRYING:
@@ -168,8 +168,8 @@ class Making(Record):
     def close(self, run: TaskRun, state: State, message: str | None, outputs: Any) -> None:
         """Ends a task run with its attempt; the parent hears of it from the agenda."""
         run, node = self.runs.get(run.id, run), self.node(run)
-        if message and state in (State.FAILED, State.WARNING):
-            self.say("ERROR" if state is State.FAILED else "WARN", message, run)
+        if message and state in (State.FAILED, State.RETRIED, State.WARNING):
+            self.say("WARN" if state is State.WARNING else "ERROR", message, run)
         if state in order.STOPS and not self.is_leaf(run) and again.owner(self, run)[0] is not None:
             again.give_up(self, run)
         run = self.ended(run, _mapped(state, node), self.through(run.attempt, state, message))

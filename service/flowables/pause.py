@@ -78,6 +78,6 @@ class Pause(FlowableTask):
     def _leave(self, node: Node, end: str, message: str | None) -> Turn:
         """What follows the pause: its own tasks, in the old form; or what follows its end."""
         state = State(end)
-        if state is State.SUCCESS and node.branches.get("tasks"):
-            return order.begin(node)
+        if state in (State.SUCCESS, State.WARNING) and node.branches.get("tasks"):
+            return replace(order.begin(node, state=state), message=message)
         return replace(order.leave(node, state), message=message)

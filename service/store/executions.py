@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +11,17 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
 from service.engine.execution import Execution, Path, Pin, TaskRun
-from service.engine.record import WAITING
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
 from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
 from service.store.database import Session, announce
+from service.store.tables import STANDING, core
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
-from service.store.tables import core
 
 _table, _runs = core(Table), core(RunTable)
 _MANY = 500  #: ids in one statement
+_FEW = 100  #: task runs that are read to see whether there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,16 @@ def get(session: Session, id: str) -> Row | None:
     """One execution."""
     row = session.execute(select(_table).where(_table.c.id == id)).first()
     return None if row is None else _row(row)
+
+
+def heir(execution: Execution) -> str:
+    """The `once` of the execution that takes over from one that ends RETRIED."""
+    return f"again:{execution.original or execution.id}:{execution.attempt + 1}"
+
+
+def taken_over_by(session: Session, execution: Execution) -> str | None:
+    """The id of the execution that took over from this one."""
+    return session.execute(select(_table.c.id).where(_table.c.once == heir(execution))).scalar()
 
 
 def find(session: Session, prefix: str) -> tuple[str, ...]:
@@ -219,6 +229,12 @@ def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
     return tuple(_run(row) for row in session.execute(statement))
 
 
+def paused(session: Session, execution: str) -> tuple[TaskRun, ...]:
+    """Task runs that pause, the oldest first."""
+    where = (_runs.c.execution_id == execution, _runs.c.state == State.PAUSED.value, STANDING)
+    return tuple(_run(row) for row in session.execute(select(_runs).where(*where).order_by(_runs.c.position)))
+
+
 def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, ...]:
     """The task runs below one, or all of the execution, in the order of their creation."""
     if run is None:
@@ -230,12 +246,18 @@ def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, .
     return tuple(_run(row) for row in rows)
 
 
-def standing(session: Session, execution: str, but: Collection[str]) -> frozenset[State]:
-    """The states of the tasks that are under way, and of the groups that wait, some task runs left out."""
-    open_ = (_runs.c.execution_id == execution, _runs.c.ended_at.is_(None), _runs.c.leaf | _runs.c.state.in_([state.value for state in WAITING]))
-    if len(but) <= _MANY:
-        return frozenset(State(state) for state in session.execute(select(_runs.c.state).where(*open_, _runs.c.id.not_in(but)).distinct()).scalars())
-    return frozenset(State(row.state) for row in session.execute(select(_runs.c.id, _runs.c.state).where(*open_)) if row.id not in but)
+_standing = (
+    select(_runs.c.position, _runs.c.id)
+    .where(_runs.c.execution_id == bindparam("b_execution"), _runs.c.state == bindparam("b_state"), _runs.c.position > bindparam("b_after"), STANDING)
+    .order_by(_runs.c.position)
+    .limit(_FEW)
+)
+
+
+def standing(session: Session, execution: str, state: State, after: int) -> tuple[tuple[int, str], ...]:
+    """Some task runs that are under way or wait, in this state and made after a position: their positions and ids, in order. None: there are no more."""
+    found = session.execute(_standing, {"b_execution": execution, "b_state": state.value, "b_after": after})
+    return tuple((row.position, row.id) for row in found)
 
 
 def kept(session: Session, run: str) -> Any:

@@ -244,6 +244,10 @@ class Execution(SQLModel, table=True):
     ended_at: float | None = None
 
 
+#: Task runs that are under way, and groups that wait. Written so that SQLite sees that its index is for them.
+STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING'))")
+
+
 class TaskRun(SQLModel, table=True):
     """A task run. `position` keeps the order of creation within the execution; `loop_values` are those of the loops around it, its own last; `leaf`: it does
     something itself, and holds no others; `keep` is what a flowable keeps, stored once."""
@@ -252,6 +256,7 @@ class TaskRun(SQLModel, table=True):
         Index("ix_task_run_execution", "execution_id", "position"),
         Index("ix_task_run_open", "execution_id", "ended_at"),
         Index("ix_task_run_task", "execution_id", "task_id", "loop_values", "position"),
+        Index("ix_task_run_standing", "execution_id", "state", "position", sqlite_where=STANDING),
         Index("ix_task_run_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL")),
     )
 

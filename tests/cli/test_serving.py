@@ -91,6 +91,25 @@ def test_run_asks_at_a_terminal_for_what_a_pause_waits_for(tree: Path) -> None:
     assert "size" in err.split("waits for you")[1]
 
 
+OVER = """
+id: over
+namespace: serving
+retry: {type: constant, interval: PT1S, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}
+tasks:
+  - {id: once, type: io.kestra.plugin.core.execution.Fail, errorMessage: no luck}
+"""
+
+
+def test_run_follows_the_execution_that_takes_over(tree: Path) -> None:
+    (tree / ".flows" / "over.yml").write_text(OVER)
+    process = spawn("run", ".flows/over.yml", "--backend", "process", "-o", "json", cwd=tree)
+    out, err = process.communicate(timeout=60)
+    execution = json.loads(out)
+    assert (process.returncode, execution["state"]["current"], execution["metadata"]["attemptNumber"]) == (1, "FAILED", 2)
+    assert execution["originalId"] != execution["id"]
+    assert err.count("no luck") == 2
+
+
 def test_run_does_not_wait_for_somebody_who_is_not_there(tree: Path) -> None:
     (tree / ".flows" / "ask.yml").write_text(PAUSE)
     process = spawn("run", ".flows/ask.yml", "--backend", "process", cwd=tree)

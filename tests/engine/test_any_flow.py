@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.execution import TaskRun
-from service.engine.program import Node
+from service.engine.program import HANDLERS, Node
 from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
-from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, allowing, dag, each_parallel, flow, for_each, group, job, name, parallel, retry, task
+from service.flowables.pause import Pause
+from tests.engine.playing import (
+    FAILED,
+    KILLED,
+    OK,
+    WARNING,
+    Play,
+    allowing,
+    choice,
+    dag,
+    each_parallel,
+    flow,
+    for_each,
+    group,
+    job,
+    loop_until,
+    name,
+    parallel,
+    pause,
+    retry,
+    switch,
+    task,
+)
 
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
 _RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
+
+
+def with_lists(made: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
+    """A construct with these handlers and common properties."""
+    lists = {name: tuple(nodes) for name, nodes in (("errors", errors), ("finally", finally_)) if nodes}
+    return replace(made, branches={**made.branches, **lists}, **rest)
+
+
+def pausing(behavior: str) -> Callable[..., Node]:
+    """Makes pauses that end by themselves; the first child is what is done meanwhile."""
+    return lambda tasks, **rest: with_lists(pause("", *tasks[1:], on_pause=next(iter(tasks), None), pauseDuration="PT20S", behavior=behavior), **rest)
+
+
 #: Every construct that is made of a list of its children.
 _MAKERS = [
     lambda tasks, **rest: group("", *tasks, **rest),
@@ -29,6 +65,10 @@ _MAKERS = [
     lambda tasks, **rest: for_each("", ["x", "y", "x", 3], *tasks, limit=0, **rest),
     lambda tasks, **rest: for_each("", ["x", "y", "z"], *tasks, limit=2, **rest),
     lambda tasks, **rest: each_parallel("", ["x", "y"], *tasks, **rest),
+    lambda tasks, **rest: with_lists(loop_until("", "false", *tasks, interval="PT30S", maxIterations=2), **rest),
+    lambda tasks, **rest: with_lists(choice("", "true", tasks), **rest),
+    lambda tasks, **rest: with_lists(switch("", "x", {"x": tasks or [task("")]}), **rest),
+    *map(pausing, ("RESUME", "WARN", "FAIL", "CANCEL")),
 ]
 
 
@@ -62,14 +102,14 @@ def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
     made = []
     for number, node in enumerate(nodes):
         id = f"{prefix}{number}"
-        lists = {name: tuple(named(children, f"{id}{name[0]}")) for name, children in node.branches.items()}
+        lists = {name: tuple(named(children, f"{id}{name[-5:]}")) for name, children in node.branches.items()}
         made.append(replace(node, id=id, branches=lists))
     return made
 
 
 def expected(played: Play, node: Node, parent: str | None) -> State:
     """The state of a group by the rule: the worst of its main list, as far as it ran."""
-    main = {child.id for child in node.branches["tasks"]}
+    main = {child.id for name, nodes in node.branches.items() if name not in (*HANDLERS, "onPause") for child in nodes}
     children = [run for run in played.runs.values() if run.parent == parent and run.node in main]
     state = worst(*(State.RETRYING if given_up(run) else run.state for run in children))
     if state is FAILED and (node.allow_failure or isinstance(node.model, AllowFailure)):
@@ -124,7 +164,7 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
         return
     for run in played.runs.values():
         node = program.nodes[run.node]
-        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run):
+        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, Pause):
             assert run.state is expected(played, node, run.id)
     assert played.state is expected(played, program.root, None)
     assert ("f0" in played.states) == bool(named_finally)

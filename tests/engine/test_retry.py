@@ -9,7 +9,27 @@ import pytest
 
 from service.engine.retry import next_start
 from service.flows.policies import Retry
-from tests.engine.playing import FAILED, KILLED, OK, START, WARNING, Play, allowing, flow, for_each, group, job, parallel, play, retry, task
+from tests.engine.playing import (
+    FAILED,
+    KILLED,
+    OK,
+    START,
+    WARNING,
+    Play,
+    allowing,
+    choice,
+    dag,
+    flow,
+    for_each,
+    group,
+    job,
+    parallel,
+    pause,
+    play,
+    retry,
+    switch,
+    task,
+)
 
 
 def attempts(played: Play, name: str) -> list[str]:
@@ -30,8 +50,8 @@ def attempts(played: Play, name: str) -> list[str]:
 )
 def test_the_pauses_of_each_type(policy, pauses):
     retry = Retry.model_validate(policy)
-    for number, pause in enumerate(pauses, 1):
-        assert next_start(retry, number, START, START, 0.5) == START + timedelta(seconds=pause)
+    for number, length in enumerate(pauses, 1):
+        assert next_start(retry, number, START, START, 0.5) == START + timedelta(seconds=length)
 
 
 def test_a_pause_too_long_for_numbers_is_the_longest_one():
@@ -214,3 +234,54 @@ def test_the_last_of_the_new_executions_fails():
     played.execution = replace(played.execution, attempt=3, original="first", first_created=START)
     played.begin().end("a", FAILED).end("e")
     assert (played.state, played.started_over) == (FAILED, [])
+
+
+def test_what_is_cancelled_is_not_tried_again():
+    program = flow(parallel("p", task("a"), pause("w", pauseDuration="PT10S", behavior="CANCEL"), retry=retry(3)), task("z"))
+    played = play(program, {"a": FAILED})
+    assert (played.state.value, played.states, attempts(played, "a")) == ("CANCELLED", {"p": "CANCELLED", "a": "FAILED", "w": "CANCELLED"}, ["FAILED"])
+
+
+def test_a_failure_that_a_new_execution_takes_over_stands_in_the_log():
+    played = Play(flow(task("a", retry=over()))).begin().end("a", FAILED, "no luck")
+    assert ("ERROR", "no luck") in played.said
+
+
+def test_what_failed_inside_a_loop_is_tried_again_for_its_value_alone():
+    for program in (
+        flow(for_each("l", ["x", "y"], task("a", retry=retry(2)), task("b"))),
+        flow(for_each("l", ["x", "y"], task("a"), task("b")), retry=retry(2)),
+        flow(for_each("l", ["x", "y"], group("g", task("a"), retry=retry(2)), task("b"))),
+    ):
+        played = play(program, {"a[x]": [FAILED, OK]})
+        assert (played.state, attempts(played, "a[x]"), attempts(played, "a[y]")) == (OK, ["FAILED", "SUCCESS"], ["SUCCESS"])
+        assert [name for name in played.started if name[0] in "ab"] == ["a[x]", "a[x]", "b[x]", "a[y]", "b[y]"]
+        played = play(program, {"a[y]": FAILED})
+        assert (played.state, attempts(played, "a[y]")) == (FAILED, ["FAILED"] * 2)
+
+
+def test_a_loop_that_is_tried_again_keeps_to_its_limit():
+    played = Play(flow(for_each("l", list("uvwxyz"), job("a"), limit=2), retry=retry(2))).begin()
+    played.claim("a[u]").claim("a[v]").end("a[u]", FAILED).end("a[v]", FAILED).due()
+    assert played.jobs == {"a[u]": 2, "a[v]": 2}
+    played.claim("a[v]").end("a[v]")
+    assert played.jobs == {"a[u]": 2, "a[w]": 1}
+
+
+def test_a_task_of_errors_has_its_own_retry_and_no_other():
+    played = play(flow(task("a"), errors=[task("e", retry=retry(3))], finally_=[task("f")], retry=retry(2)), {"a": FAILED, "e": FAILED, "f": FAILED})
+    assert (attempts(played, "a"), attempts(played, "e"), attempts(played, "f")) == (["FAILED"] * 2, ["FAILED"] * 3, ["FAILED"])
+
+
+def test_a_dag_that_is_tried_again_goes_on_behind_what_failed():
+    program = flow(dag("d", job("a"), job("b"), job("c", depends_on=("a",)), retry=retry(2)))
+    played = Play(program).begin().claim("a").claim("b").end("a", FAILED).end("b").due()
+    assert played.jobs == {"a": 2}
+    played.claim("a").end("a").claim("c").end("c")
+    assert (played.state, len(played.runs)) == (OK, 4)
+
+
+def test_choices_are_not_made_again():
+    program = flow(choice("i", "x", [task("a")], [task("b")]), switch("s", "x", {"x": [task("c")]}), retry=retry(3))
+    played = play(program, {"a": [FAILED, OK], "c": [FAILED, OK]})
+    assert (played.state, played.started, played.states) == (OK, ["a", "a", "c", "c"], {"i": "SUCCESS", "a": "SUCCESS", "s": "SUCCESS", "c": "SUCCESS"})

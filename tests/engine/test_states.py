@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from service.engine.state import MOVES, TERMINAL, IllegalMove, Stamp, State, moved, worst
+from service.engine.state import LONGEST, MOVES, TERMINAL, History, IllegalMove, Stamp, State, moved, worst
 from tests.engine.playing import START
 from tests.engine.states import meanings, page
 
@@ -47,3 +48,19 @@ def test_a_group_takes_the_worst_of_its_children():
     assert worst() is State.SUCCESS
     order = [State.SKIPPED, State.WARNING, State.CANCELLED, State.FAILED, State.KILLED]
     assert [worst(*order[: number + 1]) for number in range(5)] == [State.SUCCESS, *order[1:]]
+
+
+@pytest.mark.parametrize("waits", [[State.PAUSED], [State.PAUSED, State.RETRYING, State.RETRYING]])
+def test_a_history_has_an_end(waits):
+    history: History = (Stamp(State.CREATED, START), Stamp(State.RUNNING, START))
+    for number in range(3 * LONGEST):
+        for state in (waits[number % len(waits)], State.RUNNING):
+            history = moved(history, state, history[-1].date + timedelta(seconds=1))
+    ended = moved(history, State.SUCCESS, history[-1].date)
+    assert len(ended) <= LONGEST
+    assert [stamp.state.value for stamp in ended[:3]] == ["CREATED", "RUNNING", "PAUSED"]
+    assert ended[-2:] == (history[-1], Stamp(State.SUCCESS, history[-1].date))
+    assert history[-1].date == START + timedelta(seconds=6 * LONGEST), "the last ones are all there"
+    for before, after in pairwise(ended):
+        assert after.state in MOVES[before.state]
+        assert after.date >= before.date

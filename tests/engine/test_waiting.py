@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from service.engine.state import State
-from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, flow, group, job, loop_until, parallel, pause, play, task
+from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, flow, for_each, group, job, loop_until, parallel, pause, play, retry, task
 
 # LoopUntil
 
@@ -170,3 +170,92 @@ def test_a_paused_execution_can_be_killed():
     played = Play(flow(group("g", pause("p", timeout="PT1H")), task("z"))).begin().kill()
     assert (played.state, played.states) == (KILLED, {"g": "KILLED", "p": "KILLED"})
     assert played.due().resume("p").state is KILLED
+
+
+def test_no_retry_of_those_around_is_for_what_is_done_while_it_pauses():
+    for behavior in ("RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"):
+        played = Play(flow(group("g", pause("p", on_pause=job("say")), task("z"), retry=retry(3)), retry=retry(3, behavior=behavior))).begin()
+        played.claim("say").end("say", FAILED)
+        assert (played.run("say").state, played.timers, played.state.value) == (FAILED, [], "PAUSED")
+        assert played.resume("p").end("z").state is OK
+    played = Play(flow(pause("p", on_pause=job("say", retry=retry(2))))).begin().claim("say").end("say", FAILED)
+    assert (played.run("say").state.value, played.state.value) == ("RETRYING", "RETRYING"), "but its own is"
+    assert played.due().claim("say").end("say").resume("p").state is OK
+
+
+def test_tasks_inside_a_pause_run_after_it_has_warned():
+    program = flow(pause("p", task("a"), pauseDuration="PT10S", behavior="WARN", finally_=[task("f")]), task("z"))
+    played = play(program)
+    assert (played.state, played.states) == (WARNING, {"p": "WARNING", "a": "SUCCESS", "f": "SUCCESS", "z": "SUCCESS"})
+    assert play(program, {"a": FAILED}).states == {"p": "FAILED", "a": "FAILED", "f": "SUCCESS"}
+
+
+def test_what_follows_a_wait_is_seen_to_run():
+    histories = {"RESUME": ["RUNNING", "SUCCESS"], "FAIL": ["RUNNING", "FAILED"], "CANCEL": ["RUNNING", "CANCELLED"]}
+    for behavior, after in histories.items():
+        played = play(flow(pause("p", pauseDuration="PT10S", behavior=behavior)))
+        assert [stamp.state.value for stamp in played.execution.history] == ["CREATED", "RUNNING", "PAUSED", *after]
+
+
+def test_one_wait_can_follow_another():
+    # `a` has failed for now when the pause beside it ends its group: what is left is the other pause.
+    inner = parallel("p", task("a"), pause("short", pauseDuration="PT10S", behavior="FAIL"), retry=retry(3))
+    played = Play(flow(parallel("q", inner, pause("long")))).begin().end("a", FAILED)
+    assert played.state.value == "RETRYING"
+    played.due()
+    assert (played.state.value, played.run("a").state) == ("PAUSED", FAILED)
+    assert [stamp.state.value for stamp in played.execution.history][-3:] == ["RETRYING", "RUNNING", "PAUSED"]
+    assert played.resume("long").state is FAILED
+
+
+def test_a_pause_after_the_end_is_decided_does_not_change_it():
+    program = flow(task("a", retry=retry(2, behavior="CREATE_NEW_EXECUTION")), finally_=[pause("p")])
+    played = Play(program).begin().end("a", FAILED)
+    assert played.state.value == "PAUSED"
+    assert (played.resume("p").state.value, len(played.started_over)) == ("RETRIED", 1)
+    played = Play(flow(task("a"), finally_=[pause("p")], retry=retry(2))).begin().end("a", FAILED).resume("p")
+    assert (played.state.value, played.states) == ("RETRYING", {"a": "RETRYING", "p": "SUCCESS"})
+    played.due()
+    assert played.states == {"a": "RUNNING"}
+
+
+@pytest.mark.parametrize("around", [lambda *tasks: for_each("l", ["x", "y"], *tasks), lambda *tasks: group("l", *tasks, retry=retry(3))])
+def test_pauses_in_groups_and_loops_pause_each_by_itself(around):
+    played = Play(flow(around(pause("p"), task("b")), task("z"))).begin()
+    while played.state.value == "PAUSED":
+        waiting = [run for run in played.runs.values() if run.state.value == "PAUSED"]
+        assert len(waiting) == 1
+        played.resume(waiting[0].id)
+        while played.todo:
+            played.end(played.todo.popleft())
+    assert played.state is OK
+
+
+def test_all_values_of_a_loop_pause_at_once_without_a_limit():
+    played = Play(flow(for_each("l", ["x", "y", "z"], pause("p"), task("b"), limit=0))).begin()
+    assert [run.state.value for run in played.runs.values()] == ["RUNNING", "PAUSED", "PAUSED", "PAUSED"]
+    played.resume("p[y]")
+    assert (played.todo.popleft(), played.state.value) == ("b[y]", "RUNNING")
+    played.end("b[y]")
+    assert played.state.value == "PAUSED"
+    for value in ("x", "z"):
+        played.resume(f"p[{value}]").end(f"b[{value}]")
+    assert played.state is OK
+
+
+def test_a_pause_is_done_anew_in_the_next_pass_of_a_loop():
+    played = Play(flow(loop_until("l", "a", pause("p", pauseDuration="PT1H"), task("a"), interval="PT1S"))).begin().resume("p").end("a", OK, value="false")
+    first = played.run("p").id
+    played.timers.pop(0)  # of the pause that somebody has ended
+    played.due()
+    assert (played.state.value, played.run("p").state.value) == ("PAUSED", "PAUSED")
+    assert played.run("p").id != first
+    assert played.due().end("a", OK, value="true").state is OK
+
+
+def test_a_loop_that_is_tried_again_goes_on_with_its_pass():
+    program = flow(loop_until("l", "b", task("a"), task("b"), interval="PT1S", maxIterations=3, errors=[task("e")]), retry=retry(3))
+    played = Play(program).begin().end("a").end("b", OK, value="false").due().end("a").end("b", FAILED).end("e").due()
+    assert (played.states, played.run("b").iteration) == ({"l": "RUNNING", "a": "SUCCESS", "b": "RUNNING"}, 1)
+    played.end("b", OK, value="true")
+    assert (played.state, played.run("l").outputs) == (OK, {"iterationCount": 2})

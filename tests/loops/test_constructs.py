@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from textwrap import indent
 
 import pytest
 
-from service.actions import pausing
-from service.errors import Conflict, Invalid, NotFound
 from service.store import executions as rows
 from tests.loops.test_executor import ran, value
 from tests.support.station import Station
@@ -100,27 +96,6 @@ def test_values_that_are_none_fail_the_loop_alone(station: Station, values: str,
     id = ran(station, tasks(f"\n- id: l\n  type: flow.ForEach\n  values: {values}\n  tasks:\n    - {{id: one, type: log.Log, message: x}}\n"))
     assert (station.state(id), shown(station, id)) == ("FAILED", {"l": "FAILED"})
     assert said in " ".join(station.log(id, "ERROR"))
-
-
-def test_a_thousand_rounds_cost_ten_times_a_hundred(station: Station):
-    def seconds(number: int) -> float:
-        loop = tasks(f"""
-- id: l
-  type: flow.ForEach
-  values: "{{{{ range(1, {number}) }}}}"
-  concurrencyLimit: 20
-  tasks:
-    - {{id: one, type: debug.Return, format: "{{{{ taskrun.value }}}}"}}
-    - {{id: two, type: debug.Return, format: "{{{{ outputs.one[taskrun.value].value }}}}"}}
-""")
-        id = station.flow(loop, id=f"f{number}")
-        before = time.thread_time()
-        station.tick()
-        assert station.state(id) == "SUCCESS"
-        return time.thread_time() - before
-
-    seconds(10)
-    assert seconds(1000) < 30 * seconds(100), "cost must follow the change"
 
 
 # choices
@@ -223,81 +198,3 @@ def test_a_new_execution_takes_over_and_the_commit_waits_for_it(station: Station
     assert {each.original for each in found[1:]} == {found[0].id}
     assert found[2].inputs == {"n": 5}
     assert station.statuses(sha)["headgate/runs"][0] == "failure"
-
-
-# pauses
-
-PAUSED = tasks("""
-- id: p
-  type: flow.Pause
-  onResume:
-    - {id: reason, type: STRING}
-    - {id: amount, type: INT, defaults: "{{ inputs.n }}"}
-- {id: z, type: debug.Return, format: "{{ outputs.p.onResume.reason }} {{ outputs.p.onResume.amount + 1 }} {{ outputs.p.resumed.by }}"}
-""")
-HEAD = "inputs: [{id: n, type: INT, defaults: 7}]\n"
-
-
-def resume(station: Station, id: str, task_run: str | None = None, **given: object) -> None:
-    with station.database.read() as session:
-        prepared = pausing.prepare(session, station.kit, station.execution(id), given, task_run)
-    station.database.write(lambda session: pausing.resume(session, prepared, "ann"))
-    station.tick()
-
-
-def test_a_pause_takes_what_it_asks_for(station: Station):
-    id = ran(station, PAUSED, head=HEAD)
-    assert (station.state(id), shown(station, id)) == ("PAUSED", {"p": "PAUSED"})
-    for wrong in ({}, {"reason": "x", "amount": "many"}, {"reason": "x", "other": 1}):
-        with pytest.raises(Invalid):
-            resume(station, id, **wrong)
-    with pytest.raises(NotFound, match="`p` waits"):
-        resume(station, id, "nobody")
-    resume(station, id, reason="because", amount="3")
-    assert (station.state(id), value(station, id, "z")) == ("SUCCESS", "because 4 ann")
-    with pytest.raises(Conflict, match="is SUCCESS"):
-        resume(station, id, reason="again")
-
-
-def test_defaults_of_a_pause_are_rendered_where_it_stands(station: Station):
-    id = ran(station, PAUSED, head=HEAD)
-    resume(station, id, reason="because")
-    assert value(station, id, "z") == "because 8 ann"
-
-
-def test_two_who_resume_at_once_resume_once(station: Station):
-    id = ran(station, PAUSED, head=HEAD)
-    with station.database.read() as session:
-        both = [pausing.prepare(session, station.kit, station.execution(id), {"reason": name}) for name in ("one", "two")]
-    for each in both:
-        station.database.write(partial(pausing.resume, prepared=each, by="ann"))
-    station.tick()
-    assert value(station, id, "z") == "one 8 ann"
-
-
-def test_ten_thousand_that_wait_do_not_keep_anybody_awake(station: Station):
-    id = ran(station, tasks("\n- {id: p, type: flow.Pause, pauseDuration: PT1H, behavior: WARN}\n"))
-    assert station.executor.tick(station.clock.now) == pytest.approx(3600, abs=1) or station.executor.tick(station.clock.now) >= 60
-    station.clock.forward(hours=1)
-    station.tick()
-    assert station.state(id) == "WARNING"
-
-
-def test_a_loop_waits_between_its_passes(station: Station):
-    id = ran(
-        station,
-        tasks("""
-- id: l
-  type: flow.LoopUntil
-  condition: "{{ outputs.a.value == '3' }}"
-  checkFrequency: {interval: PT10S, maxIterations: 5}
-  tasks:
-    - {id: a, type: debug.Return, format: "{{ outputs.l.iterationCount }}"}
-"""),
-    )
-    for count in (2, 3):
-        assert (station.state(id), shown(station, id)) == ("PAUSED", {"l": "PAUSED", "a": "SUCCESS"})
-        assert station.runs(id)["l"].outputs == {"iterationCount": count}
-        station.clock.forward(seconds=10)
-        station.tick()
-    assert (station.state(id), shown(station, id), value(station, id)) == ("SUCCESS", {"l": "SUCCESS", "a": "SUCCESS"}, "3")

@@ -21,6 +21,7 @@ from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.loops.executor import SLICE, Executor
 from service.store import events
+from service.store import executions as rows
 from service.store.events import Waiting
 from service.store.executions import OUTPUT_LIMIT
 from service.store.repositories import MAIN as ENVIRONMENT
@@ -223,6 +224,41 @@ def test_what_a_push_starts_has_a_tenth_of_the_work(station: Station):
     assert station.state(id) == "SUCCESS"
     caused = next(row.execution.id for row in station.every() if row.execution.id != id)
     assert (station.state(caused), ["too much work" in line for line in station.log(caused)]) == ("FAILED", [True])
+
+
+def test_a_loop_without_a_limit_takes_turns_with_others(station: Station):
+    number = 4 * INLINE_BUDGET
+    loop = (
+        f"  - id: l\n    type: io.kestra.plugin.core.flow.ForEach\n    values: '{{{{ range(1, {number}) }}}}'\n    concurrencyLimit: 0\n"
+        f"    tasks: [{{id: a, type: {RETURN}, format: '{{{{ taskrun.value }}}}'}}, {{id: b, type: {RETURN}, format: x}}]\n"
+    )
+    wide = station.flow(loop, id="wide")
+    station.executor.tick(station.clock.now)
+    short = station.flow(logs(1), id="short")
+    station.executor.tick(station.clock.now)
+    assert (station.state(wide), station.state(short)) == ("RUNNING", "SUCCESS")
+    stopped = station.start("t", "wide")
+    station.executor.tick(station.clock.now)
+    station.database.write(lambda session: executions.kill(session, stopped, "ann"))
+    for _ in range(2):
+        station.executor.tick(station.clock.now)
+    assert (station.state(wide), station.state(stopped)) == ("RUNNING", "KILLED")
+    station.tick()
+    with station.database.read() as session:
+        given = [run.outputs for run in rows.runs(session, wide) if run.node == "a"]
+        assert events.waiting(session, station.clock.now.timestamp(), 9) == ()
+    assert (station.state(wide), given) == ("SUCCESS", [{"value": str(at)} for at in range(1, number + 1)])
+
+
+def test_what_an_older_version_has_left_for_the_next_batch_is_run(station: Station):
+    id = ran(station, f"{NAP}{logs(1)}")
+    run = station.runs(id)["nap"].id
+    station.database.write(lambda session: session.exec_driver_sql("DELETE FROM timer"))
+    station.database.write(lambda session: events.add(session, id, run, Due("inline")))
+    station.tick()
+    with station.database.read() as session:
+        due = events.next_due(session, station.clock.now.timestamp())
+    assert due == station.clock.now.timestamp() + 3600, "the nap has begun again"
 
 
 def test_a_service_that_dies_in_the_middle_goes_on_where_it_was(station: Station):
