@@ -32,9 +32,11 @@ def at_work(station: Station) -> Iterator[None]:
     running = [Runner(loop, station.database.hub) for loop in loops]
     for one in running:
         one.start()
+    station.followed = True
     try:
         yield
     finally:
+        station.followed = False
         for one in running:
             one.stop()
         for one in running:

@@ -273,9 +273,9 @@ def test_variables_do_not_grow_for_ever(station: Station):
 def test_values_are_the_same_before_and_after_they_are_stored(station: Station):
     text = """
 - {id: give, type: output.OutputValues, values: {day: "{{ kv('day') }}", n: [1, "{{ 0.5 }}"], none: "{{ null }}"}}
-- {id: a, type: debug.Return, format: "{{ outputs.give.values | toJson }}"}
+- {id: a, type: debug.Return, format: "{{ outputs.give.values | toJson(includeNulls=true) }}"}
 - {id: nap, type: flow.Sleep, duration: PT1M}
-- {id: z, type: debug.Return, format: "{{ outputs.give.values | toJson }}"}
+- {id: z, type: debug.Return, format: "{{ outputs.give.values | toJson(includeNulls=true) }}"}
 """
     keep(station, "t", "day", datetime(2026, 3, 2, 10, tzinfo=UTC))
     id = ran(station, tasks(text))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,7 @@ from service.store.repositories import Repository
 from tests.support.commits import MAIN, Commits
 from tests.support.outside import Outside
 
+_FAR = 1e12  #: a time that comes after every other: what is put off has not been dealt with
 RUNNER = RunnerInfo("runner-1", "host-1", "1.0", base="/var/lib/runner")
 RUNNER_TOKEN, ADMIN_TOKEN = "hg_runner_of_the_tests", "hg_admin_of_the_tests"
 _KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -81,6 +83,7 @@ class Station:
 
     def __init__(self, folder: Path, helper: Helper, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
         self.folder, self.helper, self.clock = folder, helper, Clock()
+        self.followed = False  #: whether a loop deals with pushes
         self.trespasses: list[str] = []  #: what the writer should have had no part in
         path = folder / "headgate.db"
         if not path.exists():
@@ -162,11 +165,20 @@ class Station:
         self.database.write(lambda session: deliveries.tell(session, repository, source, new_id(), heads, at))
 
     def sync(self, name: str = "default") -> None:
-        """Deals with the deliveries that wait, and with whatever else moved."""
+        """Deals with the deliveries that wait, and with whatever else moved; where a loop does that, waits until it has. Two at once would be in each other's
+        way, which no service is."""
         repository = self.repository(name)
+        if not self.followed:
+            Reconciler(self.kit, repository).run(self._undelivered(repository, self.clock.now.timestamp()), self.clock.now)
+            return
+        deadline = time.monotonic() + 30
+        while self._undelivered(repository, _FAR):
+            assert time.monotonic() < deadline, "the loop does not deal with the push"
+            time.sleep(0.01)
+
+    def _undelivered(self, repository: Repository, at: float) -> Sequence[inbox.Delivery]:
         with self.database.read() as session:
-            waiting = [one for one in inbox.waiting(session, self.clock.now.timestamp(), 500) if one.repository_id == repository.id]
-        Reconciler(self.kit, repository).run(waiting, self.clock.now)
+            return inbox.waiting(session, at, 500, repository.id)
 
     def live(self) -> dict[Identity, Flow]:
         """The flows that run."""
