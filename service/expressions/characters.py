@@ -6,11 +6,11 @@ characters, whatever they would make of `\s`, of `(?i)` or of an intersection th
 
 from __future__ import annotations
 
+import importlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-
-import regex
+from typing import Any
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -156,6 +156,12 @@ class Unknown(ValueError):
 
 
 @cache
+def package() -> Any:
+    """The regex package, imported on first use: most flows do without it, and reading a flow does."""
+    return importlib.import_module("regex")
+
+
+@cache
 def _all() -> str:
     return "".join(map(chr, range(_LAST + 1)))
 
@@ -163,6 +169,7 @@ def _all() -> str:
 @lru_cache(maxsize=256)
 def _scanned(content: str) -> Ranges:
     """The ranges of a class that the regex package knows: it is asked once, about all characters."""
+    regex = package()
     try:
         runs = regex.compile(f"[{content}]+", regex.V0)
     except (regex.error, KeyError, ValueError):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import re2
-import regex as backtracking
 
+from service.expressions.characters import package
 from service.expressions.errors import Refused
 from service.expressions.java_patterns import Translation, translate
 from service.expressions.limits import Budget
@@ -35,7 +35,6 @@ _SHORT = 2_048
 _MOST_ROUNDS = 10_000
 _ROUND = 4
 _SMALL = 300  #: what is larger is not kept
-_MARK = backtracking.compile(r"\p{Mn}")
 _MATCH, _FAST_MATCH, _PROPERTY = 14, 4, 30_000
 #: Tenths of an instruction that RE2 needs for each range of Unicode's large sets; only few of them are at work at a time.
 _SET_PART = 16
@@ -103,7 +102,7 @@ class Regex:
         if text.isascii():
             return True
         edges = self.translation.edges
-        return not ("B" in edges or _has_halves(text) or (edges and _MARK.search(text)))
+        return not ("B" in edges or _has_halves(text) or (edges and _mark().search(text)))
 
     def _pay(self, text: str, budget: Budget) -> None:
         budget.spend(20 + (len(text) * self.weight >> 5))
@@ -200,7 +199,13 @@ def _small(source: str) -> Any:
     return _backtracking(source)
 
 
+@cache
+def _mark() -> Any:
+    return package().compile(r"\p{Mn}")
+
+
 def _backtracking(source: str) -> Any:
+    backtracking = package()
     translation = translate(source)
     if translation.rounds > _MOST_ROUNDS:
         raise Refused(f"the regular expression `{source[:60]}` repeats too much")

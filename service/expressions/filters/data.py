@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from service.expressions.arguments import boolean_of
@@ -9,8 +10,6 @@ from service.expressions.errors import Refused
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import java_text, json_text
-from service.expressions.yaml_writing import yaml_text
-from service.ion import IonError, write
 
 
 @filter_("toJson", "json", "jsonEncode")
@@ -35,7 +34,10 @@ def yaml(call: Run, value: Any) -> str:
     {{ ['yes', 'a, b', ' x', '12', 'a b'] | yaml | split('\\n') | join }} ->  - "yes" - "a, b" - ' x' - "12" - a b
     {{ null | yaml }} -> null
     """
-    return "null" if value is None else yaml_text(value, call.budget)
+    if value is None:
+        return "null"
+    text: str = importlib.import_module("service.expressions.yaml_writing").yaml_text(value, call.budget)  # on first use, as Ion
+    return text
 
 
 @filter_("toIon")
@@ -52,9 +54,10 @@ def to_ion(call: Run, value: Any) -> str:
         budget.spend(2)
         budget.text(length)
 
+    codec = importlib.import_module("service.ion")  # on first use: most flows have none of it
     try:
-        text = write(value, budget.limits.nesting, pay, lambda other: java_text(other, budget))
-    except IonError as wrong:
+        text: str = codec.write(value, budget.limits.nesting, pay, lambda other: java_text(other, budget))
+    except codec.IonError as wrong:
         raise Refused(f"`toIon`: {wrong}") from None
     budget.text(len(text))
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 from typing import Any
 
 from service.expressions.arguments import boolean_of
@@ -10,7 +11,6 @@ from service.expressions.errors import Refused
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
-from service.ion import IonError, rows
 
 _BINARY = b"\xe0\x01\x00\xea"
 
@@ -31,10 +31,11 @@ def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
         raise Refused(f"`fromIon` reads text, not {kind(ion)}")
     call.budget.spend(len(text) >> 1)  # data takes more room than its text, and time
     depth, every = call.budget.limits.nesting, boolean_of("fromIon", all_rows, False)
+    codec = importlib.import_module("service.ion")  # on first use: most flows have none of it
     try:
-        values = rows(text, depth, call.budget.spend)
+        values = codec.rows(text, depth, call.budget.spend)
         found = list(values) if every else next(values, None)
-    except IonError as wrong:
+    except codec.IonError as wrong:
         raise Refused(f"this text is not Ion: {wrong}") from None
     return _without_bytes(found) if "{{" in text else found
 
