@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
+from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import java_text, json_text
+
+if TYPE_CHECKING:
+    import service.ion as ion_text
+    from service.expressions import yaml_writing
+else:
+    yaml_writing = Later("service.expressions.yaml_writing")
+    ion_text = Later("service.ion")
 
 
 @filter_("toJson", "json", "jsonEncode")
@@ -36,7 +43,7 @@ def yaml(call: Run, value: Any) -> str:
     """
     if value is None:
         return "null"
-    text: str = importlib.import_module("service.expressions.yaml_writing").yaml_text(value, call.budget)  # on first use, as Ion
+    text: str = yaml_writing.yaml_text(value, call.budget)
     return text
 
 
@@ -54,10 +61,9 @@ def to_ion(call: Run, value: Any) -> str:
         budget.spend(2)
         budget.text(length)
 
-    codec = importlib.import_module("service.ion")  # on first use: most flows have none of it
     try:
-        text: str = codec.write(value, budget.limits.nesting, pay, lambda other: java_text(other, budget))
-    except codec.IonError as wrong:
+        text: str = ion_text.write(value, budget.limits.nesting, pay, lambda other: java_text(other, budget))
+    except ion_text.IonError as wrong:
         raise Refused(f"`toIon`: {wrong}") from None
     budget.text(len(text))
     return text

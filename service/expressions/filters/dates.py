@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.expressions.date_texts import read, write
 from service.expressions.errors import Refused
+from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import kind
+
+if TYPE_CHECKING:
+    from service.expressions import date_texts
+else:
+    date_texts = Later("service.expressions.date_texts")
 
 _SECOND, _MILLI, _MICRO = 1_000_000_000, 1_000_000, 1_000
 
@@ -34,7 +39,7 @@ def date(
     """
     if value is None:
         return None
-    return write(call, read(call, value, time_zone, existing_format, locale), format_, time_zone, locale)
+    return date_texts.write(call, date_texts.read(call, value, time_zone, existing_format, locale), format_, time_zone, locale)
 
 
 @filter_("dateAdd")
@@ -63,8 +68,8 @@ def date_add(
         raise Refused(f"`dateAdd` takes a whole number as its amount, not {amount if isinstance(amount, float) else kind(amount)}")
     if not isinstance(unit, str):
         raise Refused(f"`dateAdd` takes the name of a unit such as 'DAYS', not {kind(unit)}")
-    moment = read(call, value, time_zone, existing_format, locale)
-    return write(call, moment.plus(amount, unit), format_, time_zone, locale)
+    moment = date_texts.read(call, value, time_zone, existing_format, locale)
+    return date_texts.write(call, moment.plus(amount, unit), format_, time_zone, locale)
 
 
 @filter_("timestamp")
@@ -74,7 +79,7 @@ def timestamp(call: Run, value: Any, time_zone: str | None = None, existing_form
     {{ '2024-03-05T14:07:09Z' | timestamp }} -> 1709647629
     {{ '2024-03-05 14:07' | timestamp('Europe/Paris', 'yyyy-MM-dd HH:mm') }} -> 1709644020
     """
-    return None if value is None else read(call, value, time_zone, existing_format).epoch_nanos // _SECOND
+    return None if value is None else date_texts.read(call, value, time_zone, existing_format).epoch_nanos // _SECOND
 
 
 @filter_("timestampMilli")
@@ -83,7 +88,7 @@ def timestamp_milli(call: Run, value: Any, time_zone: str | None = None, existin
 
     {{ '2024-03-05T14:07:09Z' | timestampMilli }} -> 1709647629000
     """
-    return None if value is None else read(call, value, time_zone, existing_format).epoch_nanos // _MILLI
+    return None if value is None else date_texts.read(call, value, time_zone, existing_format).epoch_nanos // _MILLI
 
 
 @filter_("timestampMicro")
@@ -92,7 +97,7 @@ def timestamp_micro(call: Run, value: Any, time_zone: str | None = None, existin
 
     {{ '2024-03-05T14:07:09.5Z' | timestampMicro }} -> 1709647629500000
     """
-    return None if value is None else read(call, value, time_zone, existing_format).epoch_nanos // _MICRO
+    return None if value is None else date_texts.read(call, value, time_zone, existing_format).epoch_nanos // _MICRO
 
 
 @filter_("timestampNano")
@@ -101,4 +106,4 @@ def timestamp_nano(call: Run, value: Any, time_zone: str | None = None, existing
 
     {{ '2024-03-05T14:07:09.123456789Z' | timestampNano }} -> 1709647629123456789
     """
-    return None if value is None else read(call, value, time_zone, existing_format).epoch_nanos
+    return None if value is None else date_texts.read(call, value, time_zone, existing_format).epoch_nanos

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import text_of
 from service.expressions.errors import Refused
-from service.expressions.number_pattern import read_pattern
-from service.expressions.number_symbols import symbols_of
-from service.expressions.number_text import number_text
+from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.singles import Single, widened
 from service.expressions.values import is_number, kind
+
+if TYPE_CHECKING:
+    from service.expressions import number_pattern, number_symbols, number_text
+else:
+    number_symbols = Later("service.expressions.number_symbols")
+    number_text = Later("service.expressions.number_text")
+    number_pattern = Later("service.expressions.number_pattern")
 
 #: What a number costs beside its pattern and its text.
 _STEPS = 40
@@ -36,10 +41,10 @@ def numberformat(call: Run, value: Any, format_: Any = None, locale: Any = None)
     if not is_number(value):
         more = "; make it one with `number`" if isinstance(value, str) else ""
         raise Refused(f"`numberformat` takes a number, not {kind(value)}{more}")
-    symbols, pattern = symbols_of(None if locale is None else text_of("numberformat", locale))
+    symbols, pattern = number_symbols.symbols_of(None if locale is None else text_of("numberformat", locale))
     if format_ is not None:
         pattern = text_of("numberformat", format_)
     call.budget.spend(_STEPS + len(pattern))
-    text = number_text(widened(value) if isinstance(value, Single) else value, read_pattern(pattern), symbols)
+    text = number_text.number_text(widened(value) if isinstance(value, Single) else value, number_pattern.read_pattern(pattern), symbols)
     call.budget.text(len(text))
     return text

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of, text_of, through
 from service.expressions.errors import Refused
-from service.expressions.regexes import Regex, expand, regex
+from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import is_number, java_text, kind
+
+if TYPE_CHECKING:
+    from service.expressions import regexes
+    from service.expressions.regexes import Regex
+else:
+    regexes = Later("service.expressions.regexes")
 
 
 @filter_("replace")
@@ -29,7 +35,7 @@ def replace(call: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> A
 
     def change(text: str) -> str:
         for old, new in pairs:
-            text = _substituted(call, text, regex(old, call.budget), new) if by_pattern else _replaced(call, text, old, new)
+            text = _substituted(call, text, regexes.regex(old, call.budget), new) if by_pattern else _replaced(call, text, old, new)
         return text
 
     return through(value, change, call.budget)
@@ -45,7 +51,7 @@ def _substituted(call: Run, text: str, compiled: Regex, new: str) -> str:
     matches = compiled.all(text, call.budget)
     if not matches:
         return text
-    made = expand(new, compiled)
+    made = regexes.expand(new, compiled)
     pieces: list[str] = []
     start, room = 0, call.budget.limits.output - len(text)
     for match in matches:
@@ -72,7 +78,7 @@ def split(call: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]
     if limit is not None and not is_number(limit):
         raise Refused(f"`split` takes a number as its limit, not {kind(limit)}")
     text, most = text_of("split", value), int(limit or 0)
-    compiled = regex(text_of("split", delimiter), call.budget)
+    compiled = regexes.regex(text_of("split", delimiter), call.budget)
     # One more than there are cuts: an empty match at the start cuts nothing.
     cuts = [(match.start(), match.end()) for match in compiled.all(text, call.budget, most if most > 0 else -1)]
     cuts = [cut for cut in cuts if cut != (0, 0)]
@@ -136,4 +142,4 @@ def regex_extract(call: Run, value: Any, regex_: Any, group: Any = 0) -> str | N
 def _regex(call: Run, name: str, pattern: Any) -> Regex:
     if pattern is None:
         raise Refused(f"`{name}` needs a regular expression, not null")
-    return regex(java_text(pattern, call.budget), call.budget)
+    return regexes.regex(java_text(pattern, call.budget), call.budget)

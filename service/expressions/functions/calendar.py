@@ -8,14 +8,19 @@ import datetime
 import re
 from calendar import monthrange
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import text_of
-from service.expressions.days import local
 from service.expressions.errors import Refused, did_you_mean
+from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import is_list
+
+if TYPE_CHECKING:
+    from service.expressions import days
+else:
+    days = Later("service.expressions.days")
 
 _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _WORKING, _WEEK = 5, 7
@@ -109,7 +114,7 @@ def is_last_working_day(call: Run, date: Any, working_days: Any = None) -> bool:
 
 
 def _local(call: Run, date: Any) -> datetime.datetime:
-    return local(date, call.ports.zone)
+    return days.local(date, call.ports.zone)
 
 
 def _length(moment: datetime.datetime) -> int:

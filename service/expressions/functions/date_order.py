@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.expressions.days import local
+from service.expressions.later import Later
 from service.expressions.registry import function
+
+if TYPE_CHECKING:
+    from service.expressions import days
+else:
+    days = Later("service.expressions.days")
 
 
 @function("isDateAfter")
@@ -39,4 +44,4 @@ def is_date_between(date: Any, after: Any, before: Any) -> bool:
 
 
 def _instant(date: Any) -> datetime:
-    return local(date, "UTC")
+    return days.local(date, "UTC")

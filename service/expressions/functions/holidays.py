@@ -6,13 +6,18 @@ import datetime
 import importlib
 import warnings
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import is_empty, text_of
-from service.expressions.days import local
 from service.expressions.errors import Refused, did_you_mean
+from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
+
+if TYPE_CHECKING:
+    from service.expressions import days
+else:
+    days = Later("service.expressions.days")
 
 #: What a year of a country costs, in steps; it is counted once in a render.
 _YEAR = 4_000
@@ -34,7 +39,7 @@ def is_public_holiday(call: Run, date: Any, country: Any = None, sub_division: A
         raise Refused("`isPublicHoliday` needs a country: isPublicHoliday(date, 'FR')")
     code = _country(text_of("isPublicHoliday", given))
     part = _part(code, text_of("isPublicHoliday", sub_division)) if not is_empty(sub_division) else None
-    day = local(date, call.ports.zone).date()
+    day = days.local(date, call.ports.zone).date()
     call.budget.once(("holidays", code, part, day.year), _YEAR, 10)
     return day in _days(code, part, day.year)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
+from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
+
+if TYPE_CHECKING:
+    import service.ion as ion_text
+else:
+    ion_text = Later("service.ion")
 
 _BINARY = b"\xe0\x01\x00\xea"
 
@@ -31,11 +36,10 @@ def from_ion(call: Run, ion: Any, all_rows: Any = False) -> Any:
         raise Refused(f"`fromIon` reads text, not {kind(ion)}")
     call.budget.spend(len(text) >> 1)  # data takes more room than its text, and time
     depth, every = call.budget.limits.nesting, boolean_of("fromIon", all_rows, False)
-    codec = importlib.import_module("service.ion")  # on first use: most flows have none of it
     try:
-        values = codec.rows(text, depth, call.budget.spend)
+        values = ion_text.rows(text, depth, call.budget.spend)
         found = list(values) if every else next(values, None)
-    except codec.IonError as wrong:
+    except ion_text.IonError as wrong:
         raise Refused(f"this text is not Ion: {wrong}") from None
     return _without_bytes(found) if "{{" in text else found
 

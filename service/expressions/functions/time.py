@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from service.expressions.date_texts import write
-from service.expressions.moments import Moment
+from typing import TYPE_CHECKING
+
+from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
+
+if TYPE_CHECKING:
+    from service.expressions import date_texts, moments
+else:
+    date_texts = Later("service.expressions.date_texts")
+    moments = Later("service.expressions.moments")
 
 
 @function("now")
@@ -17,4 +24,4 @@ def now(call: Run, format_: str | None = "iso", time_zone: str | None = None, ex
     {{ now(format='iso_sec', timeZone='Europe/Paris') }} -> 2024-03-05T15:07:09+01:00
     {{ now('EEEE', locale='de') }} -> Dienstag
     """
-    return write(call, Moment(call.ports.now()), format_, time_zone, locale)
+    return date_texts.write(call, moments.Moment(call.ports.now()), format_, time_zone, locale)
