@@ -38,8 +38,9 @@ def serving(**settings: str) -> Iterator[tuple[httpx2.Client, int]]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        environment = os.environ | {f"HEADGATE_{name.upper()}": value for name, value in settings.items()}
-        command = [sys.executable, "-m", "service", "up", "--port", str(port), "--data", str(Path(folder) / "data")]
+        chosen = {"data": str(Path(folder) / "data"), **settings}
+        environment = os.environ | {f"HEADGATE_{name.upper()}": value for name, value in chosen.items()}
+        command = [sys.executable, "-m", "service", "up", "--port", str(port)]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0) as client:

@@ -174,9 +174,15 @@ def by_kind(key: str, kind: str, needs: Sequence[str] = (), lacks: Sequence[str]
 class Model(BaseModel):
     """Frozen, camelCase in YAML, and strict about names: an unknown property is a mistake to be pointed at."""
 
-    # A message about a wrong value does not quote it: it may be a secret.
+    # A message about a wrong value does not quote it: it may be a secret. A command line reads one flow of a few types: what checks the others is not built.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
 

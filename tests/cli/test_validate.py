@@ -29,6 +29,16 @@ atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
 from service.cli import main
 main(sys.argv[1:])
 """
+#: The command, which says at its end how many calls it has made.
+COUNTED = """\
+import atexit, cProfile, sys
+calls = cProfile.Profile()
+atexit.register(lambda: print(sum(entry.callcount for entry in calls.getstats()), file=sys.stderr))
+atexit.register(calls.disable)
+calls.enable()
+from service.cli import main
+main(sys.argv[1:])
+"""
 #: Whatever answers a request or stores a row; none of it is needed to read a file.
 HEAVY = {"fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "alembic", "docker", "pygit2", "httpx2", "httpcore2", "requests", "cryptography"}
 #: Nor are a log and an event loop.
@@ -245,19 +255,13 @@ def test_nothing_heavy_is_imported_to_read_a_file_or_to_help(arguments: list[str
     assert loaded(*arguments) & HEAVY == set()
 
 
-def test_validating_one_flow_takes_less_than_400_ms(tmp_path: Path) -> None:
+def test_validating_one_flow_takes_few_calls_with_all_that_is_loaded_for_it(tmp_path: Path) -> None:
+    # What takes 0.3 s of one core. Seconds depend on what else the machine does: `make bench` shows them; calls do not.
     write(tmp_path / "good.yml", GOOD)
-    env = {key: value for key, value in environment(PYTHONPYCACHEPREFIX=str(tmp_path / "cache")).items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-    def measured() -> float:
-        # The time this process's child was given, not the time that other processes of the machine took from it.
-        before = os.times()
-        subprocess.run([sys.executable, "-m", "service", "flow", "validate", "good.yml"], cwd=tmp_path, env=env, timeout=60, check=True, capture_output=True)
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    measured()  # compiles what the next ones load
-    assert min(measured() for _ in range(3)) < 0.4
+    command = [sys.executable, "-c", COUNTED, "flow", "validate", "good.yml"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 100_000 < int(done.stderr.splitlines()[-1]) < 650_000
 
 
 IMAGE = GOOD.replace(
