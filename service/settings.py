@@ -29,6 +29,7 @@ class Settings:
     `private_addresses`: `http()` in the flows of tracked branches may call loopback and private addresses, too.
     `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
     without a webhook. `image_digests` is what becomes of an image without a digest: off (nothing), warning or error.
+    `most_depth` is how deep flows may call flows, `most_called` how many executions one execution may cause by calls.
     """
 
     data: Path = Path(".headgate")
@@ -49,6 +50,8 @@ class Settings:
     plugin_defaults: Sequence[Mapping[str, Any]] = ()
     image_digests: str = "off"
     log_level: str = "INFO"
+    most_depth: int = 20
+    most_called: int = 200_000
 
     @property
     def loopback(self) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from random import random
+from functools import partial
 from typing import Any
 
+from service.actions.around import Around, Surroundings
 from service.actions.files import Whose
 from service.actions.kept import Kept
 from service.actions.keys import Keys, Written
@@ -23,7 +24,6 @@ from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program
 from service.engine.record import Step
 from service.engine.state import Stamp, State
-from service.expressions import truthy
 from service.store import executions
 from service.store.codec import new_id
 from service.store.database import Session
@@ -44,6 +44,7 @@ class Case:
     row: Row
     program: Program
     written: Written
+    surroundings: Surroundings
     execution: Execution = field(init=False)
     position: int = field(init=False)
     runs: dict[str, TaskRun] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Case:
     def _hold(self, run: TaskRun) -> None:
         node = self.program.nodes.get(run.node)
         self.runs[run.id] = run
-        self._standing.put(run, leaf=node is None or node.runs != "flowable")
+        self._standing.put(run, leaf=node is None or node.leaf)
 
     def say(self, run: str | None, level: str, message: str) -> None:
         """A line in the log of a task run, or of the execution."""
@@ -142,19 +143,23 @@ class Case:
 
     # rendering
 
-    def rendering(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str]) -> Rendering:
-        """Templates in the scope of a task run. `step` lies over what the batch has."""
+    def rendering(
+        self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str], more: Mapping[str, Any] | None = None
+    ) -> Rendering:
+        """Templates in the scope of a task run, and of `more` values by name. `step` lies over what the batch has."""
         node = self.program.nodes[run.node] if run else None
         self._stored = self._stored or Stored(self.session, self.execution.id)
         results = Results(self._stored, self._fresh, step)
-        scope = of_execution(self.kit, execution, node, self._lineage(run, step), results)
+        around = Around(execution) if execution.caller is None else self.surroundings.of(execution)
+        given = {name: partial(lambda value: value, value) for name, value in (more or {}).items()}
+        scope = of_execution(self.kit, execution, node, self._lineage(run, step), results, around, given)
         reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
-        reach = Reach(self.kit, _whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
+        reach = Reach(self.kit, whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
         return Rendering(self.kit, scope, reach, of_task(execution, node, source))
 
     def keys(self) -> Keys:
         """The KV store, with what the batch has written."""
-        return Keys(_whose(self.execution), lambda: nullcontext(self.session), self.now, self.written)
+        return Keys(whose(self.execution), lambda: nullcontext(self.session), self.now, self.written)
 
     def _lineage(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
         """A task run with those around it, as the step that is being made has them."""
@@ -168,74 +173,8 @@ class Case:
         return lineage[::-1]
 
 
-class Asked:
-    """What a flowable may ask. Most answers need nothing rendered, so the scope is made when something is."""
-
-    def __init__(self, now: datetime, rendering: Callable[[], Rendering], find: Callable[[], Any]) -> None:
-        self.now = now
-        self._make, self._find = rendering, find
-        self._rendering: Rendering | None = None
-
-    def text(self, template: str) -> str:
-        """Renders to text."""
-        return self._made().text(template)
-
-    def typed(self, value: Any) -> Any:
-        """Renders a value, keeping types."""
-        return self._made().typed(value)
-
-    def kept(self) -> Any:
-        """What it keeps."""
-        return self._find()
-
-    def _made(self) -> Rendering:
-        self._rendering = self._rendering or self._make()
-        return self._rendering
-
-
-class CaseWorld:
-    """The engine's world, for one execution of the batch. `source` gives the text of its flow."""
-
-    def __init__(self, case: Case, source: Callable[[], str]) -> None:
-        self._case, self._source = case, source
-
-    @property
-    def now(self) -> datetime:
-        """The time of the batch."""
-        return self._case.now
-
-    def new_id(self) -> str:
-        """A fresh id."""
-        id = new_id()
-        self._case.made.add(id)
-        return id
-
-    def chance(self) -> float:
-        """A random number of [0, 1)."""
-        return random()  # noqa: S311 - spreads pauses, guards nothing
-
-    def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Asked:
-        """Rendering in the scope of a task run."""
-        return Asked(self.now, lambda: self._case.rendering(execution, run, step, self._source), lambda: self._case.kept(run, step))
-
-    def active(self, execution: str) -> Sequence[TaskRun]:
-        """Task runs that have not ended."""
-        return self._case.active()
-
-    def below(self, execution: str, run: str | None) -> Sequence[TaskRun]:
-        """Task runs below one, or all of them."""
-        return self._case.below(run)
-
-    def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
-        """A state of a task that is under way, if there is one; else those of all that waits."""
-        return self._case.standing(but)
-
-    def truthy(self, text: str) -> bool:
-        """Whether a rendered condition holds."""
-        return truthy(text)
-
-
-def _whose(execution: Execution) -> Whose:
+def whose(execution: Execution) -> Whose:
+    """In whose name its templates and tasks read."""
     return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
@@ -251,4 +190,5 @@ def started_over(execution: Execution, variables: Mapping[str, Any], now: dateti
         attempt=execution.attempt + 1,
         original=execution.original or execution.id,
         first_created=execution.first_created or execution.created,
+        outputs=None,
     )

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from runners.fields import parse_duration
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from service.actions.around import Surroundings
 from service.actions.files import Files, Whose
 from service.actions.kit import Kit
 from service.actions.layers import Stored
@@ -113,7 +114,7 @@ class Dispatch:
             lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
             folder = f"{base}/{lease.directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
-            scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
+            scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), Surroundings(session).of(execution), more)
             reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)

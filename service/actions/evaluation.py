@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runners.masking import Masker
+from service.actions.around import Surroundings
 from service.actions.kit import Kit
 from service.actions.layers import Stored
 from service.actions.reach import pure_ports
@@ -74,15 +75,15 @@ class _Masked(Mapping[str, Any]):
 
 def _scope(session: Session, kit: Kit, row: Row, task_run: str | None) -> Scope:
     execution = row.execution
-    results = Results(Stored(session, execution.id))
+    results, around = Results(Stored(session, execution.id)), Surroundings(session).of(execution)
     if task_run is None:
-        return of_execution(kit, execution, None, (), results)
+        return of_execution(kit, execution, None, (), results, around)
     lineage = _lineage(session, row, task_run)
     node = lineage[-1].node
     flow = kit.reader.revision(session, row.flow, execution.revision).flow
     if flow is None or node not in flow.program.nodes:
         raise Conflict("this version of Headgate can't read the flow's revision any more")
-    return of_execution(kit, execution, flow.program.nodes[node], lineage, results)
+    return of_execution(kit, execution, flow.program.nodes[node], lineage, results, around)
 
 
 def _lineage(session: Session, row: Row, id: str) -> tuple[TaskRun, ...]:

@@ -18,8 +18,9 @@ from service.actions.kit import Kit
 from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
+from service.engine.advance import BEGIN
 from service.engine.events import Began, Killed
-from service.engine.execution import Execution, Pin
+from service.engine.execution import Caller, Execution, Pin
 from service.engine.program import RenderFailed
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound
@@ -34,7 +35,8 @@ from service.store.logs import Line
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for. `once` is a name under which only one execution may ever be started."""
+    """What is asked for. `once` is a name under which only one execution may ever be started; `date` is when it starts, if that is not at once; `caller` is
+    the task that asks."""
 
     environment: str
     namespace: str
@@ -47,6 +49,13 @@ class Order:
     pin: Pin | None = None
     caused: bool = False
     once: str | None = None
+    date: datetime | None = None
+    caller: Caller | None = None
+
+    @property
+    def renders(self) -> bool:
+        """A trigger's `inputs` and `labels` may hold expressions; values that a person or a task gives are taken as they are, never rendered."""
+        return self.trigger is not None and self.caller is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,8 @@ class Prepared:
     unknown_inputs: tuple[str, ...] = ()
 
 
-def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared:
-    """Reads the flow and settles inputs and labels. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
+def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: bool = True) -> Prepared:
+    """Reads the flow and settles inputs and labels; `alone` as for `settle`. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
     found = flows.get(session, order.environment, (order.namespace, order.flow_id))
     number = order.revision if order.revision is not None else (found.live if found else None)
     if found is None or number is None:
@@ -75,7 +84,7 @@ def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared
     if found.disabled or flow.disabled:
         raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
     pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
-    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now)
+    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now, alone)
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
@@ -110,7 +119,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
     masked = Rendering(kit, {}, reach).masked
-    chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.trigger else order.labels
+    chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.renders else order.labels
     labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
     execution = Execution(
         id,
@@ -124,6 +133,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
         flow.variables,
         order.trigger,
         pin,
+        caller=order.caller,
     )
     return Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
 
@@ -152,9 +162,16 @@ def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, genera
     if prepared.refusal:
         logs.append(session, execution.id, "", "", 0, [Line(now, "ERROR", kit.masker.text(prepared.refusal))])
     else:
-        events.add(session, execution.id, None, Began())
+        _begin(session, execution.id, prepared.order.date, now)
     reports.execution_moved(session, kit, Row(execution, prepared.flow, 1, prepared.order.caused, now.timestamp()), now.timestamp())
     return True
+
+
+def _begin(session: Session, id: str, date: datetime | None, now: datetime) -> None:
+    if date is not None and date > now:
+        events.wake(session, [(id, None, BEGIN, date.timestamp())])
+    else:
+        events.add(session, id, None, Began())
 
 
 def kill(session: Session, id: str, by: str) -> Row:
@@ -180,8 +197,7 @@ def get(session: Session, id: str) -> Row:
 
 
 def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], Any]) -> Mapping[str, Any]:
-    """A trigger's `inputs` may hold expressions; values that a person sent are taken as they are, never rendered."""
-    if order.trigger is None:
+    if not order.renders:
         return order.inputs
     return {name: render(value, {"inputs": {}}) for name, value in order.inputs.items()}
 

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
+from service.actions.around import Surroundings
 from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.layers import Stored
@@ -85,7 +86,7 @@ class _Renderer:
     def __init__(self, session: Session, kit: Kit, row: Row, node: Node, lineage: tuple[TaskRun, ...]) -> None:
         execution = row.execution
         self._kit, self._inputs = kit, execution.inputs
-        self._scope = of_execution(kit, execution, node, lineage, Results(Stored(session, execution.id)))
+        self._scope = of_execution(kit, execution, node, lineage, Results(Stored(session, execution.id)), Surroundings(session).of(execution))
         whose = Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
         self._reach = Reach(kit, whose, lambda: nullcontext(session), now)
         flow = kit.reader.revision(session, row.flow, execution.revision).flow

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from runners.masking import Masker
+from service.actions.around import Around, Over
 from service.actions.kit import Kit
 from service.actions.places import Where
 from service.actions.reach import Reach
@@ -17,6 +18,7 @@ from service.expressions import ExpressionError
 from service.store.codec import iso
 from service.store.repositories import MAIN
 
+SYSTEM = "system."  #: how the keys of labels begin that are the service's own
 #: Variables that hold what the instance was told: not for the head of a fork.
 _OF_THE_INSTANCE = ("envs", "globals")
 
@@ -75,23 +77,27 @@ def of_execution(
     node: Node | None,
     lineage: Sequence[TaskRun],
     results: Results,
+    around: Around,
     more: Mapping[str, Callable[[], Any]] | None = None,
 ) -> Scope:
     """Everything that a task of this execution can name. `lineage` is its task run, last, with those around it, the outermost first."""
+    home, layers = around.home, (results, *around.results)
     parts = of_flow(kit, execution.namespace, execution.flow, execution.revision, execution.variables, execution.environment)
     parts |= {
-        **(more or {}),
-        "execution": lambda: _execution(execution),
-        "inputs": lambda: execution.inputs,
-        "labels": lambda: nested_labels(execution.labels),
-        "outputs": results.outputs,
-        "tasks": results.tasks,
+        "execution": lambda: _execution(home),
+        "inputs": lambda: home.inputs,
+        "labels": lambda: nested_labels(home.labels),
+        "outputs": results.outputs if len(layers) == 1 else lambda: Over([layer.outputs() for layer in layers]),
+        "tasks": results.tasks if len(layers) == 1 else lambda: Over([layer.tasks() for layer in layers]),
     }
-    if execution.trigger is not None:
-        parts["trigger"] = lambda: (execution.trigger or {}).get("variables", {})
+    if home.trigger is not None:
+        parts["trigger"] = lambda: (home.trigger or {}).get("variables", {})
     if lineage and node is not None:
         parts |= _of_run(node, lineage, results)
-    return Scope(parts)
+    rounds = [_there(value=run.value, index=run.iteration) for run in lineage[::-1] if run.value is not None] + [dict(item) for item in around.items]
+    if rounds:
+        parts["item"] = lambda: _item(rounds)
+    return Scope({**parts, **(more or {})})
 
 
 def _of_run(node: Node, lineage: Sequence[TaskRun], results: Results) -> _Parts:
@@ -99,8 +105,6 @@ def _of_run(node: Node, lineage: Sequence[TaskRun], results: Results) -> _Parts:
     found: _Parts = {"task": lambda: {"id": node.id, "type": node.type}, "taskrun": lambda: _taskrun(run)}
     if around:
         found |= {"parents": lambda: _parents(around, results), "parent": lambda: _first(_parents(around, results))}
-    if any(one.value is not None for one in lineage):
-        found["item"] = lambda: _item([one for one in lineage[::-1] if one.value is not None])
     return found
 
 
@@ -140,10 +144,10 @@ def _first(parents: Sequence[Any]) -> Any:
     return parents[0]
 
 
-def _item(valued: Sequence[TaskRun]) -> dict[str, Any]:
+def _item(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The round of the nearest loop, with those of the loops around it: `parents`, the nearest first, and `parent`, the first of these."""
-    above = [_item(valued[at:]) for at in range(1, len(valued))]
-    return _there(value=valued[0].value, index=valued[0].iteration) | ({"parent": above[0], "parents": above} if above else {})
+    above = [_item(rounds[at:]) for at in range(1, len(rounds))]
+    return {**rounds[0]} | ({"parent": above[0], "parents": above} if above else {})
 
 
 class Rendering:

@@ -11,15 +11,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from service.actions import reports
-from service.actions.case import Case, CaseWorld, started_over
+from service.actions import calls, reports
+from service.actions.around import Surroundings
+from service.actions.calls import Calls
+from service.actions.case import Case, started_over
 from service.actions.inline import Ask
 from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
+from service.actions.world import CaseWorld
 from service.engine import events as heard
 from service.engine.advance import BEGIN, advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
+from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import State
 from service.errors import Bug
@@ -48,7 +51,10 @@ class Batch:
         self._jobs: list[tuple[str, StartJob | StopJob | DropJob]] = []
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: dict[str, list[str]] = {}
-        self._written = Written()
+        self._written, self._surroundings = Written(), Surroundings(session)
+        self._calls = Calls(kit, session, now)
+        self._told: list[tuple[str, str, heard.Event]] = []
+        self._bodies: dict[tuple[int, str], Program] = {}
 
     # hearing
 
@@ -69,25 +75,32 @@ class Batch:
         else:
             self._run_all(case, self._advance(case, waiting.task_run, waiting.event))
 
-    def _run_all(self, case: Case, todo: deque[RunInline]) -> None:
+    def _run_all(self, case: Case, todo: deque[RunInline | StartChild]) -> None:
         for _ in range(INLINE_BUDGET):
             if not todo:
                 return
             command = todo.popleft()
-            event = self._inline(case, command.task_run)
+            event = self._calls.start(case, command) if isinstance(command, StartChild) else self._inline(case, command.task_run)
             if event is not None:
                 todo.extend(self._advance(case, command.task_run, event))
             if self._over():
                 break
-        if todo:
-            self._later.setdefault(case.execution.id, []).extend(command.task_run for command in todo)
+        self._leave(case, todo)
 
-    def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline]:
+    def _leave(self, case: Case, todo: deque[RunInline | StartChild]) -> None:
+        """What the next batch goes on with. What is called is called now: only what follows from it waits."""
+        for command in todo:
+            if isinstance(command, StartChild):
+                self._told.append((case.execution.id, command.task_run, self._calls.start(case, command)))
+            else:
+                self._later.setdefault(case.execution.id, []).append(command.task_run)
+
+    def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline | StartChild]:
         step = advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
         case.take(step)
-        inline: deque[RunInline] = deque()
+        inline: deque[RunInline | StartChild] = deque()
         for command in step.commands:
-            if isinstance(command, RunInline):
+            if isinstance(command, RunInline | StartChild):
                 inline.append(command)
             else:
                 self._note(case, command)
@@ -105,7 +118,9 @@ class Batch:
                 case.say(run, level, message)
             case Report():
                 case.reported = True
-            case RunInline():
+            case StopChildren(run, by):
+                self._calls.stop(run, by)
+            case RunInline() | StartChild():
                 raise Bug("inline tasks are run, not noted")
 
     # inline tasks
@@ -134,14 +149,23 @@ class Batch:
             if row is None:
                 return None
             program = self._program(row)
-            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written)
+            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written, self._surroundings)
             if program is None and not row.execution.state.terminal:
                 self._unreadable(case)
         return self._cases[id]
 
     def _program(self, row: Row) -> Program | None:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
-        return None if flow is None else flow.program
+        if flow is None:
+            return None
+        caller = row.execution.caller
+        return flow.program if caller is None or caller.item is None else self._body(flow.program, caller.task)
+
+    def _body(self, program: Program, task: str) -> Program:
+        """What an iteration of a loop runs."""
+        if (id(program), task) not in self._bodies:
+            self._bodies[id(program), task] = program.body(task)
+        return self._bodies[id(program), task]
 
     def _variables(self, case: Case) -> Mapping[str, Any]:
         """Those of the flow, as every execution of it begins with them."""
@@ -186,6 +210,9 @@ class Batch:
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
         events.wake(session, self._timers)
+        self._calls.store(session)
+        for execution, task_run, event in self._told:
+            events.add(session, execution, task_run, event)
         for execution, task_runs in self._later.items():
             events.add(session, execution, None, heard.Behind(task_runs))
         for case in self._cases.values():
@@ -200,10 +227,11 @@ class Batch:
 def _store(session: Session, case: Case) -> None:
     if case.execution is not case.row.execution:
         executions.save(session, case.row, case.execution)
+        calls.tell(session, case.row.execution.state, case.execution)
     elif case.changed or case.gone:
         executions.touch(session, case.row)
     new = [(position, case.runs[id]) for id, position in case.new.items()]
-    flowables = {id for id, node in case.program.nodes.items() if node.runs == "flowable"} if new else ()
+    flowables = {id for id, node in case.program.nodes.items() if not node.leaf} if new else ()
     executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:

@@ -12,9 +12,9 @@ from typing import cast
 
 from service.engine import again, order
 from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.execution import Path, TaskRun
-from service.engine.kill import kill
+from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Program, Turn, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
@@ -32,27 +32,33 @@ BEGIN = "begin"
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
     """What follows from `event`."""
     step = Making(program, path, world)
-    run = path.runs[-1] if path.runs else None
+    if path.runs and not path.runs[-1].state.terminal:
+        _of_run(step, path.runs[-1], event)
     match event:
         case Began():
             _begin(step)
-        case Killed(by):
-            kill(step, by)
-        case Due(kind) if run is None:
+        case Killed(by, cascade):
+            kill(step, by, cascade=cascade)
+        case Due(kind) if not path.runs:
             _flow_due(step, kind)
-        case _ if run is None or run.state.terminal:
-            pass
+    return step.result()
+
+
+def _of_run(step: Making, run: TaskRun, event: Event) -> None:
+    """What follows from something that a task run hears while it is open."""
+    match event:
         case Claimed(attempt, runner):
             _claimed(step, run, attempt, runner)
         case Ended():
             _ended(step, run, event)
         case Lost():
             _lost(step, run, event)
+        case ChildMoved():
+            _child_moved(step, run, event)
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
             _wake(step, run, Wakened("resumed", given, by))
-    return step.result()
 
 
 def _begin(step: Making) -> None:
@@ -88,6 +94,19 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
     step.commands.append(StartJob(again.id, again.attempt.number))
+
+
+def _child_moved(step: Making, run: TaskRun, event: ChildMoved) -> None:
+    if run.attempt.number != event.attempt or not run.calls:
+        return
+    if not event.open:
+        run = replace(run, calls=run.calls - 1)
+        step.put(run)
+    if step.execution.state is State.KILLING:
+        end_when_quiet(step)
+        return
+    node = step.node(run)
+    step.decide(run, lambda ask: cast(Turn, node.model.called(node, run.memory, event, ask)))
 
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:

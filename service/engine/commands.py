@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.engine.program import Call
+
 
 @dataclass(frozen=True, slots=True)
 class RunInline:
@@ -47,6 +49,22 @@ class WakeAt:
 
 
 @dataclass(frozen=True, slots=True)
+class StartChild:
+    """Start an execution below this one, for the current attempt of a task run."""
+
+    task_run: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class StopChildren:
+    """Kill the executions that this task run waits for."""
+
+    task_run: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartOver:
     """Start a new execution in place of this one, which ended RETRIED, at that time."""
 
@@ -67,4 +85,4 @@ class Report:
     """The execution's state is news for the commit it came from."""
 
 
-Command = RunInline | StartJob | StopJob | DropJob | WakeAt | StartOver | Say | Report
+Command = RunInline | StartJob | StopJob | DropJob | StartChild | StopChildren | WakeAt | StartOver | Say | Report

@@ -58,9 +58,24 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """Somebody wants the execution stopped."""
+    """Somebody wants the execution stopped; with `cascade` also those that it has called and waits for."""
 
     by: str
+    cascade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ChildMoved:
+    """A child execution stands so now: CREATED, PAUSED, RUNNING again, or at its end. `execution` is None for one that could not be started, and `message` says
+    why. `number` is that of the call, `attempt` that of the task run; when it is not `open`, nothing more is heard of it."""
+
+    attempt: int
+    number: int
+    execution: str | None
+    state: State
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    message: str | None = None
+    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +85,4 @@ class Behind:
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | Claimed | Ended | Lost | Due | Resumed | Killed
+Event = Behind | Began | ChildMoved | Claimed | Ended | Lost | Due | Resumed | Killed

@@ -23,6 +23,23 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """The task run below which an execution stands, and the number of its call. `depth` counts the executions above, `root` is the topmost of them.
+    `serial` counts those below the root, from 0. `item` is that of a loop whose `task` has its own children done here; None where another flow was called."""
+
+    execution: str
+    run: str
+    task: str
+    attempt: int
+    number: int
+    root: str
+    depth: int
+    serial: int
+    waits: bool = True
+    item: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back."""
 
@@ -46,7 +63,7 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class TaskRun:
     """A task within an execution. `outputs` and `keep` are what this step sets; None means that the stored ones stand. `values` are those of the loops that it
-    is in, outermost first, its own last: together with the task's id they say which of its runs this is."""
+    is in, outermost first, its own last: together with the task's id they say which of its runs this is. `calls`: so many child executions are waited for."""
 
     id: str
     execution: str
@@ -60,6 +77,7 @@ class TaskRun:
     outputs: Mapping[str, Any] | None = None
     values: tuple[str, ...] = ()
     keep: Any = None
+    calls: int = 0
 
     @property
     def state(self) -> State:
@@ -88,7 +106,8 @@ class TaskRun:
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a flow's revision. One that was started over in place of a failed one says which `attempt` it is (from 1), and
-    what the first one was. `waited`: a task of it has waited for a time or a person."""
+    what the first one was. `waited`: a task of it has waited for a time or a person. `caller`: a task of another execution has started it. `kind` is None
+    for one that people see in their lists. `outputs` are those of the flow, once it has ended."""
 
     id: str
     environment: str
@@ -107,6 +126,9 @@ class Execution:
     original: str | None = None
     first_created: datetime | None = None
     waited: bool = False
+    caller: Caller | None = None
+    kind: str | None = None
+    outputs: Mapping[str, Any] | None = None
 
     @property
     def state(self) -> State:

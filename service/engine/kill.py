@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from service.engine.commands import DropJob, StopJob
+from dataclasses import replace
+
+from service.engine.commands import DropJob, StopChildren, StopJob
 from service.engine.execution import TaskRun
 from service.engine.record import Record
 from service.engine.state import State
 
 
-def kill(record: Record, by: str) -> None:
-    """Asks all work to stop."""
+def kill(record: Record, by: str, *, cascade: bool) -> None:
+    """Asks all work to stop; with `cascade` also the executions that this one waits for."""
     if record.execution.state.terminal or record.execution.state is State.KILLING:
         return
     never_began = record.execution.state in (State.CREATED, State.QUEUED)
     record.move_execution(State.KILLED if never_began else State.KILLING)
     record.say("WARN", f"Killed by {by}")
-    for run in _leaves(record):
-        if run.attempt.state is State.RUNNING and record.node(run).runs == "runner":
+    for run in _at_work(record):
+        if run.calls and cascade:
+            record.commands.append(StopChildren(run.id, by))
+        elif run.calls:
+            record.put(replace(run, calls=0))
+        elif run.attempt.state is State.RUNNING and record.node(run).runs == "runner":
             record.commands.append(StopJob(run.id, run.attempt.number))
         else:
             record.commands.append(DropJob(run.id, run.attempt.number))
@@ -26,12 +32,13 @@ def kill(record: Record, by: str) -> None:
 
 def end_when_quiet(record: Record) -> None:
     """Ends an execution that is being killed, once no work is under way."""
-    if record.execution.state is not State.KILLING or _leaves(record):
+    if record.execution.state is not State.KILLING or _at_work(record):
         return
     for run in record.active():
         record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
     record.move_execution(State.KILLED)
 
 
-def _leaves(record: Record) -> list[TaskRun]:
-    return [run for run in record.active() if record.is_leaf(run)]
+def _at_work(record: Record) -> list[TaskRun]:
+    """Those that something is done for. A task that called others and waits for none of them any more has nothing left to stop."""
+    return [run for run in record.active() if run.calls or record.node(run).runs != "flowable"]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from service.engine.events import ChildMoved
 from service.engine.state import State
 
 Runs = Literal["flowable", "inline", "pool", "runner"]
@@ -52,6 +53,11 @@ class Node:
     disabled: bool = False
     place: tuple[int, int] = (1, 1)
 
+    @property
+    def leaf(self) -> bool:
+        """Whether it is tried again by itself: it does something, and holds no other tasks."""
+        return self.runs != "flowable" or getattr(self.model, "LEAF", False)
+
     def enabled(self) -> Node:
         """This node without the disabled ones below it: what the engine walks."""
         branches = {name: tuple(child.enabled() for child in children if not child.disabled) for name, children in self.branches.items()}
@@ -79,6 +85,12 @@ class Program:
         root = root.enabled()
         return cls(root, {node.id: node for node in root.walk() if node is not root})
 
+    def body(self, task: str) -> Program:
+        """What an execution of one iteration runs: the tasks of a loop. Those that fail are tried again as they would be in the flow itself."""
+        loop = self.nodes[task]
+        policy = next((each for each in (loop.retry, self.root.retry) if each is not None and each.behavior == "RETRY_FAILED_TASK"), None)
+        return Program.of(replace(self.root, branches={"tasks": loop.branches["tasks"]}, retry=policy))
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -100,12 +112,37 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Another flow, and what it is given. `labels` come on top of the flow's own; with `inherit` also those of whoever calls it."""
+
+    namespace: str
+    flow: str
+    revision: int | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    inherit: bool = False
+    date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A child execution to be started: of another flow, or (`target` is None) of the task's own children for an `item`. `number` counts those of a task run
+    from 0. `again`: after a restart by a person the child that failed is restarted, in place of a new one. Nothing is heard of one that is not waited for."""
+
+    number: int
+    target: Target | None
+    item: Mapping[str, Any] | None = None
+    waits: bool = True
+    again: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A flowable's answer: what starts now, what it remembers, and its own end when it has come to one.
 
     `memory` is stored again at every answer, so it stays small; what is large and never changes, such as the values of a loop, is `keep`, stored once.
     `outputs` can be read from now on. `message` says why an end is a failure. `pause`: nothing is done now, and each name is sent back after its time, or
-    never (`{}`: somebody has to say when it goes on). `clear`: what its children have done so far is forgotten.
+    never (`{}`: somebody has to say when it goes on). `clear`: what its children have done so far is forgotten. `call`: child executions that start now.
     """
 
     memory: Memory
@@ -116,6 +153,7 @@ class Turn:
     message: str | None = None
     pause: Mapping[str, timedelta] | None = None
     clear: bool = False
+    call: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +181,15 @@ class Ask(Protocol):
     def kept(self) -> Any:
         """What the flowable's first answer said to keep."""
 
+    def with_values(self, **values: Any) -> Ask:
+        """The same scope with more names."""
+
+    def records(self, uri: str) -> list[Any]:
+        """The records of a stored file; raises RenderFailed."""
+
+    def outputs_of_children(self) -> Mapping[int, Mapping[str, Any]]:
+        """The outputs of its child executions, by number."""
+
 
 @runtime_checkable
 class Flowable(Protocol):
@@ -159,6 +206,9 @@ class Flowable(Protocol):
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on?"""
+
+    def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
+        """What follows from where a child execution stands now?"""
 
 
 class RenderFailed(Exception):

@@ -92,7 +92,11 @@ class Record:
 
     def is_leaf(self, run: TaskRun) -> bool:
         """Whether it does something itself."""
-        return self.node(run).runs != "flowable"
+        return self.node(run).leaf
+
+    def works(self, run: TaskRun) -> bool:
+        """Whether something is done for it outside the engine, and not by its children."""
+        return bool(run.calls) or (self.is_leaf(run) and not run.state.terminal)
 
     def ask(self, run: TaskRun | None) -> Ask:
         """Rendering in its scope."""
@@ -155,7 +159,7 @@ def show(record: Record) -> None:
         record.execution = replace(record.execution, waited=True)
     if not record.execution.waited or record.execution.state not in (State.RUNNING, *WAITING):
         return
-    states = {run.state for run in record.runs.values() if run.state in WAITING or (record.is_leaf(run) and not run.state.terminal)}
+    states = {run.state for run in record.runs.values() if run.state in WAITING or record.works(run)}
     if states <= WAITING:
         states |= record.world.standing(record.execution.id, {*record.runs, *record.gone})
     waits = bool(states) and states <= WAITING

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from service.engine import again, order
-from service.engine.commands import RunInline, StartJob, WakeAt
+from service.engine.commands import RunInline, StartChild, StartJob, WakeAt
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
@@ -57,7 +57,7 @@ class Making(Record):
         try:
             turn = question(self.ask(run))
         except RenderFailed as failure:
-            self.close(run, State.FAILED, str(failure), {})
+            self._over(run, State.FAILED, str(failure), {})
         else:
             self.take(run, turn)
 
@@ -71,9 +71,10 @@ class Making(Record):
                 self._clear(known)
             state = State.PAUSED if turn.pause is not None else State.RUNNING if known.state is State.PAUSED and turn.end in _RESUMED else known.state
             changed = replace(known, memory=turn.memory, outputs=turn.outputs or known.outputs, keep=known.keep if turn.keep is None else turn.keep)
-            parent = changed.to(state, self.now)
+            parent = replace(changed.to(state, self.now), calls=known.calls + len(turn.call))
             self.put(parent)
             self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
+            self.commands += [StartChild(parent.id, call) for call in turn.call]
         if turn.message and turn.end is None:
             self.say("WARN" if turn.memory.get("state") == State.WARNING else "ERROR", turn.message, parent)
         for start in turn.start:
@@ -81,7 +82,7 @@ class Making(Record):
         if turn.end is State.RETRYING:
             self._fail_for_now(parent)
         elif turn.end is not None and parent is not None:
-            self.close(parent, turn.end, turn.message, turn.outputs)
+            self._over(parent, turn.end, turn.message, turn.outputs)
         elif turn.end is not None:
             self._end_execution(turn.end)
 
@@ -164,6 +165,13 @@ class Making(Record):
         self.put(self.runs[group.id].to(State.RETRYING, self.now))
         if not waits:
             self.agenda.append(self.runs[group.id])
+
+    def _over(self, run: TaskRun, state: State, message: str | None, outputs: Any) -> None:
+        """The end of a flowable. One that is tried again by itself has attempts, as other tasks have."""
+        if self.is_leaf(run):
+            self.attempt_over(self.runs.get(run.id, run), state, message, outputs)
+        else:
+            self.close(run, state, message, outputs)
 
     def close(self, run: TaskRun, state: State, message: str | None, outputs: Any) -> None:
         """Ends a task run with its attempt; the parent hears of it from the agenda."""

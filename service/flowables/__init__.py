@@ -10,12 +10,9 @@ from typing import Any, ClassVar, Literal
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Typed, parse_duration
+from service.engine.events import ChildMoved
 from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Turn, Wakened
-from service.expressions.errors import Refused
-from service.expressions.limits import Budget, Limits
-from service.expressions.values import json_text, kind, parse_json
 
-MOST_VALUES = 100_000
 LONGEST = timedelta(days=36_500)  #: dates end with the year 9999; nobody means to wait longer than this
 
 #: How a property holds child tasks: a list of them; one alone; a map of lists, by value; a list of `{task, dependsOn}`.
@@ -68,6 +65,8 @@ class FlowableTask(Typed):
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
     #: Whether groups of tasks may stand in `tasks`, too.
     NESTS: ClassVar[bool] = True
+    #: Whether it is tried again by itself, as what does something is: it calls another flow, and has no tasks of its own.
+    LEAF: ClassVar[bool] = False
     #: How its own tasks are joined: for the graph of a flow, and for what runs before what.
     JOINED: ClassVar[Joined] = Joined()
 
@@ -86,6 +85,19 @@ class FlowableTask(Typed):
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on after a pause?"""
         raise NotImplementedError
+
+    def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
+        """What follows from where an execution that it has called stands now?"""
+        raise NotImplementedError
+
+
+def flag_of(name: str, value: Any, ask: Ask) -> bool:
+    """True or false, written or rendered. Raises RenderFailed for what is neither."""
+    rendered = ask.typed(value)
+    found = {"true": True, "false": False}.get(rendered.strip().lower()) if isinstance(rendered, str) else rendered
+    if not isinstance(found, bool):
+        raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: it must be true or false")
+    return found
 
 
 def limit_of(name: str, value: Any, ask: Ask) -> int:
@@ -107,27 +119,3 @@ def length_of(name: str, value: Any, ask: Ask) -> timedelta:
     if length < timedelta():
         raise RenderFailed(f"`{name}` is `{str(rendered)[:80]}`: it must not be negative")
     return min(length, LONGEST)
-
-
-def distinct_values(name: str, value: Any, ask: Ask) -> list[str]:
-    """The values of a loop as text, each once: a list, or JSON text that holds one; what is not text becomes JSON. Raises RenderFailed, also for nulls."""
-    rendered = ask.typed(value)
-    if isinstance(rendered, str):
-        try:
-            rendered = parse_json(rendered)
-        except (ValueError, RecursionError):
-            raise RenderFailed(f"`{name}` is text, but no JSON list: `{rendered[:80]}`") from None
-    if not isinstance(rendered, list):
-        raise RenderFailed(f"`{name}` must be a list, not {kind(rendered)}")
-    if nulls := sum(each is None for each in rendered):
-        raise RenderFailed(f"`{name}` has {nulls} null{'s' if nulls > 1 else ''} among its {len(rendered)} values")
-    if len(rendered) > MOST_VALUES:
-        raise RenderFailed(f"`{name}` has {len(rendered):,} values; a loop goes over {MOST_VALUES:,} at most")
-    return list(dict.fromkeys(each if isinstance(each, str) else _json(each) for each in rendered))
-
-
-def _json(value: Any) -> str:
-    try:
-        return json_text(value, Budget(Limits()))
-    except Refused as refused:
-        raise RenderFailed(str(refused)) from None

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from runners.fields import Dynamic, LabelMap, Positive, Text
-from runners.times import Instant
-from service.flowables import FlowableTask, Shape
+from runners.times import Instant, read_instant
+from service.engine.events import ChildMoved
+from service.engine.program import Ask, Call, Ended, Memory, Node, RenderFailed, Target, Turn
+from service.engine.state import State
+from service.flowables import FlowableTask, Shape, flag_of, limit_of
+
+#: What a called execution's end is for the task that waits for it, where it transmits; every other end is a success. (Rule: KESTRA.md 3.4.)
+TRANSMITTED = frozenset({State.FAILED, State.KILLED, State.WARNING})
 
 
 class Subflow(FlowableTask):
@@ -20,7 +28,12 @@ class Subflow(FlowableTask):
     BRANCHES: ClassVar[Mapping[str, Shape]] = {}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset({"outputs"})
-    RUN = False
+    LEAF: ClassVar[bool] = True
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "executionId": "The execution that it started.",
+        "state": "How that ended.",
+        "outputs": "The outputs of the other flow, by id.",
+    }
 
     namespace: Text = Field(description="The flow's namespace.")
     flow_id: Text = Field(description="The flow's id.")
@@ -33,3 +46,63 @@ class Subflow(FlowableTask):
     schedule_date: Dynamic[Instant] | None = Field(None, description="When it starts.")
     restart_behavior: Literal["RETRY_FAILED", "NEW_EXECUTION"] = Field("RETRY_FAILED", description="What a restart does with it when it failed.")
     outputs: Dynamic[dict[str, Any]] | None = Field(None, description="Old: outputs read from the other execution; it has outputs of its own now.")
+
+    def begin(self, node: Node, ask: Ask) -> Turn:
+        waits = flag_of("wait", self.wait, ask)
+        memory = {"transmit": flag_of("transmitFailed", self.transmit_failed, ask), "waits": waits}
+        return Turn(memory, call=(Call(0, target_of(self, ask), waits=waits, again=self.restart_behavior == "RETRY_FAILED"),))
+
+    def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
+        if child.execution is None:
+            return Turn(memory, end=State.FAILED, message=child.message)
+        shown: dict[str, Any] = {"executionId": child.execution}
+        if not child.state.terminal:
+            pauses = child.state is State.PAUSED and memory["transmit"]
+            return Turn(memory, end=None if memory["waits"] else State.SUCCESS, outputs=shown, pause={} if pauses else None)
+        end = child.state if memory["transmit"] and child.state in TRANSMITTED else State.SUCCESS
+        shown |= {"state": child.state.value} | ({"outputs": dict(child.outputs)} if child.outputs else {})
+        return Turn(memory, end=end, outputs=shown, message=None if end is State.SUCCESS else f"execution {child.execution} ended {child.state}")
+
+    def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        return Turn(memory)
+
+
+def target_of(task: Any, ask: Ask) -> Target:
+    """The flow that a task names, and what it gives it, rendered. Raises RenderFailed."""
+    inputs = {} if task.inputs is None else ask.typed(task.inputs)
+    if not isinstance(inputs, Mapping):
+        raise RenderFailed("`inputs` must be a map")
+    return Target(
+        ask.text(task.namespace),
+        ask.text(task.flow_id),
+        None if task.revision is None else limit_of("revision", task.revision, ask),
+        inputs,
+        labels_of(task.labels, ask),
+        flag_of("inheritLabels", task.inherit_labels, ask),
+        _date_of(task.schedule_date, ask),
+    )
+
+
+def labels_of(value: Any, ask: Ask) -> dict[str, str]:
+    """Labels, written or rendered, as a map or as a list of `{key, value}`. Raises RenderFailed for what is neither."""
+    rendered = {} if value is None else ask.typed(value)
+    pairs = rendered.items() if isinstance(rendered, Mapping) else _pairs(rendered)
+    return {str(key): part if isinstance(part, str) else ask.text(part) for key, part in pairs if part is not None}
+
+
+def _pairs(entries: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "key" in entry for entry in entries):
+        raise RenderFailed("`labels` must be a map, or a list of `{key, value}`")
+    return [(entry["key"], entry.get("value")) for entry in entries]
+
+
+def _date_of(value: Any, ask: Ask) -> datetime | None:
+    if value is None:
+        return None
+    rendered = ask.typed(value)
+    if isinstance(rendered, datetime):
+        return rendered
+    try:
+        return read_instant(str(rendered))
+    except (PydanticCustomError, ValueError) as wrong:
+        raise RenderFailed(f"`scheduleDate` is `{str(rendered)[:80]}`: {wrong}") from None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
-from service.engine.execution import Execution, Path, Pin, TaskRun
+from service.engine.execution import Caller, Execution, Path, Pin, TaskRun
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
 from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
@@ -37,7 +37,7 @@ class Row:
 
 def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None) -> bool:
     """Stores a new execution; False when one with the same `once` exists."""
-    pin = execution.pin
+    pin, caller = execution.pin, execution.caller
     if pin is None:
         raise Bug(f"execution {execution.id} has no pin")
     statement = upsert(_table).values(
@@ -66,6 +66,11 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         attempt=execution.attempt,
         original_id=execution.original,
         first_created_at=None if execution.first_created is None else execution.first_created.timestamp(),
+        kind=execution.kind,
+        caller=None if caller is None else to_json(asdict(caller)),
+        caller_run=caller and caller.run,
+        root_id=caller and caller.root,
+        serial=caller and caller.serial,
         version=1,
         created_at=execution.created.timestamp(),
     )
@@ -96,7 +101,7 @@ def find(session: Session, prefix: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list of executions is narrowed to. `namespace` takes its children too."""
+    """What a list of executions is narrowed to. `namespace` takes its children too; `hidden` are shown which people did not start: iterations of loops."""
 
     environment: str
     namespace: str | None = None
@@ -106,6 +111,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
 
 
 def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
@@ -119,6 +125,8 @@ def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_
 
 def _where(wanted: Filter) -> list[Any]:
     where = [_table.c.environment == wanted.environment]
+    if not wanted.hidden:
+        where.append(_table.c.kind.is_(None))
     if wanted.namespace:
         where.append((_table.c.namespace == wanted.namespace) | _table.c.namespace.startswith(wanted.namespace + ".", autoescape=True))
     if wanted.flow_id:
@@ -180,6 +188,7 @@ def save(session: Session, row: Row, execution: Execution) -> None:
             labels=to_json(execution.labels),
             variables=to_json(execution.variables),
             waited=execution.waited,
+            outputs=None if execution.outputs is None else to_json(execution.outputs),
             version=row.version + 1,
             ended_at=None if ended is None else ended.timestamp(),
         )
@@ -278,12 +287,9 @@ def last_position(session: Session, execution: str) -> int:
     return -1 if found is None else int(found)
 
 
+_CHANGING = ("state", "history", "attempts", "memory", "calls", "ended_at")
 _insert_run = insert(_runs)
-_update_run = (
-    update(_runs)
-    .where(_runs.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in ("state", "history", "attempts", "memory", "ended_at")})
-)
+_update_run = update(_runs).where(_runs.c.id == bindparam("b_id")).values({name: bindparam(f"b_{name}") for name in _CHANGING})
 _update_keep = update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("b_keep"))
 _update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("b_outputs"))
 
@@ -295,7 +301,7 @@ def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Ite
         session.execute(_insert_run, [_run_values(run) | each for (_, run), each in zip(new, more, strict=True)])
     for run in changed:
         values = _run_values(run)
-        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", "state", "history", "attempts", "memory", "ended_at")})
+        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", *_CHANGING)})
         if run.outputs is not None:
             session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
         if run.keep is not None:
@@ -317,6 +323,7 @@ def _run_values(run: TaskRun) -> dict[str, Any]:
         "outputs": None if run.outputs is None else to_json(run.outputs),
         "loop_values": to_json(run.values),
         "keep": None if run.keep is None else to_json(run.keep),
+        "calls": run.calls,
         "ended_at": run.history[-1].date.timestamp() if run.state.terminal else None,
     }
 
@@ -334,6 +341,7 @@ def _run(row: Any, *, outputs: bool = False) -> TaskRun:
         from_json(row.memory),
         from_json(row.outputs) if outputs else None,
         tuple(from_json(row.loop_values)),
+        calls=row.calls,
     )
 
 
@@ -356,6 +364,9 @@ def _row(row: Any) -> Row:
         row.original_id,
         None if row.first_created_at is None else from_epoch(row.first_created_at),
         row.waited,
+        None if row.caller is None else Caller(**from_json(row.caller)),
+        row.kind,
+        from_json(row.outputs),
     )
     return Row(execution, row.flow, row.version, row.caused, row.created_at)
 

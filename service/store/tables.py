@@ -204,13 +204,15 @@ class Status(SQLModel, table=True):
 
 
 class Execution(SQLModel, table=True):
-    """An execution."""
+    """An execution. `caller` says which task of another execution has started it; `caller_run`, `root_id` and `serial` stand in it, too, and are looked up."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
         Index("ix_execution_commit", "repository_id", "commit_sha"),
-        Index("ix_execution_created", "environment", "created_at"),
         Index("ix_execution_of_flow", "flow", "state"),
+        Index("ix_execution_shown", "environment", "kind", "created_at"),
+        Index("ix_execution_caller", "caller_run", sqlite_where=text("caller_run IS NOT NULL")),
+        Index("ix_execution_root", "root_id", "serial", sqlite_where=text("root_id IS NOT NULL")),
         UniqueConstraint("once"),
     )
 
@@ -239,6 +241,12 @@ class Execution(SQLModel, table=True):
     attempt: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     original_id: str | None = None
     first_created_at: float | None = None
+    kind: str | None = None
+    outputs: str | None = Field(default=None, sa_column=_text(nullable=True))
+    caller: str | None = Field(default=None, sa_column=_text(nullable=True))
+    caller_run: str | None = None
+    root_id: str | None = None
+    serial: int | None = None
     version: int = 1
     created_at: float
     ended_at: float | None = None
@@ -250,7 +258,7 @@ STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING'))"
 
 class TaskRun(SQLModel, table=True):
     """A task run. `position` keeps the order of creation within the execution; `loop_values` are those of the loops around it, its own last; `leaf`: it does
-    something itself, and holds no others; `keep` is what a flowable keeps, stored once."""
+    something itself, and holds no others; `keep` is what a flowable keeps, stored once. `calls`: so many executions are waited for."""
 
     __table_args__ = (
         Index("ix_task_run_execution", "execution_id", "position"),
@@ -275,6 +283,7 @@ class TaskRun(SQLModel, table=True):
     loop_values: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     keep: str | None = Field(default=None, sa_column=_text(nullable=True))
     leaf: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     ended_at: float | None = None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.actions.around import Around
 from service.actions.layers import Stored
 from service.actions.results import Results
 from service.actions.scope import nested_labels, of_execution
@@ -112,7 +113,7 @@ def seen(station: Station, *lineage: TaskRun) -> Mapping[str, Any]:
     station.database.write(lambda session: rows.save_runs(session, list(enumerate(lineage)), []))
     node = Node(lineage[-1].node, LOG, "inline", None)
     with station.database.read() as session:
-        scope = of_execution(station.kit, execution, node, lineage, Results(Stored(session, "e")))
+        scope = of_execution(station.kit, execution, node, lineage, Results(Stored(session, "e")), Around(execution))
         return {name: scope[name] for name in scope if name in scope}
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.engine.advance import advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.execution import Execution, Path, TaskRun
-from service.engine.program import Node, Program, RenderFailed
+from service.engine.program import Call, Node, Program, RenderFailed
 from service.engine.record import WAITING
 from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
@@ -22,10 +22,12 @@ from service.flowables.dag import Dag
 from service.flowables.each_parallel import EachParallel
 from service.flowables.for_each import ForEach
 from service.flowables.if_ import If
+from service.flowables.loop import Loop
 from service.flowables.loop_until import LoopUntil
 from service.flowables.parallel import Parallel
 from service.flowables.pause import Pause
 from service.flowables.sequential import Sequential
+from service.flowables.subflow import Subflow
 from service.flowables.switch import Switch
 from service.flows.policies import Retry
 
@@ -111,6 +113,16 @@ def switch(id: str, value: str, cases: Mapping[str, Sequence[Node]], defaults: S
     return Node(id, Switch.TYPE, "flowable", Switch(value=value), branches={name: nodes for name, nodes in lists.items() if nodes})
 
 
+def subflow(id: str, transmits: bool = True, waits: bool = True, **rest: Any) -> Node:
+    """A Subflow."""
+    return Node(id, Subflow.TYPE, "flowable", Subflow(namespace="t", flow_id="sub", transmit_failed=transmits, wait=waits), **rest)
+
+
+def loop(id: str, values: Any, *tasks: Node, limit: int = 0, transmits: bool = True, breaks: str | None = None, **rest: Any) -> Node:
+    """A Loop; its tasks are done in executions of their own."""
+    return flowable(id, Loop.model_construct(values=values, concurrency_limit=limit, transmit_failed=transmits, break_when=breaks), *tasks, **rest)
+
+
 def branches(tasks: Sequence[Node], errors: Sequence[Node] = (), finally_: Sequence[Node] = ()) -> dict[str, tuple[Node, ...]]:
     named = {"tasks": tuple(tasks), "errors": tuple(errors), "finally": tuple(finally_)}
     return {name: nodes for name, nodes in named.items() if nodes or name == "tasks"}
@@ -129,8 +141,8 @@ def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (
 class _Ask:
     """Renders the names of tasks to their output `value`, and `broken` not at all."""
 
-    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], kept: Any, now: datetime) -> None:
-        self._outputs, self._kept, self.now = outputs, kept, now
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], kept: Any, now: datetime, given: Mapping[int, Mapping[str, Any]] | None = None) -> None:
+        self._outputs, self._kept, self.now, self._given = outputs, kept, now, given or {}
 
     def text(self, template: str) -> str:
         if template == "broken":
@@ -144,6 +156,17 @@ class _Ask:
 
     def kept(self) -> Any:
         return self._kept
+
+    def with_values(self, **values: Any) -> _Ask:
+        """`iteration.state` names the state of the child that has just ended."""
+        shown = {f"iteration.{name}": {"value": value} for name, value in values.get("iteration", {}).items()}
+        return _Ask({**self._outputs, **shown}, self._kept, self.now, self._given)
+
+    def records(self, uri: str) -> list[Any]:
+        return [uri]
+
+    def outputs_of_children(self) -> Mapping[int, Mapping[str, Any]]:
+        return self._given
 
 
 @dataclass
@@ -163,6 +186,10 @@ class Play:
     kept: dict[str, Any] = field(default_factory=dict)
     timers: list[WakeAt] = field(default_factory=list)
     started_over: list[datetime] = field(default_factory=list)
+    called: dict[str, Call] = field(default_factory=dict)
+    given: dict[str, dict[int, Mapping[str, Any]]] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+    waited_for: set[str] = field(default_factory=set)
     now: datetime = START
 
     # the engine's world
@@ -174,7 +201,7 @@ class Play:
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> _Ask:
         known = step.get(run.id) if run else None
         kept = known.keep if known and known.keep is not None else self.kept.get(run.id) if run else None
-        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()}, kept, self.now)
+        return _Ask({task.node: task.outputs or {} for task in (self.runs | dict(step)).values()}, kept, self.now, self.given.get(run.id) if run else None)
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         return [run for run in self.runs.values() if not run.state.terminal]
@@ -223,6 +250,34 @@ class Play:
         self.hear(Ended(self.run(task).attempt.number, state, outputs, message), task)
         return self
 
+    def stored(self, call: str) -> Play:
+        """The execution that a task calls has been stored."""
+        task, _, number = call.partition("#")
+        waits = self.called[call].waits
+        if waits:
+            self.waited_for.add(call)
+        else:
+            self.called.pop(call)
+        self.hear(ChildMoved(self.run(task).attempt.number, int(number), call, State.CREATED, open=waits), task)
+        return self
+
+    def refused(self, call: str, why: str = "no such flow") -> Play:
+        """The execution that a task calls can't be started."""
+        task, _, number = call.partition("#")
+        self.called.pop(call)
+        self.hear(ChildMoved(self.run(task).attempt.number, int(number), None, FAILED, message=why, open=False), task)
+        return self
+
+    def moved(self, call: str, state: State, message: str | None = None, **outputs: Any) -> Play:
+        """The execution that a task has called stands so now. `call` is the task run and the number, as `each#2`; its execution is called so, too."""
+        task, _, number = call.partition("#")
+        if state.terminal:
+            self.called.pop(call)
+            self.waited_for.discard(call)
+            self.given.setdefault(self.run(task).id, {})[int(number or 0)] = outputs
+        self.hear(ChildMoved(self.run(task).attempt.number, int(number or 0), call, state, outputs, message, open=not state.terminal), task)
+        return self
+
     def lose(self, task: str) -> Play:
         """The runner of the task's attempt goes silent."""
         self.jobs.pop(task, None)
@@ -249,9 +304,9 @@ class Play:
         self.hear(Resumed(given, by), task)
         return self
 
-    def kill(self) -> Play:
+    def kill(self, *, cascade: bool = True) -> Play:
         """Somebody wants it stopped."""
-        self.hear(Killed("ann"))
+        self.hear(Killed("ann", cascade))
         return self
 
     # what a test sees
@@ -290,25 +345,34 @@ class Play:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case RunInline(run):
-                self.started.append(name(self.runs[run]))
-                self.todo.append(name(self.runs[run]))
-            case StartJob(run, attempt):
-                assert self.runs[run].attempt.number == attempt
-                self.started.append(name(self.runs[run]))
-                self.jobs[name(self.runs[run])] = attempt
-            case StopJob(run, _):
+            case RunInline(run) | StartJob(run) | StartChild(run):
+                self._begin(name(self.runs[run]), command)
+            case StopJob(run):
                 self.stops.append(name(self.runs[run]))
-            case DropJob(run, _):
+            case StopChildren(run):
+                self.stopped.append(name(self.runs[run]))
+            case DropJob(run):
                 self.jobs.pop(name(self.runs[run]), None)
             case WakeAt():
                 self.timers.append(command)
             case StartOver(when):
                 self.started_over.append(when)
-            case Say(level, message, _):
+            case Say(level, message):
                 self.said.append((level, message))
             case Report():
                 self.reports += 1
+
+    def _begin(self, task: str, command: RunInline | StartJob | StartChild) -> None:
+        match command:
+            case RunInline():
+                self.todo.append(task)
+            case StartJob(_, attempt):
+                assert self.run(task).attempt.number == attempt
+                self.jobs[task] = attempt
+            case StartChild(_, call):
+                task = f"{task}#{call.number}"
+                self.called[task] = call
+        self.started.append(task)
 
     def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
         """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""

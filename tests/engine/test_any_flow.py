@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,7 +15,9 @@ from service.engine.program import HANDLERS, Node
 from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
+from service.flowables.loop import Loop
 from service.flowables.pause import Pause
+from service.flowables.subflow import Subflow
 from tests.engine.playing import (
     FAILED,
     KILLED,
@@ -29,15 +32,19 @@ from tests.engine.playing import (
     for_each,
     group,
     job,
+    loop,
     loop_until,
     name,
     parallel,
     pause,
     retry,
+    subflow,
     switch,
     task,
 )
 
+#: What ends otherwise than as the worst of its children.
+_OTHERWISE = (Pause, Loop, Subflow)
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
 _RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
@@ -69,12 +76,14 @@ _MAKERS = [
     lambda tasks, **rest: with_lists(choice("", "true", tasks), **rest),
     lambda tasks, **rest: with_lists(switch("", "x", {"x": tasks or [task("")]}), **rest),
     *map(pausing, ("RESUME", "WARN", "FAIL", "CANCEL")),
+    lambda tasks, **rest: loop("", ["x", "y", "x"], *tasks, limit=2, **rest),
+    lambda tasks, **rest: loop("", {"k": 1, "l": 2}, *tasks, transmits=False, breaks="iteration.state", **rest),
 ]
 
 
 @st.composite
 def leaves(draw) -> Node:
-    make = draw(st.sampled_from([task, job]))
+    make = draw(st.sampled_from([task, job, task, job, subflow, partial(subflow, transmits=False), partial(subflow, waits=False)]))
     return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()), retry=draw(_RETRY))
 
 
@@ -138,6 +147,8 @@ def play_at_random(played: Play, draw) -> bool:
             played.lose(running[0])
         elif running:
             played.end(running[0], draw(_ENDS))
+        elif played.called:
+            call_at_random(played, draw)
         elif played.jobs:
             waiting = next(iter(played.jobs))
             del played.jobs[waiting]
@@ -147,6 +158,17 @@ def play_at_random(played: Play, draw) -> bool:
             assert played.timers, "it waits for nothing"
             played.due()
     return killed
+
+
+def call_at_random(played: Play, draw) -> None:
+    """Something becomes of an execution that a task has called."""
+    call = draw(st.sampled_from(sorted(played.called)))
+    if call in played.waited_for:
+        played.moved(call, draw(st.sampled_from([OK, OK, WARNING, FAILED, KILLED, State.PAUSED, State.RUNNING])))
+    elif draw(st.integers(0, 5)):
+        played.stored(call)
+    else:
+        played.refused(call)
 
 
 @settings(max_examples=300)
@@ -164,7 +186,7 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
         return
     for run in played.runs.values():
         node = program.nodes[run.node]
-        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, Pause):
+        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, _OTHERWISE):
             assert run.state is expected(played, node, run.id)
     assert played.state is expected(played, program.root, None)
     assert ("f0" in played.states) == bool(named_finally)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,8 +58,34 @@ tasks:
     tasks:
       - {id: look, type: debug.Return, format: "{{ outputs.until.iterationCount }}"}
       - {id: nap, type: flow.Sleep, duration: PT5S}
+  - id: call
+    type: flow.Subflow
+    namespace: t
+    flowId: sub
+    inputs: {n: "{{ outputs.until.iterationCount }}"}
+    transmitFailed: false
+  - id: loop
+    type: flow.Loop
+    values: [p, q, r]
+    concurrencyLimit: 2
+    tasks:
+      - {id: double, type: debug.Return, format: "{{ item.value }}{{ item.value }} {{ outputs.look.value }}"}
+      - {id: doze, type: flow.Sleep, duration: PT5S}
   - {id: last, type: execution.Fail, errorMessage: "over in {{ outputs.after | toJson }}"}
 """.replace("type: ", f"type: {CORE}.").replace(f"{CORE}.io", "io").replace(f"{CORE}.constant", "constant")  # fmt: skip
+
+SUB = """
+id: sub
+namespace: t
+inputs:
+  - {id: n, type: INT}
+tasks:
+  - {id: work, type: io.kestra.plugin.scripts.shell.Commands, commands: ["echo {{ inputs.n }}"]}
+  - {id: flaky, type: io.kestra.plugin.core.execution.Fail, condition: "{{ taskrun.attemptsCount == 0 }}"}
+retry: {type: constant, interval: PT1M, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}
+"""
+
+_ID = re.compile(r"\b[0-9A-Za-z]{22}\b")
 
 #: How a batch goes: what is done with it, on the station that heard it; gives the station that goes on.
 Fate = Callable[[Station, Batch], Station]
@@ -115,7 +142,7 @@ class Refused(DiesBefore):
 
 def played(station: Station, fate: Fate) -> list[Any]:
     """Starts the flow and deals with one event after another until nothing is to come; gives what came of it."""
-    station.push({".flows/f.yml": FLOW})
+    station.push({".flows/f.yml": FLOW, ".flows/sub.yml": SUB})
     station.start("t", "f")
     kept = Kept()
     for _ in range(1000):
@@ -128,7 +155,7 @@ def played(station: Station, fate: Fate) -> list[Any]:
             batch.hear(entry)
         before, station = station, fate(station, batch)
         kept = kept if before is station else Kept()
-    found = [came(station, row) for row in station.every()]
+    found = sorted((came(station, row) for row in station.every()), key=lambda each: (each["called"], each["attempt"], each["history"][0].date))
     with station.database.read() as session:
         assert session.exec_driver_sql("SELECT count(*) FROM timer").scalar() == 0
     station.close()
@@ -159,9 +186,15 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
     with station.database.read() as session:
         runs = rows.runs(session, id)
         names = {run.id: f"{run.node}{list(run.values)}" for run in runs}
-        lines = [(names.get(entry.task_run, entry.task), entry.attempt, entry.line.message) for entry in logs.read(session, id, level="TRACE")]
-    shown = [(names[run.id], names.get(run.parent or ""), run.iteration, run.history, run.attempts, run.outputs) for run in runs]
-    return {"history": row.execution.history, "attempt": row.execution.attempt, "runs": shown, "lines": sorted(lines)}
+        lines = [(names.get(entry.task_run, entry.task), entry.attempt, _ID.sub("<id>", entry.line.message)) for entry in logs.read(session, id, level="TRACE")]
+    shown = [(names[run.id], names.get(run.parent or ""), run.iteration, run.history, run.attempts, without_ids(run.outputs)) for run in runs]
+    caller = row.execution.caller
+    called = row.execution.flow, "" if caller is None else f"{caller.task} {caller.number} {caller.serial} {caller.item}"
+    return {"called": called, "history": row.execution.history, "attempt": row.execution.attempt, "runs": shown, "lines": sorted(lines)}
+
+
+def without_ids(outputs: Any) -> Any:
+    return {name: value for name, value in outputs.items() if name != "executionId"} if outputs else outputs
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +203,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, helper: Helper) -> lis
 
 
 def test_the_flow_comes_through_everything(undisturbed: list[Any]) -> None:
-    assert [each["history"][-1].state.value for each in undisturbed] == ["RETRIED", "FAILED"]
-    for each in undisturbed:
+    mine = [each for each in undisturbed if each["called"] == ("f", "")]
+    assert [each["history"][-1].state.value for each in mine] == ["RETRIED", "FAILED"]
+    called = [each["history"][-1].state.value for each in undisturbed if each["called"][0] == "sub"]
+    assert sorted(called) == ["FAILED", "FAILED", "RETRIED", "RETRIED"]
+    assert [each["history"][-1].state.value for each in undisturbed if each["called"][1].startswith("loop")] == ["SUCCESS"] * 6
+    for each in mine:
         runs = {name: (history, attempts, outputs) for name, _, _, history, attempts, outputs in each["runs"]}
         assert [stamp.state.value for stamp in runs["flaky[]"][0]] == ["CREATED", "RUNNING", "RETRYING", "RUNNING", "RETRYING", "RUNNING", "SUCCESS"]
         assert (len(runs["once[]"][1]), "mend[]" in runs, runs["until[]"][2]) == (2, False, {"iterationCount": 3})
         assert runs["after['{\"k\":1}']"][2] == {"value": '{"k":1} echo {"k":1}'}
-        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 1
+        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 1
 
 
 @pytest.mark.parametrize("fate", [DiesBefore, lambda: dies_after, Refused], ids=["before each commit", "after each commit", "no commit at first"])

@@ -1,0 +1,315 @@
+"""Flows that call flows, and loops whose iterations are executions: what is stored, in which order, and what each sees of the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.actions import executions
+from service.store import executions as rows
+from tests.loops.test_constructs import tasks
+from tests.support.station import Station, station_at
+
+
+def flow(id: str, text: str, head: str = "") -> dict[str, str]:
+    """A file with a flow, with short names of task types."""
+    return {f".flows/{id}.yml": f"id: {id}\nnamespace: t\n{head}tasks:\n{tasks(text)}\n"}
+
+
+def pushed(station: Station, *files: dict[str, str]) -> Station:
+    station.push({path: text for file in files for path, text in file.items()})
+    return station
+
+
+def run(station: Station, id: str = "top", **inputs: Any) -> str:
+    execution = station.start("t", id, inputs)
+    station.tick()
+    return execution
+
+
+def below(station: Station, id: str) -> list[rows.Row]:
+    """The executions that one has called, in their order."""
+    found = [row for row in station.every() if row.execution.caller is not None and row.execution.caller.execution == id]
+    return sorted(found, key=lambda row: row.execution.caller.serial if row.execution.caller else 0)
+
+
+def output(station: Station, id: str, task: str) -> Any:
+    return station.runs(id)[task].outputs
+
+
+CALL = "- {id: call, type: flow.Subflow, namespace: t, flowId: sub}"
+GIVE = "- {id: give, type: debug.Return, format: hello}"
+
+
+# flows that are called
+
+
+def test_a_flow_that_is_called_runs_and_its_caller_knows_it(station: Station):
+    pushed(station, flow("sub", GIVE), flow("top", f"{CALL}\n- {{id: after, type: debug.Return, format: '{{{{ outputs.call.state }}}}'}}"))
+    id = run(station)
+    (child,) = below(station, id)
+    assert (station.state(id), child.execution.state.value, child.execution.flow) == ("SUCCESS", "SUCCESS", "sub")
+    assert output(station, id, "call") == {"executionId": child.execution.id, "state": "SUCCESS"}
+    assert output(station, id, "after") == {"value": "SUCCESS"}
+
+
+def test_what_is_called_is_given_inputs_and_labels_and_knows_who_calls(station: Station):
+    sub = flow(
+        "sub",
+        """
+- id: see
+  type: debug.Return
+  format: "{{ inputs.n + 1 }} {{ trigger.flowId }} {{ trigger.taskId }} {{ trigger.taskRunValue }} {{ trigger.executionId }}"
+""",
+        "labels: {own: sub}\ninputs:\n  - {id: n, type: INT}\n",
+    )
+    top = flow(
+        "top",
+        """
+- id: each
+  type: flow.ForEach
+  values: [4]
+  tasks:
+    - id: call
+      type: flow.Subflow
+      namespace: "{{ flow.namespace }}"
+      flowId: sub
+      inheritLabels: true
+      inputs: {n: "{{ taskrun.value }}", text: "{{ inputs.given }}", more: 1}
+      labels: {round: "{{ taskrun.value }}"}
+""",
+        "labels: {team: a}\ninputs:\n  - {id: given, type: STRING}\n",
+    )
+    pushed(station, sub, top)
+    id = run(station, given="{{ vars }}")
+    (child,) = below(station, id)
+    assert station.log(id, "ERROR") == []
+    assert station.state(id) == "SUCCESS"
+    assert output(station, child.execution.id, "see") == {"value": f"5 top call 4 {id}"}
+    labels = dict(child.execution.labels)
+    assert labels == {"own": "sub", "team": "a", "round": "4", "system.from": "subflow", "system.correlationId": id}
+    assert child.execution.trigger is not None
+    assert child.execution.trigger["type"] == "io.kestra.plugin.core.flow.Subflow"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", ("FAILED", "FAILED")),
+        (", transmitFailed: false", ("SUCCESS", "SUCCESS")),
+        (", transmitFailed: '{{ 1 == 2 }}'", ("SUCCESS", "SUCCESS")),
+        (", allowFailure: true", ("WARNING", "WARNING")),
+        (", allowFailure: true, allowWarning: true", ("SUCCESS", "SUCCESS")),
+        (", wait: false", ("SUCCESS", "SUCCESS")),
+    ],
+)
+def test_how_it_ends_is_how_its_caller_ends_where_that_is_transmitted(station: Station, more: str, expected: tuple[str, str]):
+    pushed(station, flow("sub", "- {id: no, type: execution.Fail}"), flow("top", CALL.replace("}", more + "}")))
+    id = run(station)
+    (child,) = below(station, id)
+    assert child.execution.state.value == "FAILED"
+    assert (station.state(id), station.states(id)["call"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("sub", "said"),
+    [
+        ({}, "there is no flow `t.sub`"),
+        (flow("sub", GIVE, "disabled: true\n"), "`t.sub` is disabled"),
+        (flow("sub", GIVE, "inputs:\n  - {id: n, type: INT}\n"), "Missing required input"),
+    ],
+)
+def test_what_can_not_be_called_fails_the_task_and_says_why(station: Station, sub: dict[str, str], said: str):
+    pushed(station, sub, flow("top", CALL))
+    id = run(station)
+    assert (station.state(id), below(station, id)) == ("FAILED", [])
+    (line,) = station.log(id, "ERROR")
+    assert said in line
+
+
+def test_a_call_that_nobody_waits_for_goes_its_own_way(station: Station):
+    pushed(station, flow("sub", "- {id: nap, type: flow.Sleep, duration: PT1H}"), flow("top", CALL.replace("}", ", wait: false}")))
+    id = run(station)
+    (child,) = below(station, id)
+    assert (station.state(id), child.execution.state.value) == ("SUCCESS", "RUNNING")
+    assert output(station, id, "call") == {"executionId": child.execution.id}
+
+
+def test_a_call_is_tried_again_in_a_new_execution(station: Station):
+    pushed(
+        station,
+        flow("sub", "- {id: no, type: execution.Fail}"),
+        flow("top", CALL.replace("}", ", retry: {type: constant, interval: PT1M, maxAttempts: 3}}")),
+    )
+    id = run(station)
+    for _ in range(2):
+        assert station.state(id) == "RETRYING"
+        station.clock.forward(minutes=2)
+        station.tick()
+    assert (station.state(id), len(station.runs(id)["call"].attempts), len(below(station, id))) == ("FAILED", 3, 3)
+
+
+def test_a_paused_flow_pauses_its_caller(station: Station):
+    pushed(station, flow("sub", "- {id: wait, type: flow.Pause, pauseDuration: PT1H}"), flow("top", CALL))
+    id = run(station)
+    assert (station.state(id), station.states(id)["call"]) == ("PAUSED", "PAUSED")
+    station.clock.forward(hours=2)
+    station.tick()
+    assert (station.state(id), station.states(id)["call"]) == ("SUCCESS", "SUCCESS")
+    assert [stamp.state.value for stamp in station.runs(id)["call"].history] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+
+
+def test_whoever_kills_an_execution_kills_what_it_waits_for(station: Station):
+    nap = "- {id: nap, type: flow.Sleep, duration: PT1H}"
+    pushed(station, flow("sub", nap), flow("middle", CALL), flow("top", CALL.replace("sub", "middle")))
+    id = run(station)
+    station.database.write(lambda session: executions.kill(session, id, "ann"))
+    station.tick()
+    assert {row.execution.flow: row.execution.state.value for row in station.every()} == {"top": "KILLED", "middle": "KILLED", "sub": "KILLED"}
+    assert station.states(id) == {"call": "KILLED"}
+
+
+def test_calls_without_an_end_are_refused_with_the_limit(tmp_path, helper):
+
+    with station_at(tmp_path, helper, most_depth=4) as station:
+        pushed(station, flow("one", CALL.replace("sub", "two")), flow("two", CALL.replace("sub", "one")))
+        id = run(station, "one")
+        assert station.state(id) == "FAILED"
+        assert len(station.every()) == 5
+        deepest = max(station.every(), key=lambda row: row.execution.caller.depth if row.execution.caller else 0)
+        (line,) = station.log(deepest.execution.id, "ERROR")
+        assert "4 deep" in line
+        assert "most_depth" in line
+
+
+# iterations
+
+
+def test_each_value_has_an_execution_of_its_own_that_speaks_of_the_one_around(station: Station):
+    top = flow(
+        "top",
+        """
+- {id: before, type: debug.Return, format: "of {{ inputs.x }}"}
+- id: loop
+  type: flow.Loop
+  values: [a, {"k": 1}, 3]
+  tasks:
+    - {id: see, type: debug.Return, format: "{{ item.index }}={{ item.value }} {{ outputs.before.value }} {{ inputs.x }} {{ execution.id }}"}
+    - {id: again, type: debug.Return, format: "{{ outputs.see.value }}"}
+- {id: after, type: debug.Return, format: "{{ outputs.loop.iterationCount }} {{ outputs.see ?? 'none' }}"}
+""",
+        "inputs:\n  - {id: x, type: STRING}\n",
+    )
+    pushed(station, top)
+    id = run(station, x="y")
+    assert (station.state(id), station.log(id, "ERROR")) == ("SUCCESS", [])
+    children = below(station, id)
+    assert [output(station, row.execution.id, "again")["value"] for row in children] == [f"0=a of y y {id}", f'1={{"k":1}} of y y {id}', f"2=3 of y y {id}"]
+    assert [row.execution.kind for row in children] == ["LOOP"] * 3
+    assert list(station.states(id)) == ["before", "loop", "after"]
+    assert output(station, id, "after") == {"value": "3 none"}
+    assert output(station, id, "loop") == {"iterationCount": 3, "runningIterations": 0, "terminatedIterations": 3}
+
+
+def test_the_iterations_of_loops_are_in_no_list(station: Station):
+    pushed(station, flow("top", "- id: loop\n  type: flow.Loop\n  values: [a, b]\n  tasks:\n    - {id: x, type: log.Log, message: x}"))
+    run(station)
+    with station.database.read() as session:
+        found, total = rows.search(session, rows.Filter("main"), limit=10, offset=0)
+    assert (total, [row.execution.flow for row in found]) == (1, ["top"])
+
+
+def test_loops_within_loops_know_the_items_around(station: Station):
+    top = flow(
+        "top",
+        """
+- id: outer
+  type: flow.Loop
+  values: {a: 1, b: 2}
+  tasks:
+    - {id: mine, type: debug.Return, format: "{{ item.key }}"}
+    - id: inner
+      type: flow.Loop
+      values: [x, y]
+      tasks:
+        - {id: see, type: debug.Return, format: "{{ item.value }} {{ item.parent.key }}{{ item.parents[0].value }} {{ outputs.mine.value }}"}
+""",
+    )
+    pushed(station, top)
+    id = run(station)
+    assert station.state(id) == "SUCCESS"
+    values = [output(station, inner.execution.id, "see")["value"] for outer in below(station, id) for inner in below(station, outer.execution.id)]
+    assert values == ["x a1 a", "y a1 a", "x b2 b", "y b2 b"]
+
+
+def test_no_more_iterations_run_at_once_than_the_limit_says(station: Station):
+    top = flow("top", "- id: loop\n  type: flow.Loop\n  values: [1, 2, 3]\n  concurrencyLimit: 2\n  tasks:\n    - {id: nap, type: flow.Sleep, duration: PT1M}")
+    pushed(station, top)
+    id = run(station)
+    assert len(below(station, id)) == 2
+    station.clock.forward(minutes=2)
+    station.tick()
+    assert [row.execution.state.value for row in below(station, id)] == ["SUCCESS", "SUCCESS", "RUNNING"]
+    station.clock.forward(minutes=2)
+    station.tick()
+    assert station.state(id) == "SUCCESS"
+
+
+LOOP = """
+- id: loop
+  type: flow.Loop
+  values: [1, 2, 3, 4]
+  concurrencyLimit: 1
+  {more}
+  tasks:
+    - {{id: x, type: execution.Fail, condition: "{{{{ item.value == '2' }}}}"}}
+  errors:
+    - {{id: e, type: log.Log, message: e}}
+  finally:
+    - {{id: f, type: log.Log, message: f}}
+- {{id: after, type: log.Log, message: a}}
+"""
+
+
+def test_a_failed_iteration_ends_the_loop_and_its_handlers_run_once(station: Station):
+    pushed(station, flow("top", LOOP.format(more="transmitFailed: true")))
+    id = run(station)
+    assert station.states(id) == {"loop": "FAILED", "e": "SUCCESS", "f": "SUCCESS"}
+    assert (station.state(id), len(below(station, id))) == ("FAILED", 2)
+
+
+def test_failures_that_are_not_transmitted_are_passed_over(station: Station):
+    pushed(station, flow("top", LOOP.format(more="transmitFailed: false")))
+    id = run(station)
+    assert station.states(id) == {"loop": "SUCCESS", "f": "SUCCESS", "after": "SUCCESS"}
+    assert (station.state(id), len(below(station, id))) == ("SUCCESS", 4)
+
+
+def test_a_loop_is_left_once_its_condition_holds(station: Station):
+    pushed(station, flow("top", LOOP.format(more="transmitFailed: false\n  breakWhen: \"{{ iteration.state == 'FAILED' and item.value == '2' }}\"")))
+    id = run(station)
+    assert (station.state(id), len(below(station, id))) == ("SUCCESS", 2)
+
+
+@pytest.mark.parametrize(("values", "said"), [("'{{ [1, null, null] }}'", "2 nulls"), ("'{{ 3 }}'", "must be a list"), ("'{{ fromJson(1) }}'", "fromJson")])
+def test_values_that_no_loop_goes_over(station: Station, values: str, said: str):
+    pushed(station, flow("top", f"- id: loop\n  type: flow.Loop\n  values: {values}\n  tasks:\n    - {{id: x, type: log.Log, message: x}}"))
+    id = run(station)
+    assert (station.states(id), below(station, id)) == ({"loop": "FAILED"}, [])
+    assert said in " ".join(station.log(id, "ERROR"))
+
+
+def test_a_loop_over_nothing_is_over(station: Station):
+    pushed(station, flow("top", "- id: loop\n  type: flow.Loop\n  values: []\n  tasks:\n    - {id: x, type: log.Log, message: x}"))
+    id = run(station)
+    assert (station.states(id), output(station, id, "loop")["iterationCount"]) == ({"loop": "SUCCESS"}, 0)
+
+
+def test_a_pause_in_an_iteration_pauses_the_execution_around(station: Station):
+    pushed(station, flow("top", "- id: loop\n  type: flow.Loop\n  values: [1, 2]\n  tasks:\n    - {id: wait, type: flow.Pause, pauseDuration: PT1H}"))
+    id = run(station)
+    assert station.state(id) == "PAUSED"
+    station.clock.forward(hours=2)
+    station.tick()
+    assert (station.state(id), [row.execution.state.value for row in below(station, id)]) == ("SUCCESS", ["SUCCESS", "SUCCESS"])
