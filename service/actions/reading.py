@@ -22,6 +22,8 @@ from service.store.database import Session
 
 _KEPT = 150_000_000  #: weight of the readings kept: some 5,000 flows of a usual size
 
+_REVISIONS = 20_000  #: revisions whose blobs are remembered
+
 #: Gives contents by blob id, in the order asked, in parts; only one of them is held.
 Fetch = Callable[[Sequence[str]], Iterator[Mapping[str, bytes]]]
 
@@ -41,6 +43,7 @@ class FlowReader:
         self._digests = None if image_digests == "off" else Severity(image_digests)
         self._readings: OrderedDict[str, tuple[str, Reading, int]] = OrderedDict()
         self._weight = 0
+        self._revisions: OrderedDict[tuple[str, int], tuple[str, str]] = OrderedDict()  #: blob and path; a revision never changes
         self._lock = threading.Lock()
 
     def check(self, text: bytes, path: str, *, allow_unknown_types: bool = False) -> Reading:
@@ -89,10 +92,18 @@ class FlowReader:
         return reading if read_at == path else replace(reading, problems=tuple(replace(problem, path=path) for problem in reading.problems))
 
     def revision(self, session: Session, flow: str, number: int) -> Reading:
-        """The reading of a stored revision."""
+        """The reading of a stored revision. One that was read before costs no query."""
+        known = self._revisions.get((flow, number))
+        reading = self.known(*known) if known else None
+        if reading is not None:
+            return reading
         revision = flows.revision(session, flow, number)
         if revision is None:
             raise Bug(f"revision {number} of flow {flow} is not stored")
+        with self._lock:
+            self._revisions[flow, number] = revision.blob, revision.path
+            if len(self._revisions) > _REVISIONS:
+                self._revisions.popitem(last=False)
         return self.read(revision.blob, revision.path, revision.source.encode("utf-8"))
 
     def live(self, session: Session, flow: flows.Flow) -> Flow | None:

@@ -14,9 +14,10 @@ from service.store.database import Session
 from service.store.tables import Flow as FlowTable
 from service.store.tables import FlowFile as FileTable
 from service.store.tables import Revision as RevisionTable
-from service.store.tables import core
+from service.store.tables import by, core
 
 _flows, _files, _revisions = core(FlowTable), core(FileTable), core(RevisionTable)
+_by_identity, _by_number = by(_flows, "environment", "namespace", "flow_id"), by(_revisions, "flow", "revision")
 
 Identity = tuple[str, str]  #: (namespace, flow id)
 Order = tuple[str, bool]  #: by what, and whether it falls
@@ -159,8 +160,7 @@ def _file_row(repository: str, file: File) -> dict[str, Any]:
 
 def get(session: Session, environment: str, identity: Identity) -> Flow | None:
     """A flow, deleted ones included."""
-    statement = select(_flows).where(_flows.c.environment == environment, _flows.c.namespace == identity[0], _flows.c.flow_id == identity[1])
-    row = session.execute(statement).first()
+    row = session.execute(_by_identity, {"environment": environment, "namespace": identity[0], "flow_id": identity[1]}).first()
     return None if row is None else Flow(**row._mapping)
 
 
@@ -239,7 +239,7 @@ def add_revisions(session: Session, new: Sequence[Revision]) -> None:
 
 def revision(session: Session, flow: str, number: int) -> Revision | None:
     """One revision with its text."""
-    row = session.execute(select(_revisions).where(_revisions.c.flow == flow, _revisions.c.revision == number)).first()
+    row = session.execute(_by_number, {"flow": flow, "revision": number}).first()
     return None if row is None else Revision(**row._mapping)
 
 

@@ -186,7 +186,13 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
         return
     for run in played.runs.values():
         node = program.nodes[run.node]
-        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, _OTHERWISE):
+        if (
+            node.runs == "flowable"
+            and run.state is not State.SKIPPED
+            and node.run_if != "broken"
+            and not given_up(run)
+            and not isinstance(node.model, _OTHERWISE)
+        ):
             assert run.state is expected(played, node, run.id)
     assert played.state is expected(played, program.root, None)
     assert ("f0" in played.states) == bool(named_finally)

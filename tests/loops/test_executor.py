@@ -419,10 +419,12 @@ def test_events_for_what_is_gone_or_over_are_forgotten(station: Station):
 def test_a_revision_that_can_not_be_read_any_more_ends_its_executions_and_says_why(station: Station):
     id = ran(station, "  - {id: nap, type: io.kestra.plugin.core.flow.Sleep, duration: PT1H}\n")
     station.database.write(lambda session: session.exec_driver_sql("UPDATE revision SET source = 'tasks: []', blob = 'other'"))
-    station.clock.forward(hours=2)
-    station.tick()
-    assert (station.state(id), station.states(id)) == ("FAILED", {"nap": "FAILED"})
-    assert "can't read the flow's revision" in station.log(id, "ERROR")[0]
+    station.close()
+    with station_at(station.folder, station.helper) as newer:
+        newer.clock.now = station.clock.forward(hours=2)
+        newer.tick()
+        assert (newer.state(id), newer.states(id)) == ("FAILED", {"nap": "FAILED"})
+        assert "can't read the flow's revision" in newer.log(id, "ERROR")[0]
 
 
 # starting
