@@ -10,20 +10,23 @@ from random import random
 from typing import Any
 
 from service.actions.files import Whose
+from service.actions.giving import outputs_of
 from service.actions.kept import Kept
 from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
 from service.actions.layers import Fresh, Stored
-from service.actions.places import of_task
+from service.actions.limits import Limits
+from service.actions.places import Where, of_task
 from service.actions.reach import Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.actions.standing import Standing
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program
-from service.engine.record import Step
+from service.engine.record import Gave, Step
 from service.engine.state import Stamp, State
 from service.expressions import truthy
+from service.flows.policies import Output
 from service.store import executions
 from service.store.codec import new_id
 from service.store.database import Session
@@ -44,6 +47,7 @@ class Case:
     row: Row
     program: Program
     written: Written
+    limits: Limits
     execution: Execution = field(init=False)
     position: int = field(init=False)
     runs: dict[str, TaskRun] = field(default_factory=dict)
@@ -142,15 +146,17 @@ class Case:
 
     # rendering
 
-    def rendering(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str]) -> Rendering:
-        """Templates in the scope of a task run. `step` lies over what the batch has."""
+    def rendering(
+        self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str], place: Where | None = None
+    ) -> Rendering:
+        """Templates in the scope of a task run. `step` lies over what the batch has; `place` says where they stand, if that is not the task."""
         node = self.program.nodes[run.node] if run else None
         self._stored = self._stored or Stored(self.session, self.execution.id)
         results = Results(self._stored, self._fresh, step)
         scope = of_execution(self.kit, execution, node, self._lineage(run, step), results)
         reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
         reach = Reach(self.kit, _whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
-        return Rendering(self.kit, scope, reach, of_task(execution, node, source))
+        return Rendering(self.kit, scope, reach, place or of_task(execution, node, source))
 
     def keys(self) -> Keys:
         """The KV store, with what the batch has written."""
@@ -216,7 +222,8 @@ class CaseWorld:
 
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Asked:
         """Rendering in the scope of a task run."""
-        return Asked(self.now, lambda: self._case.rendering(execution, run, step, self._source), lambda: self._case.kept(run, step))
+        place = None if run else self._place("`sla`", "sla")
+        return Asked(self.now, lambda: self._case.rendering(execution, run, step, self._source, place), lambda: self._case.kept(run, step))
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         """Task runs that have not ended."""
@@ -234,13 +241,30 @@ class CaseWorld:
         """Whether a rendered condition holds."""
         return truthy(text)
 
+    def admission(self, execution: Execution) -> State:
+        """What becomes of an execution that would run now."""
+        return self._case.limits.admission(self._case.row, execution)
+
+    def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
+        """What an execution that ends now gives back."""
+
+        def rendering(output: Output) -> Rendering:
+            return self._case.rendering(execution, None, step, self._source, self._place(f"output `{output.id}`", "outputs"))
+
+        return outputs_of(self._case.program.outputs, rendering)
+
+    def _place(self, what: str, section: str) -> Where | None:
+        pin = self._case.execution.pin
+        return Where(pin.path, what, self._source, sections=(section,)) if pin else None
+
 
 def _whose(execution: Execution) -> Whose:
     return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
-def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime) -> Execution:
-    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger, and with the variables of the flow."""
+def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime, when: datetime) -> Execution:
+    """The execution that takes over from one that failed, at a time: from scratch, with the same inputs, labels and trigger, and with the variables of the
+    flow."""
     return replace(
         execution,
         id=new_id(),
@@ -251,4 +275,8 @@ def started_over(execution: Execution, variables: Mapping[str, Any], now: dateti
         attempt=execution.attempt + 1,
         original=execution.original or execution.id,
         first_created=execution.first_created or execution.created,
+        outputs=None,
+        scheduled=when,
+        breached=(),
+        trailing=False,
     )

@@ -8,14 +8,13 @@ in one transaction per batch. An event for an attempt that is over changes nothi
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
-from service.engine import again, order
+from service.engine import again, limits, watching
 from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
 from service.engine.execution import Path, TaskRun
 from service.engine.kill import kill
-from service.engine.program import Program, Turn, Wakened
+from service.engine.program import Program, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
 from service.engine.state import State
@@ -25,22 +24,14 @@ from service.engine.step import Making
 LOST_LIMIT = 3
 
 
-#: The kind of timer at which an execution begins.
-BEGIN = "begin"
-
-
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
     """What follows from `event`."""
     step = Making(program, path, world)
     run = path.runs[-1] if path.runs else None
     match event:
-        case Began():
-            _begin(step)
-        case Killed(by):
-            kill(step, by)
-        case Due(kind) if run is None:
-            _flow_due(step, kind)
-        case _ if run is None or run.state.terminal:
+        case _ if run is None:
+            _of_all(step, event)
+        case _ if run.state.terminal:
             pass
         case Claimed(attempt, runner):
             _claimed(step, run, attempt, runner)
@@ -51,14 +42,25 @@ def advance(program: Program, path: Path, event: Event, world: World) -> Step:
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
-            _wake(step, run, Wakened("resumed", given, by))
+            step.wake(run, Wakened("resumed", given, by))
     return step.result()
 
 
-def _begin(step: Making) -> None:
-    if step.execution.state is State.CREATED:
-        step.move_execution(State.RUNNING)
-        step.take(None, order.begin(step.program.root))
+def _of_all(step: Making, event: Event) -> None:
+    """What happens to the execution as a whole."""
+    match event:
+        case Began():
+            limits.created(step)
+        case Freed():
+            limits.freed(step)
+        case Unqueued(state, by):
+            limits.unqueued(step, state, by)
+        case Forced(by):
+            limits.forced(step, by)
+        case Killed(by):
+            kill(step, by)
+        case Due(kind):
+            _flow_due(step, kind)
 
 
 def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
@@ -92,7 +94,7 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:
     if kind != again.RETRY and not step.is_leaf(run):
-        _wake(step, run, Wakened(kind))
+        step.wake(run, Wakened(kind))
     elif kind != again.RETRY:
         _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
     elif run.state is State.RETRYING and step.is_leaf(run):
@@ -102,14 +104,10 @@ def _due(step: Making, run: TaskRun, kind: str) -> None:
         once_more(step, run)
 
 
-def _wake(step: Making, run: TaskRun, why: Wakened) -> None:
-    node = step.node(run)
-    if run.state is State.PAUSED and not step.is_leaf(run):
-        step.decide(run, lambda ask: cast(Turn, node.model.wake(node, run.memory, why, ask)))
-
-
 def _flow_due(step: Making, kind: str) -> None:
-    if kind == BEGIN:
-        _begin(step)
+    if kind == limits.BEGIN:
+        limits.begin(step)
+    elif kind.startswith(watching.OVERDUE):
+        watching.overdue(step, kind)
     elif kind == again.RETRY and step.execution.state is State.RETRYING:
         once_more(step, None)

@@ -88,7 +88,8 @@ class TaskRun:
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a flow's revision. One that was started over in place of a failed one says which `attempt` it is (from 1), and
-    what the first one was. `waited`: a task of it has waited for a time or a person."""
+    what the first one was. `waited`: a task of it has waited for a time or a person. `outputs` are there once it has ended, None where it gave none. It begins
+    at `scheduled` where that is set. `breached` are the SLAs that it has broken. `trailing`: it has ended, and what is done after the end is under way."""
 
     id: str
     environment: str
@@ -107,6 +108,10 @@ class Execution:
     original: str | None = None
     first_created: datetime | None = None
     waited: bool = False
+    outputs: Mapping[str, Any] | None = None
+    scheduled: datetime | None = None
+    breached: tuple[str, ...] = ()
+    trailing: bool = False
 
     @property
     def state(self) -> State:
@@ -122,6 +127,17 @@ class Execution:
     def ended(self) -> datetime | None:
         """When it became terminal; None before."""
         return self.history[-1].date if self.state.terminal else None
+
+    @property
+    def over(self) -> bool:
+        """It has ended, and nothing of it goes on."""
+        return self.state.terminal and not self.trailing
+
+    @property
+    def joined(self) -> datetime:
+        """When it came into the line of those that want to run: created or restarted, and never before its date."""
+        came = next(stamp.date for stamp in reversed(self.history) if stamp.state in (State.RESTARTED, State.CREATED))
+        return came if self.scheduled is None else max(came, self.scheduled)
 
     def to(self, state: State, now: datetime) -> Execution:
         """This execution, moved on."""

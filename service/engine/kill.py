@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.engine.commands import DropJob, StopJob
+from service.engine.commands import DropJob, Report, StopJob
+from service.engine.ends import conclude, give_back
 from service.engine.execution import TaskRun
 from service.engine.record import Record
 from service.engine.state import State
@@ -16,10 +17,7 @@ def kill(record: Record, by: str) -> None:
     record.move_execution(State.KILLED if never_began else State.KILLING)
     record.say("WARN", f"Killed by {by}")
     for run in _leaves(record):
-        if run.attempt.state is State.RUNNING and record.node(run).runs == "runner":
-            record.commands.append(StopJob(run.id, run.attempt.number))
-        else:
-            record.commands.append(DropJob(run.id, run.attempt.number))
+        if not _stopped(record, run):
             record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
     end_when_quiet(record)
 
@@ -30,7 +28,25 @@ def end_when_quiet(record: Record) -> None:
         return
     for run in record.active():
         record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
-    record.move_execution(State.KILLED)
+    conclude(record, State.KILLED)
+
+
+def stop(record: Record, state: State) -> None:
+    """Ends an execution at once, by a rule, and all that is open of it; a runner that is at work is told to stop, and its report is not waited for."""
+    for run in record.active():
+        if record.is_leaf(run):
+            _stopped(record, run)
+        record.put(record.ended(run, state, record.through(run.attempt, state, None)))
+    give_back(record, state)
+    record.execution = record.execution.to(state, record.now)
+    record.commands.append(Report())
+
+
+def _stopped(record: Record, run: TaskRun) -> bool:
+    """Has a task stopped that is at work; whether somebody will report its end."""
+    working = run.attempt.state is State.RUNNING and record.node(run).runs == "runner"
+    record.commands.append((StopJob if working else DropJob)(run.id, run.attempt.number))
+    return working
 
 
 def _leaves(record: Record) -> list[TaskRun]:

@@ -203,14 +203,20 @@ class Status(SQLModel, table=True):
     error: str | None = Field(default=None, sa_column=_text(nullable=True))
 
 
+#: Executions that may wait for a place under the limit of their flow. Written so that SQLite sees that its index is for them.
+IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED')")
+
+
 class Execution(SQLModel, table=True):
-    """An execution."""
+    """An execution. `joined_at` is its place in the line of those of its flow that want to run; `breached` are the SLAs that it has broken; `trailing`: it has
+    ended, and what is done after the end is under way."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
         Index("ix_execution_commit", "repository_id", "commit_sha"),
         Index("ix_execution_created", "environment", "created_at"),
         Index("ix_execution_of_flow", "flow", "state"),
+        Index("ix_execution_line", "flow", "joined_at", "id", sqlite_where=IN_LINE),
         UniqueConstraint("once"),
     )
 
@@ -239,6 +245,11 @@ class Execution(SQLModel, table=True):
     attempt: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     original_id: str | None = None
     first_created_at: float | None = None
+    outputs: str | None = Field(default=None, sa_column=_text(nullable=True))
+    scheduled_at: float | None = None
+    joined_at: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    breached: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    trailing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     version: int = 1
     created_at: float
     ended_at: float | None = None

@@ -13,7 +13,7 @@ from service.engine.commands import Command, DropJob, Report, RunInline, Say, St
 from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
-from service.engine.record import WAITING
+from service.engine.record import WAITING, Gave
 from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
@@ -164,6 +164,8 @@ class Play:
     timers: list[WakeAt] = field(default_factory=list)
     started_over: list[datetime] = field(default_factory=list)
     now: datetime = START
+    place: State = State.RUNNING  #: what becomes of it under the limit of its flow
+    gives: Gave = field(default_factory=lambda: Gave({}))
 
     # the engine's world
 
@@ -191,6 +193,13 @@ class Play:
 
     def truthy(self, text: str) -> bool:
         return truthy(text)
+
+    def admission(self, execution: Execution) -> State:
+        return State.QUEUED if self.place in (State.CANCELLED, State.FAILED) and execution.state is State.QUEUED else self.place
+
+    def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
+        assert not execution.state.terminal
+        return self.gives
 
     # what a test does
 
