@@ -73,7 +73,9 @@ def forced(step: Making, by: str) -> None:
         _run(step)
     elif state is State.PAUSED:
         step.say("INFO", f"Run by force by {by}")
-        for run in step.active():
+        open = step.active()
+        step.runs = {run.id: run for run in open} | step.runs  # with what is around them: that hears of what follows
+        for run in open:
             step.wake(run, Wakened("resumed", {}, by))
 
 

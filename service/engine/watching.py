@@ -1,4 +1,4 @@
-"""What an execution has to keep: a time from its creation, which a timer watches, or a condition, which is looked at on every change of it.
+"""What an execution has to keep: a time from its creation or its date, which a timer watches, or a condition, which is looked at on every change of it.
 
 Each is broken once at most. (Rule: KESTRA.md 8.4.)
 """
@@ -18,9 +18,9 @@ OVERDUE = "sla:"
 
 
 def set_timers(record: Record) -> None:
-    """Has the execution told when a time is over."""
-    created = record.execution.created
-    record.commands += [WakeAt(None, OVERDUE + watch.id, created + watch.duration) for watch in record.program.watches if watch.duration is not None]
+    """Has the execution told when a time is over. One that is to begin at a date has its time from then."""
+    begins = record.execution.joined
+    record.commands += [WakeAt(None, OVERDUE + watch.id, begins + watch.duration) for watch in record.program.watches if watch.duration is not None]
 
 
 def overdue(record: Record, kind: str) -> None:
