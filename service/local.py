@@ -230,7 +230,7 @@ class LocalRun:
             woken.wait(1.0)
             woken.clear()
             with self._service.database.read() as session:
-                ended = executions.get(session, id).execution.state.terminal
+                ended = executions.get(session, id).execution.over
                 for entry in logs.read(session, id, after=after):
                     after = entry.chunk
                     on_line(entry.task or "", entry.line.level, entry.line.message)

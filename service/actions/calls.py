@@ -17,7 +17,7 @@ from service.actions.kit import Kit
 from service.actions.scope import SYSTEM
 from service.engine.commands import StartChild
 from service.engine.events import ChildMoved, Killed
-from service.engine.execution import Caller, Execution, TaskRun
+from service.engine.execution import LOOP, Caller, Execution, TaskRun
 from service.engine.program import Call, RenderFailed, Target
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound, TooLarge
@@ -25,8 +25,7 @@ from service.store import children, events
 from service.store.codec import new_id
 from service.store.database import Session
 
-LOOP = "LOOP"  #: the kind of an execution that is one iteration of a loop
-_TOLD = frozenset({State.PAUSED, State.RUNNING})
+CORRELATION = "system.correlationId"
 
 
 class Calls:
@@ -106,6 +105,9 @@ def _iteration(execution: Execution, caller: Caller, now: datetime) -> Execution
         attempt=1,
         original=None,
         first_created=None,
+        outputs=None,
+        scheduled=None,
+        breached=(),
         caller=caller,
         kind=LOOP,
     )
@@ -118,23 +120,20 @@ def _order(execution: Execution, once: str) -> Order:
 def _called(case: Case, run: TaskRun, target: Target, once: str, caller: Caller) -> Order:
     execution = case.execution
     labels = {key: value for key, value in execution.labels.items() if target.inherit and not key.startswith(SYSTEM)}
-    correlation = {CORRELATION: execution.labels.get(CORRELATION, execution.id)}
     return Order(
         execution.environment,
         target.namespace,
         target.flow,
         target.inputs,
-        {**labels, **target.labels, **correlation},
+        {**labels, **target.labels},
         trigger={"id": run.node, "type": case.program.nodes[run.node].type, "variables": _variables(execution, run)},
         revision=target.revision,
         origin="subflow",
         once=once,
-        date=target.date,
+        scheduled=target.date,
+        correlation=execution.labels.get(CORRELATION),
         caller=caller,
     )
-
-
-CORRELATION = "system.correlationId"
 
 
 def _variables(execution: Execution, run: TaskRun) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from service.actions.kept import Kept
 from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
 from service.actions.layers import Fresh, Stored
-from service.actions.places import of_task
+from service.actions.limits import Limits
+from service.actions.places import Where, of_task
 from service.actions.reach import Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
@@ -45,6 +46,7 @@ class Case:
     program: Program
     written: Written
     surroundings: Surroundings
+    limits: Limits
     execution: Execution = field(init=False)
     position: int = field(init=False)
     runs: dict[str, TaskRun] = field(default_factory=dict)
@@ -144,9 +146,16 @@ class Case:
     # rendering
 
     def rendering(
-        self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun], source: Callable[[], str], more: Mapping[str, Any] | None = None
+        self,
+        execution: Execution,
+        run: TaskRun | None,
+        step: Mapping[str, TaskRun],
+        source: Callable[[], str],
+        more: Mapping[str, Any] | None = None,
+        place: Where | None = None,
     ) -> Rendering:
-        """Templates in the scope of a task run, and of `more` values by name. `step` lies over what the batch has."""
+        """Templates in the scope of a task run, and of `more` values by name. `step` lies over what the batch has; `place` says where they stand, if not in
+        the task."""
         node = self.program.nodes[run.node] if run else None
         self._stored = self._stored or Stored(self.session, self.execution.id)
         results = Results(self._stored, self._fresh, step)
@@ -155,7 +164,7 @@ class Case:
         scope = of_execution(self.kit, execution, node, self._lineage(run, step), results, around, given)
         reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
         reach = Reach(self.kit, whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
-        return Rendering(self.kit, scope, reach, of_task(execution, node, source))
+        return Rendering(self.kit, scope, reach, place or of_task(execution, node, source))
 
     def keys(self) -> Keys:
         """The KV store, with what the batch has written."""
@@ -178,8 +187,9 @@ def whose(execution: Execution) -> Whose:
     return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
-def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime) -> Execution:
-    """The execution that takes over from one that failed: from scratch, with the same inputs, labels and trigger, and with the variables of the flow."""
+def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime, when: datetime) -> Execution:
+    """The execution that takes over from one that failed, at a time: from scratch, with the same inputs, labels and trigger, and with the variables of the
+    flow."""
     return replace(
         execution,
         id=new_id(),
@@ -191,4 +201,7 @@ def started_over(execution: Execution, variables: Mapping[str, Any], now: dateti
         original=execution.original or execution.id,
         first_created=execution.first_created or execution.created,
         outputs=None,
+        scheduled=when,
+        breached=(),
+        trailing=False,
     )

@@ -6,19 +6,19 @@ what was prepared; whoever calls it sees to it that what that was made from is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from service.actions import reports
+from service.actions.checks import Spoken, fails, refuse_blocked, spoken_up
 from service.actions.files import Whose
 from service.actions.kit import Kit
 from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
-from service.engine.advance import BEGIN
 from service.engine.events import Began, Killed
 from service.engine.execution import Caller, Execution, Pin
 from service.engine.program import RenderFailed
@@ -35,8 +35,9 @@ from service.store.logs import Line
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for. `once` is a name under which only one execution may ever be started; `date` is when it starts, if that is not at once; `caller` is
-    the task that asks."""
+    """What is asked for. `once` is a name under which only one execution may ever be started. `scheduled`: it begins then. `correlation` is what it has in
+    common with the executions that it comes from, its own id where nothing is given; `by` is who asks, where that is somebody with a name; `caller` is the task
+    that asks."""
 
     environment: str
     namespace: str
@@ -49,7 +50,9 @@ class Order:
     pin: Pin | None = None
     caused: bool = False
     once: str | None = None
-    date: datetime | None = None
+    scheduled: datetime | None = None
+    correlation: str | None = None
+    by: str | None = None
     caller: Caller | None = None
 
     @property
@@ -60,13 +63,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An execution that can be stored. `refusal` is set when it is to be stored as FAILED at once, with the reason."""
+    """An execution that can be stored. `refusal` is set when it is to be stored as FAILED at once, with the reason; `lines` are the first of its log."""
 
     execution: Execution
     flow: str
     order: Order
     refusal: str | None = None
     unknown_inputs: tuple[str, ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()
 
 
 def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: bool = True) -> Prepared:
@@ -120,22 +124,27 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     id = new_id()
     masked = Rendering(kit, {}, reach).masked
     chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.renders else order.labels
-    labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
-    execution = Execution(
-        id,
-        order.environment,
-        flow.namespace,
-        flow.id,
-        revision,
-        (Stamp(State.CREATED, now),),
-        values,
-        labels,
-        flow.variables,
-        order.trigger,
-        pin,
-        caller=order.caller,
-    )
-    return Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
+    labels = {**flow.labels, **_system_labels(order, id), **chosen}
+    history = (Stamp(State.CREATED, now),)
+    execution = Execution(id, order.environment, flow.namespace, flow.id, revision, history, values, labels, flow.variables, order.trigger, pin)
+    execution = replace(execution, scheduled=order.scheduled, caller=order.caller)
+    prepared = Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
+    if order.trigger is not None or not flow.checks:
+        return prepared  # a trigger has conditions of its own; checks are for people, who read what they say
+    asked = _renderer(kit, {**parts, "labels": lambda: nested_labels(labels)}, order, reach, replace(where, what="check", sections=("checks",)))
+    return _checked(prepared, spoken_up(flow.checks, lambda text: asked(text, {"inputs": values})), masked, now)
+
+
+def _checked(prepared: Prepared, spoken: Sequence[Spoken], masked: Callable[[str], str], now: datetime) -> Prepared:
+    """What the checks leave of it. Raises Invalid where one of them blocks."""
+    refuse_blocked(spoken)
+    execution = prepared.execution.to(State.FAILED, now) if fails(spoken) else prepared.execution
+    return replace(prepared, execution=execution, lines=tuple((one.level, masked(one.message)) for one in spoken))
+
+
+def _system_labels(order: Order, id: str) -> Mapping[str, str]:
+    found = {"system.from": order.origin, "system.correlationId": order.correlation or id}
+    return found if order.by is None else found | {"system.username": order.by}
 
 
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
@@ -145,7 +154,7 @@ def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision
     except (Conflict, Invalid, RenderFailed) as failure:
         created = Stamp(State.CREATED, now)
         id = new_id()
-        labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id}
+        labels = {**flow.labels, **_system_labels(order, id)}
         history = (created, Stamp(State.FAILED, now))
         execution = Execution(id, order.environment, flow.namespace, flow.id, revision, history, {}, labels, {}, order.trigger, pin)
         return Prepared(execution, flow_row, order, refusal=f"not started: {failure}")
@@ -159,19 +168,14 @@ def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, genera
     for name in prepared.unknown_inputs:
         line = Line(now, "WARN", f"input `{kit.masker.text(name[:100])}` is not one of this flow's inputs and is ignored")
         logs.append(session, execution.id, "", "", 0, [line])
+    if prepared.lines:
+        logs.append(session, execution.id, "", "", 0, [Line(now, level, message) for level, message in prepared.lines])
     if prepared.refusal:
         logs.append(session, execution.id, "", "", 0, [Line(now, "ERROR", kit.masker.text(prepared.refusal))])
     else:
-        _begin(session, execution.id, prepared.order.date, now)
+        events.add(session, execution.id, None, Began())
     reports.execution_moved(session, kit, Row(execution, prepared.flow, 1, prepared.order.caused, now.timestamp()), now.timestamp())
     return True
-
-
-def _begin(session: Session, id: str, date: datetime | None, now: datetime) -> None:
-    if date is not None and date > now:
-        events.wake(session, [(id, None, BEGIN, date.timestamp())])
-    else:
-        events.add(session, id, None, Began())
 
 
 def kill(session: Session, id: str, by: str) -> Row:

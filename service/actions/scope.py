@@ -109,9 +109,12 @@ def _of_run(node: Node, lineage: Sequence[TaskRun], results: Results) -> _Parts:
 
 
 def _execution(execution: Execution) -> dict[str, Any]:
-    shown = {"id": execution.id, "state": execution.state.value, "startDate": iso(execution.created), "originalId": execution.original or execution.id}
+    shown: dict[str, Any] = {"id": execution.id, "state": execution.state.value, "startDate": iso(execution.created)}
+    shown["originalId"] = execution.original or execution.id
     if execution.ended is not None:
         shown["endDate"] = iso(execution.ended)
+    if execution.outputs is not None:
+        shown["outputs"] = execution.outputs
     if execution.pin is not None:
         shown |= {"commit": execution.pin.commit, "ref": execution.pin.ref}
     return shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +20,10 @@ from service.actions.inline import Ask
 from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
+from service.actions.limits import Limits
 from service.actions.world import CaseWorld
 from service.engine import events as heard
-from service.engine.advance import BEGIN, advance
+from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.state import State
@@ -52,6 +54,7 @@ class Batch:
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: dict[str, list[str]] = {}
         self._written, self._surroundings = Written(), Surroundings(session)
+        self._limits = Limits(kit, session, now, self._state_of)
         self._calls = Calls(kit, session, now)
         self._told: list[tuple[str, str, heard.Event]] = []
         self._bodies: dict[tuple[int, str], Program] = {}
@@ -64,7 +67,7 @@ class Batch:
             raise Bug(f"event {waiting.id} of execution {waiting.execution} can't be read by this version")
         self._heard.append(waiting)
         case = self._case(waiting.execution)
-        if case is None or case.execution.state.terminal:
+        if case is None or (case.execution.over and waiting.event != heard.Began()):
             return
         if waiting.task_run and not case.path(waiting.task_run).runs:
             return  # a timer of what has been forgotten since
@@ -96,8 +99,10 @@ class Batch:
                 self._later.setdefault(case.execution.id, []).append(command.task_run)
 
     def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline | StartChild]:
+        before = case.execution.state
         step = advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
         case.take(step)
+        self._limits.moved(case.row, before, case.execution.state)
         inline: deque[RunInline | StartChild] = deque()
         for command in step.commands:
             if isinstance(command, RunInline | StartChild):
@@ -149,10 +154,14 @@ class Batch:
             if row is None:
                 return None
             program = self._program(row)
-            case = self._cases[id] = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written, self._surroundings)
-            if program is None and not row.execution.state.terminal:
+            case = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written, self._surroundings, self._limits)
+            self._cases[id] = case
+            if program is None and not row.execution.over:
                 self._unreadable(case)
         return self._cases[id]
+
+    def _state_of(self, id: str) -> State | None:
+        return self._cases[id].execution.state if id in self._cases else None
 
     def _program(self, row: Row) -> Program | None:
         flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
@@ -187,13 +196,17 @@ class Batch:
         """Ends an execution whose event can't be dealt with."""
         self._heard.append(waiting)
         case = self._case(waiting.execution)
-        if case is not None and not case.execution.state.terminal:
+        if case is not None and not case.execution.over:
             self._end(case, reason)
 
     def _end(self, case: Case, reason: str) -> None:
-        """Ends an execution from outside the engine, and whatever of it is open."""
-        state = State.FAILED if case.execution.state is not State.KILLING else State.KILLED
-        case.execution, case.reported = case.execution.to(state, self.now), True
+        """Ends an execution from outside the engine, and whatever of it is open. What has ended keeps its end."""
+        before = case.execution.state
+        state = State.FAILED if before is not State.KILLING else State.KILLED
+        if not before.terminal:
+            case.execution, case.reported = case.execution.to(state, self.now), True
+            self._limits.moved(case.row, before, state)
+        case.execution = replace(case.execution, trailing=False)
         for run in case.active():
             self._jobs.append((case.execution.id, DropJob(run.id, run.attempt.number)))
             attempt = run.attempt if run.attempt.state.terminal else run.attempt.to(state, self.now)
@@ -206,6 +219,7 @@ class Batch:
         """Everything at once; to be run as one action of the writer."""
         for case in self._cases.values():
             _store(session, case)
+        self._limits.store(session)
         self._written.store(session, self.now.timestamp())
         for execution, command in self._jobs:
             _apply_job(session, execution, command)
@@ -235,9 +249,9 @@ def _store(session: Session, case: Case) -> None:
     executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
     executions.forget_runs(session, [*case.gone])
     if case.over is not None:
-        again = started_over(case.execution, case.variables, case.now)
+        again = started_over(case.execution, case.variables, case.now, case.over)
         if executions.add(session, again, case.row.flow, caused=case.row.caused, once=executions.heir(case.execution)):
-            events.wake(session, [(again.id, None, BEGIN, case.over.timestamp())])
+            events.add(session, again.id, None, heard.Began())
 
 
 def _store_lines(session: Session, case: Case) -> None:

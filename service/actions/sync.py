@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from service.actions import executions, reports
+from service.actions import executions, limits, reports
 from service.actions.covered import covered
 from service.actions.kit import Kit
 from service.actions.winners import Text, Verdict, decide, guess
@@ -578,6 +578,9 @@ def _apply_flows(session: Session, planned: Plan, now: datetime) -> None:
     flows.put_all(session, [row for _, row in rows])
     flows.add_revisions(session, [_revision(planned, applied, row, now) for applied, row in rows if applied.change != "moved"])
     triggers.put(session, [trigger for applied, row in rows if applied.change != "moved" for trigger in _triggers(session, row, applied)])
+    for applied, row in rows:
+        if applied.before is not None:
+            limits.look_again(session, row.id, now.timestamp())
 
 
 def _flow_row(planned: Plan, applied: Applied) -> flows.Flow:

@@ -11,13 +11,17 @@ from typing import Any
 
 from service.actions.case import Case, whose
 from service.actions.files import Files
+from service.actions.giving import outputs_of
+from service.actions.places import Where
 from service.actions.scope import Rendering
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import RenderFailed
+from service.engine.record import Gave
 from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 from service.expressions import truthy
-from service.flowables.values import MOST_VALUES
+from service.flowables import MOST_VALUES
+from service.flows.policies import Output
 from service.ion import IonError, rows
 from service.store import children
 from service.store.codec import new_id
@@ -92,7 +96,8 @@ class CaseWorld:
 
     def ask(self, execution: Execution, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Asked:
         """Rendering in the scope of a task run."""
-        return Asked(self._case, run, step, lambda more: self._case.rendering(execution, run, step, self._source, more))
+        place = None if run else self._place("`sla`", "sla")
+        return Asked(self._case, run, step, lambda more: self._case.rendering(execution, run, step, self._source, more, place))
 
     def active(self, execution: str) -> Sequence[TaskRun]:
         """Task runs that have not ended."""
@@ -109,3 +114,19 @@ class CaseWorld:
     def truthy(self, text: str) -> bool:
         """Whether a rendered condition holds."""
         return truthy(text)
+
+    def admission(self, execution: Execution) -> State:
+        """What becomes of an execution that would run now."""
+        return self._case.limits.admission(self._case.row, execution)
+
+    def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
+        """What an execution that ends now gives back."""
+
+        def rendering(output: Output) -> Rendering:
+            return self._case.rendering(execution, None, step, self._source, place=self._place(f"output `{output.id}`", "outputs"))
+
+        return outputs_of(self._case.program.outputs, rendering)
+
+    def _place(self, what: str, section: str) -> Where | None:
+        pin = self._case.execution.pin
+        return Where(pin.path, what, self._source, sections=(section,)) if pin else None

@@ -47,8 +47,14 @@ class Caller:
     name: str
     kind: str
 
+    @property
+    def person(self) -> str | None:
+        """The name of somebody; None for whoever is known by a token, or not at all."""
+        return None if self.name in (self.kind, _NOBODY) else self.name
 
-_LOCAL = Caller("local", "admin")
+
+_NOBODY = "local"
+_LOCAL = Caller(_NOBODY, "admin")
 _ENOUGH = {Permission.READ: ("admin",), Permission.WRITE: ("admin",), Permission.ADMIN: ("admin",), Permission.RUNNER: ("runner",)}
 
 Checker = Callable[[Request], Awaitable[Caller]]

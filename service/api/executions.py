@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -22,6 +23,7 @@ from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listen
 from service.engine.execution import TaskRun
 from service.engine.state import State
 from service.errors import Invalid, Malformed
+from service.flows.values import BadValue, read_instant
 from service.store import executions as rows
 from service.store import repositories
 from service.store.codec import from_iso, now
@@ -35,6 +37,7 @@ first = APIRouter(prefix="/executions", tags=["executions"], route_class=Executi
 _LONGEST_LABEL = 1000
 _FILES = 100  #: parts of a form that may be files, which are then refused by the input's name
 _SORTS = {"state.startDate", "startDate", "created"}
+_CORRELATION = "system.correlationId"
 _FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
 TaskRunId = Annotated[str | None, Query(alias="taskRunId", max_length=LONGEST_WORD)]
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
@@ -93,12 +96,12 @@ def get(id: str, parts: Use, _: Reader, tenant: Tenant) -> dict[str, Any]:
 
 @router.get("/{id}/follow", response_class=EventSourceResponse)
 async def follow(found: Found, parts: Use, _: Reader) -> AsyncIterator[ServerSentEvent]:
-    """The execution as it is, then again whenever it has changed, until it ends."""
+    """The execution as it is, then again whenever it has changed, until it has ended and what is done after its end is done."""
 
     def look() -> tuple[dict[str, Any], bool]:
         with parts.kit.database.read() as session:
             row = executions.get(session, found.execution.id)
-            return _shape(parts, session, row, rows.runs(session, row.execution.id)), row.execution.state.terminal
+            return _shape(parts, session, row, rows.runs(session, row.execution.id)), row.execution.over
 
     with listening(parts, ("execution", found.execution.id)) as woken:
         kind = "start"
@@ -114,26 +117,37 @@ async def follow(found: Found, parts: Use, _: Reader) -> AsyncIterator[ServerSen
 
 @router.post("/trigger/{namespace}/{id}")
 @router.post("/{namespace}/{id}")
-async def create(  # noqa: PLR0913 - one parameter for each option of the address
+async def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the address
     namespace: str,
     id: str,
     request: Request,
     parts: Use,
-    _: Writer,
+    caller: Writer,
     tenant: Tenant,
     labels: list[str] | None = Query(None),
     revision: int | None = Revision,
+    schedule_date: str | None = Query(None, alias="scheduleDate"),
     wait: bool = False,
 ) -> dict[str, Any]:
-    """Starts an execution; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body."""
+    """Starts an execution, at `scheduleDate` where that is given; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body. 422 where a
+    check of the flow blocks it."""
     inputs = await _inputs(request)
-    order = Order(tenant, namespace, id, inputs, _labels(labels), revision=revision)
+    given = _labels(labels)
+    scheduled, correlation = _date("scheduleDate", schedule_date), given.get(_CORRELATION)
+    order = Order(tenant, namespace, id, inputs, given, revision=revision, scheduled=scheduled, correlation=correlation, by=caller.person)
     prepared = await run_in_threadpool(_prepare, parts, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
     if wait:
         await _ended(parts, request, prepared.execution.id)
-    return await run_in_threadpool(get, prepared.execution.id, parts, _, tenant)
+    return await run_in_threadpool(get, prepared.execution.id, parts, caller, tenant)
+
+
+def _date(name: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else read_instant(text)
+    except BadValue as bad:
+        raise Invalid(f"{name} {bad}: `{text[:60] if text else ''}`") from bad
 
 
 def _prepare(parts: Parts, order: Order) -> Prepared:
@@ -169,8 +183,8 @@ async def _form(request: Request) -> Mapping[str, Any]:
 def _labels(texts: list[str] | None) -> dict[str, str]:
     """Labels to be given. Raises Invalid."""
     found = _pairs(texts)
-    if any(key.startswith("system.") for key in found):
-        raise Invalid("labels whose key begins with `system.` are given by the service alone")
+    if any(key.startswith("system.") and key != _CORRELATION for key in found):
+        raise Invalid(f"labels whose key begins with `system.` are given by the service alone, but for `{_CORRELATION}`")
     return found
 
 
@@ -191,7 +205,7 @@ async def _ended(parts: Parts, request: Request, id: str) -> None:
     def terminal() -> bool:
         with parts.kit.database.read() as session:
             row = rows.get(session, id)
-            return row is None or row.execution.state.terminal
+            return row is None or row.execution.over
 
     with listening(parts, ("execution", id)) as woken:
         while not (parts.stopping.is_set() or await request.is_disconnected() or await run_in_threadpool(terminal)):

@@ -86,7 +86,7 @@ async def follow(found: Found, level: Level, parts: Use, _: Reader) -> AsyncIter
 def _look(parts: Parts, id: str) -> tuple[Row, bool]:
     with parts.kit.database.read() as session:
         row = executions.get(session, id)
-        return row, row.execution.state.terminal
+        return row, row.execution.over
 
 
 def _shown(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> tuple[list[dict[str, Any]], int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, limits, logs, pages, plugins, repositories, runner, validation
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -17,7 +17,10 @@ _NOUNS: tuple[APIRouter, ...] = (
     flows.router,
     evaluation.first,
     executions.first,
+    limits.first,
+    limits.router,
     executions.router,
+    limits.flows,
     evaluation.router,
     logs.router,
     runner.people,

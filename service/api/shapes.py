@@ -56,6 +56,10 @@ def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, reposi
         "deleted": False,
         "metadata": {"attemptNumber": of.attempt, "originalCreatedDate": iso(of.first_created or of.created)},
     }
+    if of.outputs is not None:
+        shown["outputs"] = kit.masker.value(dict(of.outputs))
+    if of.scheduled is not None:
+        shown["scheduleDate"] = iso(of.scheduled)
     if of.trigger is not None:
         shown["trigger"] = kit.masker.value(dict(of.trigger))
     if of.pin is not None:

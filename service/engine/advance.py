@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from service.engine import again, order
+from service.engine import again, limits, watching
 from service.engine.commands import StartJob
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
 from service.engine.execution import Path, TaskRun
 from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Program, Turn, Wakened
@@ -25,22 +25,13 @@ from service.engine.step import Making
 LOST_LIMIT = 3
 
 
-#: The kind of timer at which an execution begins.
-BEGIN = "begin"
-
-
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
     """What follows from `event`."""
     step = Making(program, path, world)
-    if path.runs and not path.runs[-1].state.terminal:
+    if not path.runs:
+        _of_all(step, event)
+    elif not path.runs[-1].state.terminal:
         _of_run(step, path.runs[-1], event)
-    match event:
-        case Began():
-            _begin(step)
-        case Killed(by, cascade):
-            kill(step, by, cascade=cascade)
-        case Due(kind) if not path.runs:
-            _flow_due(step, kind)
     return step.result()
 
 
@@ -58,13 +49,24 @@ def _of_run(step: Making, run: TaskRun, event: Event) -> None:
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
-            _wake(step, run, Wakened("resumed", given, by))
+            step.wake(run, Wakened("resumed", given, by))
 
 
-def _begin(step: Making) -> None:
-    if step.execution.state is State.CREATED:
-        step.move_execution(State.RUNNING)
-        step.take(None, order.begin(step.program.root))
+def _of_all(step: Making, event: Event) -> None:
+    """What happens to the execution as a whole."""
+    match event:
+        case Began():
+            limits.created(step)
+        case Freed():
+            limits.freed(step)
+        case Unqueued(state, by):
+            limits.unqueued(step, state, by)
+        case Forced(by):
+            limits.forced(step, by)
+        case Killed(by, cascade):
+            kill(step, by, cascade=cascade)
+        case Due(kind):
+            _flow_due(step, kind)
 
 
 def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
@@ -111,7 +113,7 @@ def _child_moved(step: Making, run: TaskRun, event: ChildMoved) -> None:
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:
     if kind != again.RETRY and not step.is_leaf(run):
-        _wake(step, run, Wakened(kind))
+        step.wake(run, Wakened(kind))
     elif kind != again.RETRY:
         _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
     elif run.state is State.RETRYING and step.is_leaf(run):
@@ -121,14 +123,10 @@ def _due(step: Making, run: TaskRun, kind: str) -> None:
         once_more(step, run)
 
 
-def _wake(step: Making, run: TaskRun, why: Wakened) -> None:
-    node = step.node(run)
-    if run.state is State.PAUSED and not step.is_leaf(run):
-        step.decide(run, lambda ask: cast(Turn, node.model.wake(node, run.memory, why, ask)))
-
-
 def _flow_due(step: Making, kind: str) -> None:
-    if kind == BEGIN:
-        _begin(step)
+    if kind == limits.BEGIN:
+        limits.begin(step)
+    elif kind.startswith(watching.OVERDUE):
+        watching.overdue(step, kind)
     elif kind == again.RETRY and step.execution.state is State.RETRYING:
         once_more(step, None)

@@ -30,7 +30,7 @@ def owner(record: Record, run: TaskRun) -> tuple[Policy | None, TaskRun | None]:
         if any(record.node(at) is each for name in BESIDE for each in record.node(outer).branches.get(name, ())):
             return None, None
         if outer is None:
-            return cast("Policy | None", record.program.root.retry), None
+            return cast("Policy | None", record.node(None).retry), None
         at = outer
     return policy, at
 
@@ -41,7 +41,7 @@ def after_failure(record: Record, run: TaskRun) -> State:
     if policy is None:
         return State.FAILED
     if policy.behavior == "CREATE_NEW_EXECUTION":
-        return State.RETRIED if _new_start(record, policy) else State.FAILED
+        return State.RETRIED if not record.execution.trailing and _new_start(record, policy) else State.FAILED
     when = _next_start(record, policy, run)
     if when is None:
         return State.FAILED

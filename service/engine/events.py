@@ -79,10 +79,30 @@ class ChildMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Freed:
+    """There may be a place under the flow's limit for the execution, which waits for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unqueued:
+    """Somebody takes the execution out of the queue: to be run, or to end so."""
+
+    state: State
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """Somebody wants the execution to go on now, whatever it waits for."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Behind:
     """Inline tasks that the last batch has left for this one, so that nobody waits behind a long flow. The executor's own: the engine hears of their ends."""
 
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | ChildMoved | Claimed | Ended | Lost | Due | Resumed | Killed
+Event = Behind | Began | ChildMoved | Claimed | Ended | Lost | Due | Resumed | Killed | Freed | Unqueued | Forced

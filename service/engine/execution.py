@@ -10,6 +10,8 @@ from typing import Any
 from service.engine.program import Memory
 from service.engine.state import History, Stamp, State, moved
 
+LOOP = "LOOP"  #: the kind of an execution that is one iteration of a loop: it is in no list, and no limit of its flow counts it
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -107,7 +109,8 @@ class TaskRun:
 class Execution:
     """One run of a flow's revision. One that was started over in place of a failed one says which `attempt` it is (from 1), and
     what the first one was. `waited`: a task of it has waited for a time or a person. `caller`: a task of another execution has started it. `kind` is None
-    for one that people see in their lists. `outputs` are those of the flow, once it has ended."""
+    for one that people see in their lists. `outputs` are there once it has ended, None where it gave none. It begins at `scheduled` where that is set.
+    `breached` are the SLAs that it has broken. `trailing`: it has ended, and what is done after the end is under way."""
 
     id: str
     environment: str
@@ -126,9 +129,12 @@ class Execution:
     original: str | None = None
     first_created: datetime | None = None
     waited: bool = False
+    outputs: Mapping[str, Any] | None = None
+    scheduled: datetime | None = None
+    breached: tuple[str, ...] = ()
+    trailing: bool = False
     caller: Caller | None = None
     kind: str | None = None
-    outputs: Mapping[str, Any] | None = None
 
     @property
     def state(self) -> State:
@@ -144,6 +150,17 @@ class Execution:
     def ended(self) -> datetime | None:
         """When it became terminal; None before."""
         return self.history[-1].date if self.state.terminal else None
+
+    @property
+    def over(self) -> bool:
+        """It has ended, and nothing of it goes on."""
+        return self.state.terminal and not self.trailing
+
+    @property
+    def joined(self) -> datetime:
+        """When it came into the line of those that want to run: created or restarted, and never before its date."""
+        came = next(stamp.date for stamp in reversed(self.history) if stamp.state in (State.RESTARTED, State.CREATED))
+        return came if self.scheduled is None else max(came, self.scheduled)
 
     def to(self, state: State, now: datetime) -> Execution:
         """This execution, moved on."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.engine.commands import DropJob, StopChildren, StopJob
+from service.engine.commands import DropJob, Report, StopChildren, StopJob
+from service.engine.ends import conclude, give_back
 from service.engine.execution import TaskRun
 from service.engine.record import Record
 from service.engine.state import State
@@ -18,14 +19,9 @@ def kill(record: Record, by: str, *, cascade: bool) -> None:
     record.move_execution(State.KILLED if never_began else State.KILLING)
     record.say("WARN", f"Killed by {by}")
     for run in _at_work(record):
-        if run.calls and cascade:
-            record.commands.append(StopChildren(run.id, by))
-        elif run.calls:
+        if run.calls and not cascade:
             record.put(replace(run, calls=0))
-        elif run.attempt.state is State.RUNNING and record.node(run).runs == "runner":
-            record.commands.append(StopJob(run.id, run.attempt.number))
-        else:
-            record.commands.append(DropJob(run.id, run.attempt.number))
+        elif not _stopped(record, run, by):
             record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
     end_when_quiet(record)
 
@@ -36,7 +32,28 @@ def end_when_quiet(record: Record) -> None:
         return
     for run in record.active():
         record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
-    record.move_execution(State.KILLED)
+    conclude(record, State.KILLED)
+
+
+def stop(record: Record, state: State) -> None:
+    """Ends an execution at once, by a rule, and all that is open of it; a runner that is at work is told to stop, and its report is not waited for."""
+    for run in record.active():
+        if run.calls or record.node(run).runs != "flowable":
+            _stopped(record, run, "its end")
+        record.put(record.ended(replace(run, calls=0), state, record.through(run.attempt, state, None)))
+    give_back(record, state)
+    record.execution = record.execution.to(state, record.now)
+    record.commands.append(Report())
+
+
+def _stopped(record: Record, run: TaskRun, by: str) -> bool:
+    """Has a task stopped that is at work; whether somebody will report its end."""
+    if run.calls:
+        record.commands.append(StopChildren(run.id, by))
+        return True
+    working = run.attempt.state is State.RUNNING and record.node(run).runs == "runner"
+    record.commands.append((StopJob if working else DropJob)(run.id, run.attempt.number))
+    return working
 
 
 def _at_work(record: Record) -> list[TaskRun]:

@@ -20,6 +20,8 @@ Runs = Literal["flowable", "inline", "pool", "runner"]
 HANDLERS = ("errors", "finally")
 #: Those together with the list that is done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
 BESIDE = (*HANDLERS, "onPause")
+#: The list of a flow that is done once an execution has ended.
+AFTER = "afterExecution"
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
 
 
@@ -73,23 +75,43 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What an execution has to keep: a time from its creation, or a template that must hold. One that breaks it gets `labels`, and ends so; with `end` None it
+    goes on."""
+
+    id: str
+    end: State | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    duration: timedelta | None = None
+    holds: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """A whole flow, ready to run. `root.branches` has `tasks`, and `errors` and `finally` where the flow has them. Disabled tasks are not in it."""
+    """A whole flow, ready to run. `root.branches` has `tasks`, and `errors` and `finally` where the flow has them. Disabled tasks are not in it. `after` is a
+    group of what is done once an execution has ended. `outputs` are validated models of the language, for whoever renders them."""
 
     root: Node
     nodes: Mapping[str, Node]
+    after: Node | None = None
+    outputs: tuple[Any, ...] = ()
+    watches: tuple[Watch, ...] = ()
 
     @classmethod
-    def of(cls, root: Node) -> Program:
+    def of(cls, root: Node, outputs: tuple[Any, ...] = (), watches: tuple[Watch, ...] = ()) -> Program:
         """Indexes the enabled nodes by id; ids are unique over the whole tree (checked by `flows`)."""
         root = root.enabled()
-        return cls(root, {node.id: node for node in root.walk() if node is not root})
+        nodes = {node.id: node for node in root.walk() if node is not root}
+        trailing = root.branches.get(AFTER, ())
+        after = Node(root.id, root.type, "flowable", None, branches={"tasks": trailing}) if trailing else None
+        branches = {name: children for name, children in root.branches.items() if name != AFTER}
+        return cls(root if AFTER not in root.branches else replace(root, branches=branches), nodes, after, outputs, watches)
 
     def body(self, task: str) -> Program:
         """What an execution of one iteration runs: the tasks of a loop. Those that fail are tried again as they would be in the flow itself."""
         loop = self.nodes[task]
         policy = next((each for each in (loop.retry, self.root.retry) if each is not None and each.behavior == "RETRY_FAILED_TASK"), None)
-        return Program.of(replace(self.root, branches={"tasks": loop.branches["tasks"]}, retry=policy))
+        return Program.of(replace(self.root, branches={"tasks": loop.branches["tasks"]}, retry=policy), tuple(loop.model.outputs or ()))
 
 
 @dataclass(frozen=True, slots=True)

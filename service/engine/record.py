@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.engine.commands import Command, Report, Say
 from service.engine.execution import Attempt, Execution, Path, TaskRun
@@ -48,6 +48,21 @@ class World(Protocol):
     def truthy(self, text: str) -> bool:
         """Whether a rendered condition holds."""
 
+    def admission(self, execution: Execution) -> State:
+        """What becomes of an execution that would run now, under the limit of its flow: RUNNING, QUEUED, CANCELLED or FAILED."""
+
+    def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
+        """What an execution that ends now gives back. Asked only where its flow has outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gave:
+    """The outputs of an execution. `lacks` says why some that must be there have no value, `notices` what else is to be known."""
+
+    values: Mapping[str, Any]
+    lacks: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -87,8 +102,10 @@ class Record:
         return self.world.now
 
     def node(self, run: TaskRun | None) -> Node:
-        """The task of a task run; the flow itself for None."""
-        return self.program.root if run is None else self.program.nodes[run.node]
+        """The task of a task run; for None the flow itself, or, once that has ended, what is done after it."""
+        if run is None:
+            return self.program.after if self.execution.trailing and self.program.after else self.program.root
+        return self.program.nodes[run.node]
 
     def is_leaf(self, run: TaskRun) -> bool:
         """Whether it does something itself."""

@@ -57,7 +57,7 @@ MOVES: dict[State, frozenset[State]] = {
     S.PAUSED: _ENDS | {S.RUNNING, S.RESTARTED, S.KILLING, S.KILLED},
     S.RETRYING: frozenset({S.RUNNING, S.FAILED, S.WARNING, S.KILLING, S.KILLED, S.CANCELLED, S.RETRIED}),
     S.RESTARTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.QUEUED},
-    S.BREAKPOINT: frozenset({S.RUNNING, S.KILLING, S.KILLED}),
+    S.BREAKPOINT: frozenset({S.RUNNING, S.KILLING, S.KILLED, S.CANCELLED, S.FAILED}),
     S.KILLING: frozenset({S.KILLED}),
     **{terminal: frozenset() for terminal in TERMINAL},
 }

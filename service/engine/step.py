@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from service.engine import again, order
+from service.engine import again, order, watching
 from service.engine.commands import RunInline, StartChild, StartJob, WakeAt
+from service.engine.ends import conclude
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
-from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
+from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
 from service.engine.record import Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
@@ -33,20 +34,36 @@ class Making(Record):
 
     def result(self) -> Step:
         """Everything that follows."""
+        self._work_off()
+        if self.execution is not self.path.execution or self.changed or self.gone:
+            watching.look(self)
+        if self.execution.state.terminal and not self.path.execution.state.terminal:
+            self.trail()
+        show(self)
+        return Record.result(self)
+
+    def _work_off(self) -> None:
         while self.agenda:
             run = self.agenda.popleft()
             if self.execution.state is State.KILLING:
                 self.agenda.clear()
                 end_when_quiet(self)
-            elif not self.execution.state.terminal:
+            elif self.execution.over:
+                self.agenda.clear()
+            else:
                 self._follow(run)
-        show(self)
-        return Record.result(self)
+
+    def trail(self) -> None:
+        """Begins what is done after the end. It changes nothing of the end."""
+        if self.program.after is not None:
+            self.execution = replace(self.execution, trailing=True)
+            self.take(None, order.begin(self.program.after))
+            self._work_off()
 
     def _follow(self, run: TaskRun) -> None:
         child = as_child(self, run)
         if run.parent is None:
-            self.take(None, order.follow(self.program.root, self.execution.memory, child))
+            self.take(None, order.follow(self.node(None), self.execution.memory, child))
             return
         parent = self.runs[run.parent]
         node = self.node(parent)
@@ -60,6 +77,12 @@ class Making(Record):
             self._over(run, State.FAILED, str(failure), {})
         else:
             self.take(run, turn)
+
+    def wake(self, run: TaskRun, why: Wakened) -> None:
+        """A flowable that pauses goes on."""
+        node = self.node(run)
+        if run.state is State.PAUSED and not self.is_leaf(run):
+            self.decide(run, lambda ask: cast(Turn, node.model.wake(node, run.memory, why, ask)))
 
     def take(self, parent: TaskRun | None, turn: Turn) -> None:
         """Puts a flowable's answer in place; `parent` None is the flow itself."""
@@ -185,11 +208,17 @@ class Making(Record):
         self.agenda.append(self.runs[run.id])
 
     def _end_execution(self, state: State) -> None:
+        if self.execution.trailing:
+            self.execution = replace(self.execution, trailing=False)
+            return
         if state in order.STOPS and self.program.root.retry is not None:
             again.give_up(self, None)
         if state is State.RETRIED:
             again.start_over(self)
-        self.move_execution(state)
+        elif state not in (State.KILLED, State.CANCELLED):
+            watching.look(self, last=True)
+        if not self.execution.state.terminal:
+            conclude(self, state)
 
 
 def as_child(record: Record, run: TaskRun) -> Ended:

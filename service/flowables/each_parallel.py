@@ -12,8 +12,7 @@ from runners.fields import Dynamic, Natural
 from service.engine import lanes
 from service.engine.lanes import Lane, Lanes
 from service.engine.program import Ask, Ended, Memory, Node, Turn
-from service.flowables import FlowableTask, Joined, limit_of
-from service.flowables.values import distinct_values
+from service.flowables import FlowableTask, Joined, distinct_values, limit_of
 
 
 class EachParallel(FlowableTask):

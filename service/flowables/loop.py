@@ -14,8 +14,7 @@ from service.engine.events import ChildMoved
 from service.engine.program import Ask, Call, Ended, Memory, Node, Turn
 from service.engine.state import State, worst
 from service.expressions import truthy
-from service.flowables import Declared, FlowableTask, Joined, flag_of, limit_of
-from service.flowables.values import items_of
+from service.flowables import Declared, FlowableTask, Joined, flag_of, items_of, limit_of
 
 _AT_ONCE = 20  #: iterations that begin in one step; the next ones follow when these are stored
 _REMEMBERED = 1_000  #: failed iterations that a restart does again

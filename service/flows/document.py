@@ -21,7 +21,7 @@ MOST_TRIGGERS = 1_000
 TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
 _ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
-NOT_RUN_FLOW = frozenset({"concurrency", "sla", "checks", "outputs", "afterExecution", "listeners", "templates", *_ROUTING})
+NOT_RUN_FLOW = frozenset({"listeners", "templates", *_ROUTING})
 NOT_RUN_TASK = frozenset({"taskCache", "logToFile", "pluginDefaultsRef", "version", *_ROUTING})
 NOT_RUN_TRIGGER = frozenset(
     {

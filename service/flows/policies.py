@@ -143,10 +143,10 @@ class Sla(Model):
 
 
 class Check(Model):
-    """What is looked at before an execution is made."""
+    """What must hold for an execution to be made."""
 
-    when: Text = Field(validation_alias=Older("when", "condition"), description="The check speaks up when this is true.")
-    message: Text = Field(description="What it says.")
+    when: Text = Field(validation_alias=Older("when", "condition"), description="What must be true; where it is not, the check speaks up.")
+    message: Text = Field(description="What it says then.")
     style: Literal["ERROR", "SUCCESS", "WARNING", "INFO"] = Field("INFO", description="How it is shown.")
     behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = Field("BLOCK_EXECUTION", description="What becomes of the execution.")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.engine.program import Node, Program
+from service.engine.program import Node, Program, Watch
+from service.engine.state import State
 from service.flows.catalogue import Catalogue
 from service.flows.checks import check_flow
 from service.flows.children import Child
@@ -23,7 +24,7 @@ from service.flows.inputs import Input
 from service.flows.listeners import read_listeners
 from service.flows.loading import read_source
 from service.flows.lower import Lowering, TooManyTasks
-from service.flows.policies import Output
+from service.flows.policies import Output, Sla
 from service.flows.problems import Severity, capped
 from service.flows.source import Path, Source
 from service.flows.starts import read_triggers
@@ -34,7 +35,10 @@ __all__ = ["FLOW", "Reading", "read_flow"]
 #: The root node's type: not one that a flow can name.
 FLOW = "headgate.flow"
 #: The lists of tasks that the engine walks.
-_WALKED = frozenset({"tasks", "errors", "finally"})
+_WALKED = frozenset(TASK_LISTS)
+
+#: How an execution ends that breaks an SLA.
+_BREAKS = {"FAIL": State.FAILED, "CANCEL": State.CANCELLED, "NONE": None}
 
 
 def read_flow(
@@ -57,6 +61,11 @@ def read_flow(
         return Reading(None, capped(findings.problems), _guessed_identity(decoded or ""))
     flow = _Reader(source, Draft(source, findings, catalogue, allow_unknown_types, require_digests), defaults).flow()
     return Reading(flow, capped(findings.problems), _identity(source.value))
+
+
+def _watch(sla: Sla) -> Watch:
+    """An SLA as the engine watches it."""
+    return Watch(sla.id, _BREAKS[sla.behavior], sla.labels or {}, sla.duration, sla.assert_)
 
 
 def _identity(value: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -119,7 +128,7 @@ class _Reader:
         return Flow(
             id=top.id,
             namespace=top.namespace,
-            program=Program.of(tree if walked.keys() == tree.branches.keys() else replace(tree, branches=walked)),
+            program=Program.of(tree if walked.keys() == tree.branches.keys() else replace(tree, branches=walked), outputs, tuple(map(_watch, top.sla or ()))),
             source=self.source.text,
             tree=tree,
             unready=tuple(sorted(self.draft.unready, key=lambda part: part.place)),

@@ -41,7 +41,7 @@ def resolve_inputs(inputs: Iterable[Input], given: Mapping[str, Any], render: Re
             if not _asked_for(definition, values, left_out, render):
                 left_out.add(definition.id)
                 continue
-            _put(values, definition.id, _resolve(definition, _given(given, definition.id), values, render))
+            put(values, definition.id, _resolve(definition, _given(given, definition.id), values, render))
         except (BadValue, RenderFailed, ExpressionError) as bad:
             problems.append(InputProblem(definition.id, str(bad)))
     return values, problems, _unknown(declared, given)
@@ -115,7 +115,8 @@ def _given(given: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _put(values: dict[str, Any], name: str, value: Any) -> None:
+def put(values: dict[str, Any], name: str, value: Any) -> None:
+    """Sets a value by its name; dots nest."""
     *parents, last = name.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})

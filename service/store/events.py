@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from service.engine.events import Began, Behind, ChildMoved, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Behind, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
@@ -18,7 +18,8 @@ from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
 
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Behind, ChildMoved, Claimed, Ended, Lost, Due, Resumed, Killed)}
+_EVENTS = (Began, Behind, ChildMoved, Claimed, Ended, Lost, Due, Resumed, Killed, Freed, Unqueued, Forced)
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _EVENTS}
 
 #: An event that could not be dealt with this often ends its execution.
 FAILURES = 5
@@ -43,6 +44,11 @@ def add(session: Session, execution: str, task_run: str | None, event: Event) ->
     result = session.execute(insert(_table).values(**values, not_before=0.0, failures=0))
     (number,) = result.inserted_primary_key or (0,)
     return int(number)
+
+
+def waits(session: Session, number: int) -> bool:
+    """Whether an event has not been dealt with yet."""
+    return session.execute(select(_table.c.id).where(_table.c.id == number)).first() is not None
 
 
 def waiting(session: Session, at: float, limit: int, among: Collection[str] | None = None) -> tuple[Waiting, ...]:
@@ -112,7 +118,7 @@ def _event(kind: str, payload: str) -> Event | None:
     """None for a row that can't be read: it fails alone, not the batch that it is in."""
     try:
         values: dict[str, Any] = from_json(payload)
-        if kind in ("Ended", "ChildMoved"):
+        if kind in ("Ended", "ChildMoved", "Unqueued"):
             values["state"] = State(values["state"])
         return _KINDS[kind](**values)
     except (ValueError, KeyError, TypeError):

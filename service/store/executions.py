@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -65,7 +66,11 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         waited=execution.waited,
         attempt=execution.attempt,
         original_id=execution.original,
-        first_created_at=None if execution.first_created is None else execution.first_created.timestamp(),
+        first_created_at=_epoch(execution.first_created),
+        scheduled_at=_epoch(execution.scheduled),
+        joined_at=execution.joined.timestamp(),
+        breached=to_json(execution.breached),
+        outputs=None if execution.outputs is None else to_json(execution.outputs),
         kind=execution.kind,
         caller=None if caller is None else to_json(asdict(caller)),
         caller_run=caller and caller.run,
@@ -73,9 +78,14 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         serial=caller and caller.serial,
         version=1,
         created_at=execution.created.timestamp(),
+        ended_at=_epoch(execution.ended),
     )
     announce(session, ("execution", execution.id), ("executions", ""))
     return session.execute(statement.on_conflict_do_nothing(index_elements=["once"])).rowcount == 1
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
 
 
 def get(session: Session, id: str) -> Row | None:
@@ -177,7 +187,6 @@ def is_running(session: Session, flow: str, trigger: str) -> bool:
 
 def save(session: Session, row: Row, execution: Execution) -> None:
     """Stores a changed execution. The version must be the one that was read."""
-    ended = execution.ended
     result = session.execute(
         update(_table)
         .where(_table.c.id == execution.id, _table.c.version == row.version)
@@ -189,8 +198,11 @@ def save(session: Session, row: Row, execution: Execution) -> None:
             variables=to_json(execution.variables),
             waited=execution.waited,
             outputs=None if execution.outputs is None else to_json(execution.outputs),
+            joined_at=execution.joined.timestamp(),
+            breached=to_json(execution.breached),
+            trailing=execution.trailing,
             version=row.version + 1,
-            ended_at=None if ended is None else ended.timestamp(),
+            ended_at=_epoch(execution.ended),
         )
     )
     if result.rowcount != 1:
@@ -364,9 +376,12 @@ def _row(row: Any) -> Row:
         row.original_id,
         None if row.first_created_at is None else from_epoch(row.first_created_at),
         row.waited,
+        from_json(row.outputs),
+        None if row.scheduled_at is None else from_epoch(row.scheduled_at),
+        tuple(from_json(row.breached)),
+        row.trailing,
         None if row.caller is None else Caller(**from_json(row.caller)),
         row.kind,
-        from_json(row.outputs),
     )
     return Row(execution, row.flow, row.version, row.caused, row.created_at)
 

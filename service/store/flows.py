@@ -164,6 +164,12 @@ def get(session: Session, environment: str, identity: Identity) -> Flow | None:
     return None if row is None else Flow(**row._mapping)
 
 
+def by_id(session: Session, id: str) -> Flow | None:
+    """A flow by the id of its row, deleted ones included."""
+    row = session.execute(select(_flows).where(_flows.c.id == id)).first()
+    return None if row is None else Flow(**row._mapping)
+
+
 def live(
     session: Session,
     environment: str,

@@ -208,8 +208,14 @@ class Status(SQLModel, table=True):
     error: str | None = Field(default=None, sa_column=_text(nullable=True))
 
 
+#: Executions that may wait for a place under the limit of their flow. Written so that SQLite sees that its index is for them.
+IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED')")
+
+
 class Execution(SQLModel, table=True):
-    """An execution. `caller` says which task of another execution has started it; `caller_run`, `root_id` and `serial` stand in it, too, and are looked up."""
+    """An execution. `joined_at` is its place in the line of those of its flow that want to run; `breached` are the SLAs that it has broken; `trailing`: it has
+    ended, and what is done after the end is under way. `caller` says which task of another execution has started it; `caller_run`, `root_id` and `serial` stand
+    in it, too, and are looked up."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
@@ -218,6 +224,7 @@ class Execution(SQLModel, table=True):
         Index("ix_execution_shown", "environment", "kind", "created_at"),
         Index("ix_execution_caller", "caller_run", sqlite_where=text("caller_run IS NOT NULL")),
         Index("ix_execution_root", "root_id", "serial", sqlite_where=text("root_id IS NOT NULL")),
+        Index("ix_execution_line", "flow", "joined_at", "id", sqlite_where=IN_LINE),
         UniqueConstraint("once"),
     )
 
@@ -246,8 +253,12 @@ class Execution(SQLModel, table=True):
     attempt: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     original_id: str | None = None
     first_created_at: float | None = None
-    kind: str | None = None
     outputs: str | None = Field(default=None, sa_column=_text(nullable=True))
+    scheduled_at: float | None = None
+    joined_at: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    breached: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    trailing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    kind: str | None = None
     caller: str | None = Field(default=None, sa_column=_text(nullable=True))
     caller_run: str | None = None
     root_id: str | None = None

@@ -10,10 +10,10 @@ from typing import Any
 
 from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
 from service.engine.execution import Execution, Path, TaskRun
-from service.engine.program import Call, Node, Program, RenderFailed
-from service.engine.record import WAITING
+from service.engine.program import AFTER, Call, Node, Program, RenderFailed, Watch
+from service.engine.record import WAITING, Gave
 from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
@@ -133,9 +133,18 @@ def retry(attempts: int | None = 2, seconds: float = 60, **rest: Any) -> Retry:
     return Retry(type="constant", interval=timedelta(seconds=seconds), max_attempts=attempts, **rest)
 
 
-def flow(*tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), retry: Retry | None = None) -> Program:
-    """A whole flow."""
-    return Program.of(Node("", "flow", "flowable", None, branches=branches(tasks, errors, finally_), retry=retry))
+def flow(  # noqa: PLR0913 - a flow has as many parts
+    *tasks: Node,
+    errors: Sequence[Node] = (),
+    finally_: Sequence[Node] = (),
+    after: Sequence[Node] = (),
+    retry: Retry | None = None,
+    outputs: Sequence[str] = (),
+    watches: Sequence[Watch] = (),
+) -> Program:
+    """A whole flow. `after` is done once it has ended; `outputs` are names."""
+    lists = branches(tasks, errors, finally_) | ({AFTER: tuple(after)} if after else {})
+    return Program.of(Node("", "flow", "flowable", None, branches=lists, retry=retry), tuple(outputs), tuple(watches))
 
 
 class _Ask:
@@ -191,6 +200,8 @@ class Play:
     stopped: list[str] = field(default_factory=list)
     waited_for: set[str] = field(default_factory=set)
     now: datetime = START
+    place: State = State.RUNNING  #: what becomes of it under the limit of its flow
+    gives: Gave = field(default_factory=lambda: Gave({}))
 
     # the engine's world
 
@@ -218,6 +229,13 @@ class Play:
 
     def truthy(self, text: str) -> bool:
         return truthy(text)
+
+    def admission(self, execution: Execution) -> State:
+        return State.QUEUED if self.place in (State.CANCELLED, State.FAILED) and execution.state is State.QUEUED else self.place
+
+    def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
+        assert not execution.state.terminal
+        return self.gives
 
     # what a test does
 
@@ -309,6 +327,22 @@ class Play:
         self.hear(Killed("ann", cascade))
         return self
 
+    def force(self) -> Play:
+        """Somebody wants it to go on now."""
+        self.hear(Forced("ann"))
+        return self
+
+    def unqueue(self, state: State = State.RUNNING) -> Play:
+        """Somebody takes it out of the queue."""
+        self.hear(Unqueued(state, "ann"))
+        return self
+
+    def free(self) -> Play:
+        """There is a place for it."""
+        self.place = State.RUNNING
+        self.hear(Freed())
+        return self
+
     # what a test sees
 
     def run(self, task: str) -> TaskRun:
@@ -324,8 +358,18 @@ class Play:
         """The tasks in the order in which they were started."""
         return {name(run): run.state.value for run in self.runs.values()}
 
+    @property
+    def moves(self) -> list[str]:
+        """The execution's states."""
+        return [stamp.state.value for stamp in self.execution.history]
+
     def history(self, task: str) -> list[str]:
         return [stamp.state.value for stamp in self.run(task).history]
+
+    def _trailing(self) -> set[str]:
+        """The task runs of what is done after the end."""
+        after = {node.id for node in self.program.after.walk()} if self.program.after else set()
+        return {run.id for run in self.runs.values() if run.node in after}
 
     def _above(self, run: TaskRun) -> list[str]:
         """The task runs around one, nearest first."""
@@ -386,7 +430,10 @@ class Play:
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
-            assert all(run.state.terminal for run in self.runs.values())
+            trailing = self._trailing()
+            assert all(run.state.terminal for run in self.runs.values() if run.id not in trailing)
+            assert self.execution.trailing == any(not self.runs[id].state.terminal for id in trailing)
+            assert not execution.state.terminal or self.execution.history == execution.history
 
 
 def name(run: TaskRun) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.execution import TaskRun
-from service.engine.program import HANDLERS, Node
+from service.engine.program import HANDLERS, Node, Watch
 from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
@@ -45,6 +46,7 @@ from tests.engine.playing import (
 
 #: What ends otherwise than as the worst of its children.
 _OTHERWISE = (Pause, Loop, Subflow)
+QUEUED_FIRST = ["CREATED", "QUEUED"]
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
 _RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
@@ -135,13 +137,17 @@ def play_at_random(played: Play, draw) -> bool:
     """Plays to the end with drawn outcomes; whether it was killed on the way."""
     killed = False
     played.begin()
-    while not played.state.terminal:
+    while not played.execution.over:
         running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
         deed = draw(st.integers(0, 30))
-        if deed == 0 and not killed:
+        if deed == 0 and not killed and not played.state.terminal:
             killed = True
             played.kill()
-        elif played.todo and not killed:
+        elif played.state is State.QUEUED:
+            draw(st.sampled_from([played.free, played.free, played.force, played.unqueue]))()
+        elif deed == 1 and played.timers:
+            played.due()
+        elif played.todo and (not killed or played.state.terminal):
             played.end(played.todo.popleft(), draw(_ENDS))
         elif running and deed < 5:
             played.lose(running[0])
@@ -154,7 +160,7 @@ def play_at_random(played: Play, draw) -> bool:
             del played.jobs[waiting]
             played.claim(waiting)
         else:
-            assert played.state in WAITING, "it waits, and does not say so"
+            assert played.state in WAITING or played.state.terminal, "it waits, and does not say so"
             assert played.timers, "it waits for nothing"
             played.due()
     return killed
@@ -171,18 +177,28 @@ def call_at_random(played: Play, draw) -> None:
         played.refused(call)
 
 
+_HANDLERS = st.lists(trees, max_size=1)
+_PLACES = st.sampled_from([State.RUNNING, State.RUNNING, State.QUEUED])
+_WATCHES = st.sampled_from(
+    [(), (), (), *((Watch("w", end, {"late": "yes"}, timedelta(seconds=15)),) for end in (None, FAILED, State.CANCELLED)), (Watch("w", FAILED, holds="t0"),)]
+)
+
+
 @settings(max_examples=300)
-@given(st.lists(trees, max_size=4), st.lists(trees, max_size=1), st.lists(trees, max_size=1), _RETRY, st.data())
-def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, data):
-    named_tasks, named_errors, named_finally = named(tasks, "t"), named(errors, "e"), named(finally_, "f")
-    program = flow(*named_tasks, errors=named_errors, finally_=named_finally, retry=retry)
-    played = Play(program)
+@given(st.lists(trees, max_size=4), _HANDLERS, _HANDLERS, _HANDLERS, _RETRY, _PLACES, _WATCHES, st.data())
+def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, after, retry, place, watches, data):  # noqa: PLR0913, PLR0917 - a flow has as many parts
+    named_tasks, named_errors, named_finally, named_after = named(tasks, "t"), named(errors, "e"), named(finally_, "f"), named(after, "a")
+    program = flow(*named_tasks, errors=named_errors, finally_=named_finally, after=named_after, retry=retry, watches=watches)
+    played = Play(program, place=place)
     killed = play_at_random(played, data.draw)
     assert played.state.terminal, played.states
+    assert ("a0" in played.states) == bool(named_after)
+    assert (played.moves[:2] == QUEUED_FIRST) == (place is State.QUEUED)
     # Each task has one run for each value, whatever was lost or repeated on the way.
     assert len({name(run) for run in played.runs.values()}) == len(played.runs)
     if killed:
-        assert played.state is KILLED
+        assert played.state is KILLED or (played.execution.breached and watches[0].end is played.state)
+    if killed or any(watch.end for watch in watches if watch.id in played.execution.breached):
         return
     for run in played.runs.values():
         node = program.nodes[run.node]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,27 @@ retry: {type: constant, interval: PT1M, maxAttempts: 2, behavior: CREATE_NEW_EXE
 
 _ID = re.compile(r"\b[0-9A-Za-z]{22}\b")
 
+#: Executions of one flow that come one after another: what they give back, what is done after their ends, and what they have to keep.
+LIFE = """
+id: f
+namespace: t
+concurrency: {limit: 1}
+sla:
+  - {id: slow, type: MAX_DURATION, duration: PT30M, behavior: CANCEL, labels: {slow: "yes"}}
+  - {id: known, type: EXECUTION_ASSERTION, assert: "{{ outputs.job.vars.n == 'x' }}", behavior: NONE, labels: {odd: "yes"}}
+outputs:
+  - {id: n, type: STRING, value: "{{ outputs.job.vars.n }}"}
+tasks:
+  - {id: job, type: io.kestra.plugin.scripts.shell.Commands, commands: ["echo {{ execution.id | length }}"]}
+  - {id: wait, type: io.kestra.plugin.core.flow.Pause, pauseDuration: PT20M}
+afterExecution:
+  - {id: told, type: io.kestra.plugin.scripts.shell.Commands, commands: ["{{ execution.state }} {{ execution.outputs.n }}"]}
+  - id: flaky
+    type: io.kestra.plugin.core.execution.Fail
+    condition: "{{ taskrun.attemptsCount < 1 }}"
+    retry: {type: constant, interval: PT1H, maxAttempts: 2}
+"""
+
 #: How a batch goes: what is done with it, on the station that heard it; gives the station that goes on.
 Fate = Callable[[Station, Batch], Station]
 
@@ -140,10 +161,13 @@ class Refused(DiesBefore):
         return station
 
 
-def played(station: Station, fate: Fate) -> list[Any]:
-    """Starts the flow and deals with one event after another until nothing is to come; gives what came of it."""
-    station.push({".flows/f.yml": FLOW, ".flows/sub.yml": SUB})
-    station.start("t", "f")
+def played(station: Station, fate: Fate, flow: str = FLOW, number: int = 1) -> list[Any]:
+    """Starts a flow and deals with one event after another until nothing is to come; gives what came of it."""
+    station.push({".flows/f.yml": flow, ".flows/sub.yml": SUB})
+    for _ in range(number):
+        station.start("t", "f")
+    later = None if number == 1 else station.start("t", "f", scheduled=station.clock.now + timedelta(hours=3))
+    assert later is None or station.state(later) == "CREATED"
     kept = Kept()
     for _ in range(1000):
         station = worked(station)
@@ -186,11 +210,14 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
     with station.database.read() as session:
         runs = rows.runs(session, id)
         names = {run.id: f"{run.node}{list(run.values)}" for run in runs}
-        lines = [(names.get(entry.task_run, entry.task), entry.attempt, _ID.sub("<id>", entry.line.message)) for entry in logs.read(session, id, level="TRACE")]
+        found = logs.read(session, id, level="TRACE")
+        lines = [(names.get(entry.task_run, entry.task or ""), entry.attempt, _ID.sub("<id>", entry.line.message)) for entry in found]
     shown = [(names[run.id], names.get(run.parent or ""), run.iteration, run.history, run.attempts, without_ids(run.outputs)) for run in runs]
-    caller = row.execution.caller
-    called = row.execution.flow, "" if caller is None else f"{caller.task} {caller.number} {caller.serial} {caller.item}"
-    return {"called": called, "history": row.execution.history, "attempt": row.execution.attempt, "runs": shown, "lines": sorted(lines)}
+    of, caller = row.execution, row.execution.caller
+    called = of.flow, "" if caller is None else f"{caller.task} {caller.number} {caller.serial} {caller.item}"
+    labels = {key: value for key, value in of.labels.items() if key != "system.correlationId"}
+    whole = {"history": of.history, "attempt": of.attempt, "outputs": of.outputs, "labels": labels, "breached": of.breached, "over": of.over}
+    return whole | {"called": called, "runs": shown, "lines": sorted(lines)}
 
 
 def without_ids(outputs: Any) -> Any:
@@ -216,6 +243,34 @@ def test_the_flow_comes_through_everything(undisturbed: list[Any]) -> None:
         assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 1
 
 
-@pytest.mark.parametrize("fate", [DiesBefore, lambda: dies_after, Refused], ids=["before each commit", "after each commit", "no commit at first"])
+FATES = pytest.mark.parametrize("fate", [DiesBefore, lambda: dies_after, Refused], ids=["before each commit", "after each commit", "no commit at first"])
+
+
+@FATES
 def test_a_service_that_dies_at_every_batch_comes_to_the_same(tmp_path: Path, helper: Helper, undisturbed: list[Any], fate: Callable[[], Fate]) -> None:
     assert played(Station(tmp_path / "data", helper), fate()) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def undisturbed_lives(tmp_path_factory: pytest.TempPathFactory, helper: Helper) -> list[Any]:
+    return played(Station(tmp_path_factory.mktemp("fine") / "data", helper), stored, LIFE, 3)
+
+
+def test_executions_that_come_one_after_another_come_through_everything(undisturbed_lives: list[Any]) -> None:
+    first, second, third, later = undisturbed_lives
+    assert [stamp.state.value for stamp in first["history"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+    for each in (second, third):
+        assert [stamp.state.value for stamp in each["history"]] == ["CREATED", "QUEUED", "RUNNING", "PAUSED", "CANCELLED"]
+    assert [stamp.state.value for stamp in later["history"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+    assert [each["outputs"] for each in undisturbed_lives] == [{"n": "echo 22"}] * 4
+    assert [each["breached"] for each in undisturbed_lives] == [("known",), ("known", "slow"), ("known", "slow"), ("known",)]
+    assert all(each["over"] for each in undisturbed_lives)
+    for each in undisturbed_lives:
+        runs = {name: (history[-1].state.value, len(attempts), outputs) for name, _, _, history, attempts, outputs in each["runs"]}
+        assert runs["flaky[]"][:2] == ("SUCCESS", 2)
+        assert "told[]" in runs
+
+
+@FATES
+def test_their_order_and_their_ends_do_too(tmp_path: Path, helper: Helper, undisturbed_lives: list[Any], fate: Callable[[], Fate]) -> None:
+    assert played(Station(tmp_path / "data", helper), fate(), LIFE, 3) == undisturbed_lives

@@ -10,7 +10,7 @@ from service.actions import pausing
 from service.errors import Conflict, Invalid, NotFound
 from tests.loops.test_constructs import shown, tasks
 from tests.loops.test_executor import ran, value
-from tests.support.station import Station
+from tests.support.station import Station, station_at
 
 PAUSED = tasks("""
 - id: p
@@ -91,8 +91,9 @@ def test_a_loop_waits_between_its_passes(station: Station):
 def test_what_can_not_be_read_any_more_waits_for_nobody(station: Station):
     id = ran(station, PAUSED, head=HEAD)
     station.database.write(lambda session: session.exec_driver_sql("UPDATE revision SET source = 'tasks: []', blob = 'other'"))
-    with pytest.raises(Conflict, match="waits for nobody"):
-        resume(station, id, reason="because")
+    station.close()
+    with station_at(station.folder, station.helper) as newer, pytest.raises(Conflict, match="waits for nobody"):
+        resume(newer, id, reason="because")
 
 
 def test_the_timer_of_a_pause_that_is_forgotten_does_nothing(station: Station):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +15,6 @@ def upgrade() -> None:
     """Brings the schema to this revision."""
     with op.batch_alter_table("execution", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=True))
-        batch_op.add_column(sa.Column("outputs", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("caller", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("caller_run", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("root_id", sa.String(), nullable=True))
