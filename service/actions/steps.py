@@ -51,7 +51,7 @@ class Batch:
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: dict[str, list[str]] = {}
         self._written = Written()
-        self._limits = Limits(kit, session, now, self._state_of)
+        self._limits = Limits(kit, session, self._state_of)
 
     # hearing
 

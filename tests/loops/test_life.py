@@ -224,7 +224,7 @@ def test_an_execution_that_takes_too_long_is_ended(station: Station, behavior: s
     station.clock.forward(minutes=1)
     station.tick()
     assert (moves(station, id), station.states(id)["j"], value(station, id, "z")) == (["CREATED", "RUNNING", end], end, f"{end} broken")
-    assert station.dispatch.beat_now(RUNNER.id, (job.lease,))[job.lease.key].value == "stop"  # type: ignore[union-attr]
+    assert station.dispatch.beat_now(RUNNER.id, (job.lease,))[job.lease.key].value == "stop"
     station.dispatch.finish(job.lease, Outcome(Result.KILLED))
     station.tick()
     assert station.states(id)["j"] == end
