@@ -13,6 +13,7 @@ from service.actions.kit import Kit
 from service.engine.events import Freed
 from service.engine.execution import Execution
 from service.engine.state import State
+from service.flows.flow import Flow
 from service.flows.policies import Concurrency
 from service.store import events, flows, lines
 from service.store.database import Session
@@ -67,10 +68,16 @@ class Limits:
     def _limit(self, row: Row) -> Concurrency | None:
         if row.flow not in self._limits:
             flow = flows.by_id(self._session, row.flow)
-            live = self._kit.reader.live(self._session, flow) if flow else None
-            read = live or self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
+            read = self._live(flow) or self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
             self._limits[row.flow] = read.concurrency if read else None
         return self._limits[row.flow]
+
+    def _live(self, flow: flows.Flow | None) -> Flow | None:
+        """What runs now; None where the flow was deleted: then each execution's own revision says what its limit is."""
+        if flow is None or flow.live is None:
+            return None
+        known = self._kit.reader.known(flow.blob, flow.path)
+        return known.flow if known is not None else self._kit.reader.live(self._session, flow)
 
     def _taken(self, flow: str) -> int:
         if flow not in self._held:
