@@ -170,9 +170,9 @@ def test_a_stream_ends_when_all_is_done(client: TestClient, station: Station):
     id = started(client, "t/f")["id"]
     station.tick()
     assert (station.state(id), station.states(id)) == ("SUCCESS", {"a": "SUCCESS", "p": "PAUSED"})
-    problem(client.delete(f"{API}/executions/{id}/kill"), 409)
     assert client.post(f"{API}/executions/{id}/resume").status_code == 200
     station.tick()
     with client.stream("GET", f"{API}/executions/{id}/follow") as answer:
         names = [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
     assert (names, station.states(id)["p"]) == (["end"], "SUCCESS")
+    problem(client.delete(f"{API}/executions/{id}/kill"), 409)
