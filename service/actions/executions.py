@@ -179,9 +179,9 @@ def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, genera
 
 
 def kill(session: Session, id: str, by: str) -> Row:
-    """Asks the executor to stop an execution. Raises Conflict when it has ended."""
+    """Asks the executor to stop an execution, or what is done after its end. Raises Conflict when all of it has ended."""
     row = get(session, id)
-    if row.execution.state.terminal:
+    if row.execution.over:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value} already")
     events.add(session, row.execution.id, None, Killed(by))
     return row

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 
 from service.actions.kit import Kit
 from service.engine.events import Freed
 from service.engine.execution import LOOP, Execution
 from service.engine.state import State
+from service.flows.flow import Flow
 from service.flows.policies import Concurrency
 from service.store import events, flows, lines
 from service.store.database import Session
@@ -29,8 +29,8 @@ _FULL = {"QUEUE": State.QUEUED, "CANCEL": State.CANCELLED, "FAIL": State.FAILED}
 class Limits:
     """Used by one thread, for one batch. `state_of` gives the state of an execution that the batch has touched, None of any other."""
 
-    def __init__(self, kit: Kit, session: Session, now: datetime, state_of: Callable[[str], State | None]) -> None:
-        self._kit, self._session, self._at, self._state_of = kit, session, now.timestamp(), state_of
+    def __init__(self, kit: Kit, session: Session, state_of: Callable[[str], State | None]) -> None:
+        self._kit, self._session, self._state_of = kit, session, state_of
         self._limits: dict[str, Concurrency | None] = {}
         self._held: dict[str, int] = {}
         self._more: dict[str, int] = {}  #: places that the batch has given and not taken back
@@ -61,17 +61,23 @@ class Limits:
         for flow, limit in self._free.items():
             room = _TOLD if limit is None else min(_TOLD, limit - lines.held(session, flow))
             if room > 0:
-                for (_, id), state in lines.line(session, flow, self._at, room):
+                for (_, id), state in lines.line(session, flow, room):
                     if state is State.QUEUED:
                         events.add(session, id, None, Freed())
 
     def _limit(self, row: Row) -> Concurrency | None:
         if row.flow not in self._limits:
             flow = flows.by_id(self._session, row.flow)
-            live = self._kit.reader.live(self._session, flow) if flow else None
-            read = live or self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
+            read = self._live(flow) or self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
             self._limits[row.flow] = read.concurrency if read else None
         return self._limits[row.flow]
+
+    def _live(self, flow: flows.Flow | None) -> Flow | None:
+        """What runs now; None where the flow was deleted: then each execution's own revision says what its limit is."""
+        if flow is None or flow.live is None:
+            return None
+        known = self._kit.reader.known(flow.blob, flow.path)
+        return known.flow if known is not None else self._kit.reader.live(self._session, flow)
 
     def _taken(self, flow: str) -> int:
         if flow not in self._held:
@@ -80,7 +86,7 @@ class Limits:
 
     def _is_first(self, flow: str, execution: Execution) -> bool:
         if flow not in self._lines:
-            self._lines[flow] = _Line(self._session, flow, self._at, self._state_of)
+            self._lines[flow] = _Line(self._session, flow, self._state_of)
         first = self._lines[flow].first()
         return first is None or (execution.joined.timestamp(), execution.id) <= first
 
@@ -88,8 +94,8 @@ class Limits:
 class _Line:
     """Those of a flow that wait, read little by little. Who has left it in this batch does not come back."""
 
-    def __init__(self, session: Session, flow: str, at: float, state_of: Callable[[str], State | None]) -> None:
-        self._session, self._flow, self._at, self._state_of = session, flow, at, state_of
+    def __init__(self, session: Session, flow: str, state_of: Callable[[str], State | None]) -> None:
+        self._session, self._flow, self._state_of = session, flow, state_of
         self._read: deque[Place] = deque()
         self._after: Place | None = lines.FRONT
 
@@ -100,13 +106,13 @@ class _Line:
                 self._read.popleft()
             if self._read or self._after is None:
                 return self._read[0] if self._read else None
-            found = lines.line(self._session, self._flow, self._at, _TOLD, self._after)
+            found = lines.line(self._session, self._flow, _TOLD, self._after)
             self._after = found[-1][0] if found else None
             self._read.extend(place for place, _ in found)
 
 
-def look_again(session: Session, flow: str, at: float) -> None:
+def look_again(session: Session, flow: str) -> None:
     """Has the limit of a flow asked anew, because it may be another one now."""
-    for (_, id), state in lines.line(session, flow, at, 1):
+    for (_, id), state in lines.line(session, flow, 1):
         if state is State.QUEUED:
             events.add(session, id, None, Freed())

@@ -54,7 +54,7 @@ class Batch:
         self._timers: list[tuple[str, str | None, str, float]] = []
         self._later: dict[str, list[str]] = {}
         self._written, self._surroundings = Written(), Surroundings(session)
-        self._limits = Limits(kit, session, now, self._state_of)
+        self._limits = Limits(kit, session, self._state_of)
         self._calls = Calls(kit, session, now)
         self._told: list[tuple[str, str, heard.Event]] = []
         self._bodies: dict[tuple[int, str], Program] = {}

@@ -580,7 +580,7 @@ def _apply_flows(session: Session, planned: Plan, now: datetime) -> None:
     triggers.put(session, [trigger for applied, row in rows if applied.change != "moved" for trigger in _triggers(session, row, applied)])
     for applied, row in rows:
         if applied.before is not None:
-            limits.look_again(session, row.id, now.timestamp())
+            limits.look_again(session, row.id)
 
 
 def _flow_row(planned: Plan, applied: Applied) -> flows.Flow:

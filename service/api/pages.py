@@ -69,10 +69,10 @@ def execution(id: str, parts: Use, _: Reader) -> HTMLResponse:
         for entry in lines
     )
     more = f"<p class=dim>the first {_LINES} lines; all of them: <code>headgate execution logs {of.id}</code></p>" if len(lines) == _LINES else ""
-    inputs = "".join(f"<li><code>{escape(name)}</code> = <code>{escape(str(value))[:500]}</code></li>" for name, value in _shown(parts, row).items())
     body = (
         _table(("", "flow", "execution", "commit", "started", "took"), [_execution_row(row, names)])
-        + (f"<h2>Inputs</h2><ul>{inputs}</ul>" if inputs else "")
+        + _values(parts, "Inputs", of.inputs)
+        + _values(parts, "Outputs", of.outputs or {})
         + "<h2>Tasks</h2>"
         + _table(("", "task", "attempts", "took"), (_run_row(run) for run in runs))
         + f"<h2>Log</h2><pre>{log or 'nothing yet'}</pre>{more}"
@@ -103,8 +103,10 @@ def commit(name: str, sha: str, parts: Use, _: Reader) -> HTMLResponse:
     return _html(f"{repository.name} {found.sha[:12]}", body)
 
 
-def _shown(parts: Use, row: Row) -> dict[str, object]:
-    return dict(parts.kit.masker.value(dict(row.execution.inputs)))
+def _values(parts: Use, title: str, values: Mapping[str, Any]) -> str:
+    shown = parts.kit.masker.value(dict(values))
+    listed = "".join(f"<li><code>{escape(name)}</code> = <code>{escape(str(value))[:500]}</code></li>" for name, value in shown.items())
+    return f"<h2>{title}</h2><ul>{listed}</ul>" if listed else ""
 
 
 class _Markup(str):

@@ -12,7 +12,12 @@ from service.engine.state import State
 
 
 def kill(record: Record, by: str, *, cascade: bool) -> None:
-    """Asks all work to stop; with `cascade` also the executions that this one waits for."""
+    """Asks all work to stop; with `cascade` also the executions that this one waits for. Where the execution has ended, what is done after the end is stopped,
+    and the end stays as it is."""
+    if record.execution.trailing:
+        record.say("WARN", f"What is done after the end was killed by {by}")
+        _stop_all(record, State.KILLED)
+        record.execution = replace(record.execution, trailing=False)
     if record.execution.state.terminal or record.execution.state is State.KILLING:
         return
     never_began = record.execution.state in (State.CREATED, State.QUEUED)
@@ -36,14 +41,19 @@ def end_when_quiet(record: Record) -> None:
 
 
 def stop(record: Record, state: State) -> None:
-    """Ends an execution at once, by a rule, and all that is open of it; a runner that is at work is told to stop, and its report is not waited for."""
+    """Ends an execution at once, by a rule, and all that is open of it."""
+    _stop_all(record, state)
+    give_back(record, state)
+    record.execution = record.execution.to(state, record.now)
+    record.commands.append(Report())
+
+
+def _stop_all(record: Record, state: State) -> None:
+    """Ends all that is open. A runner that is at work is told to stop, and its report is not waited for."""
     for run in record.active():
         if run.calls or record.node(run).runs != "flowable":
             _stopped(record, run, "its end")
         record.put(record.ended(replace(run, calls=0), state, record.through(run.attempt, state, None)))
-    give_back(record, state)
-    record.execution = record.execution.to(state, record.now)
-    record.commands.append(Report())
 
 
 def _stopped(record: Record, run: TaskRun, by: str) -> bool:

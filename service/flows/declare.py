@@ -67,7 +67,7 @@ def _output(entry: Any, path: Path, draft: Draft, seen: dict[str, Path]) -> Outp
     name = entry.get("type")
     if isinstance(name, str) and name not in OUTPUT_TYPES:
         _note_unknown(name, OUTPUT_TYPES, "output", path, draft)
-    elif name in _KEPT_SECRET:
+    elif isinstance(name, str) and name in _KEPT_SECRET:
         draft.is_not_run(f"the output type `{name}`", draft.source.place((*path, "type")))
     return output
 

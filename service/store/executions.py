@@ -68,7 +68,7 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         original_id=execution.original,
         first_created_at=_epoch(execution.first_created),
         scheduled_at=_epoch(execution.scheduled),
-        joined_at=execution.joined.timestamp(),
+        joined_at=_joined(execution),
         breached=to_json(execution.breached),
         outputs=None if execution.outputs is None else to_json(execution.outputs),
         kind=execution.kind,
@@ -86,6 +86,11 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
 
 def _epoch(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
+
+
+def _joined(execution: Execution) -> float | None:
+    """One that has a date is in no line before it begins, whatever the clock says then."""
+    return None if execution.state is State.CREATED and execution.scheduled is not None else execution.joined.timestamp()
 
 
 def get(session: Session, id: str) -> Row | None:
@@ -198,7 +203,7 @@ def save(session: Session, row: Row, execution: Execution) -> None:
             variables=to_json(execution.variables),
             waited=execution.waited,
             outputs=None if execution.outputs is None else to_json(execution.outputs),
-            joined_at=execution.joined.timestamp(),
+            joined_at=_joined(execution),
             breached=to_json(execution.breached),
             trailing=execution.trailing,
             version=row.version + 1,

@@ -24,7 +24,7 @@ _COUNTED = _table.c.kind.is_(None) | (_table.c.kind != LOOP)
 _held = select(func.count()).where(_COUNTED, _table.c.flow == bindparam("b_flow"), _table.c.state.in_([state.value for state in sorted(HOLDS)]))
 _line = (
     select(_table.c.joined_at, _table.c.id, _table.c.state)
-    .where(_COUNTED, _table.c.flow == bindparam("b_flow"), IN_LINE, _table.c.joined_at <= bindparam("b_at"))
+    .where(_COUNTED, _table.c.flow == bindparam("b_flow"), IN_LINE)
     .where((_table.c.joined_at > bindparam("b_joined")) | ((_table.c.joined_at == bindparam("b_joined")) & (_table.c.id > bindparam("b_id"))))
     .order_by(_table.c.joined_at, _table.c.id)
 )
@@ -38,9 +38,9 @@ def held(session: Session, flow: str) -> int:
     return int(session.execute(_held, {"b_flow": flow}).scalar_one())
 
 
-def line(session: Session, flow: str, at: float, most: int, after: Place = FRONT) -> tuple[tuple[Place, State], ...]:
-    """Those that want a place at a time, the first one first, behind a place in the line."""
-    rows = session.execute(_line.limit(most), {"b_flow": flow, "b_at": at, "b_joined": after[0], "b_id": after[1]})
+def line(session: Session, flow: str, most: int, after: Place = FRONT) -> tuple[tuple[Place, State], ...]:
+    """Those that want a place now, the first one first, behind a place in the line."""
+    rows = session.execute(_line.limit(most), {"b_flow": flow, "b_joined": after[0], "b_id": after[1]})
     return tuple(((row.joined_at, row.id), State(row.state)) for row in rows)
 
 

@@ -209,13 +209,13 @@ class Status(SQLModel, table=True):
 
 
 #: Executions that may wait for a place under the limit of their flow. Written so that SQLite sees that its index is for them.
-IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED')")
+IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED') AND joined_at IS NOT NULL")
 
 
 class Execution(SQLModel, table=True):
-    """An execution. `joined_at` is its place in the line of those of its flow that want to run; `breached` are the SLAs that it has broken; `trailing`: it has
-    ended, and what is done after the end is under way. `caller` says which task of another execution has started it; `caller_run`, `root_id` and `serial` stand
-    in it, too, and are looked up."""
+    """An execution. `joined_at` is its place in the line of those of its flow that want to run, NULL before its date; `breached` are the SLAs that it has
+    broken; `trailing`: it has ended, and what is done after the end is under way. `caller` says which task of another execution has started it; `caller_run`,
+    `root_id` and `serial` stand in it, too, and are looked up."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
@@ -255,7 +255,7 @@ class Execution(SQLModel, table=True):
     first_created_at: float | None = None
     outputs: str | None = Field(default=None, sa_column=_text(nullable=True))
     scheduled_at: float | None = None
-    joined_at: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    joined_at: float | None = None
     breached: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     trailing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     kind: str | None = None

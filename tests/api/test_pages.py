@@ -14,6 +14,7 @@ id: f
 namespace: t
 inputs: [{id: word, type: STRING, defaults: "EVIL"}]
 triggers: [{id: p, type: headgate.git.Push}]
+outputs: [{id: said, type: STRING, value: '{{ inputs.word }}'}]
 tasks:
   - {id: a, type: io.kestra.plugin.core.log.Log, message: '{{ inputs.word }}'}
   - {id: b, type: io.kestra.plugin.core.execution.Fail, errorMessage: '{{ inputs.word }}'}
@@ -46,6 +47,7 @@ def test_pages_show_what_happened(client: TestClient, station: Station, sha: str
     assert f"default@{sha[:8]}" in index
     assert "1 in all" in index
     assert "&lt;script&gt;alert" in execution
+    assert "<h2>Outputs</h2><ul><li><code>said</code>" in execution
     assert "HG-0221" in commit
     assert "headgate/runs" in commit
 

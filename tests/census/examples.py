@@ -1,4 +1,4 @@
-"""The flows of `.flows/_examples/`: one for each type, documentation and test at once."""
+"""The flows of `.flows/_examples/`: one for each type, and for some properties of flows; documentation and test at once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FOLDER = Path(__file__).parents[2] / ".flows" / "_examples"
 
 @dataclass(frozen=True)
 class Example:
-    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, and log lines in order. In loops a
-    task is named with the values, as `load[north]`.
+    """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, what it gives back, and log lines in
+    order. In loops a task is named with the values, as `load[north]`.
 
     Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
     """
@@ -40,6 +40,12 @@ class Example:
         return found
 
     @property
+    def part_of_flow(self) -> str | None:
+        """The property of flows that it is about; None for one that is about a type."""
+        kind, _, name = self.path.stem.partition(".")
+        return name if kind == "flow" else None
+
+    @property
     def types(self) -> set[str]:
         """Every type that the flow names."""
         return set(_types(self.flow))
@@ -60,6 +66,9 @@ def file_name(type: str) -> str:
     """The file of a type's example: its name without what all of them share."""
     return f"{type.removeprefix('io.kestra.plugin.')}.yml"
 
+
+#: Properties of flows that have an example of their own, `flow.<property>.yml`.
+PROPERTIES = ("afterExecution", "checks", "concurrency", "outputs", "sla")
 
 EXAMPLES = sorted((Example(path) for path in FOLDER.glob("*.yml")), key=lambda example: example.path.name)
 RUN = [example for example in EXAMPLES if example.refused is None]

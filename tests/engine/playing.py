@@ -366,7 +366,7 @@ class Play:
     def history(self, task: str) -> list[str]:
         return [stamp.state.value for stamp in self.run(task).history]
 
-    def _trailing(self) -> set[str]:
+    def trailing_runs(self) -> set[str]:
         """The task runs of what is done after the end."""
         after = {node.id for node in self.program.after.walk()} if self.program.after else set()
         return {run.id for run in self.runs.values() if run.node in after}
@@ -430,7 +430,7 @@ class Play:
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
-            trailing = self._trailing()
+            trailing = self.trailing_runs()
             assert all(run.state.terminal for run in self.runs.values() if run.id not in trailing)
             assert self.execution.trailing == any(not self.runs[id].state.terminal for id in trailing)
             assert not execution.state.terminal or self.execution.history == execution.history

@@ -138,10 +138,11 @@ def play_at_random(played: Play, draw) -> bool:
     killed = False
     played.begin()
     while not played.execution.over:
-        running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
         deed = draw(st.integers(0, 30))
         if deed == 0 and not killed and not played.state.terminal:
             killed = True
+            played.kill()
+        elif deed == 2 and played.state.terminal:
             played.kill()
         elif played.state is State.QUEUED:
             draw(st.sampled_from([played.free, played.free, played.force, played.unqueue]))()
@@ -149,21 +150,28 @@ def play_at_random(played: Play, draw) -> bool:
             played.due()
         elif played.todo and (not killed or played.state.terminal):
             played.end(played.todo.popleft(), draw(_ENDS))
-        elif running and deed < 5:
-            played.lose(running[0])
-        elif running:
-            played.end(running[0], draw(_ENDS))
-        elif played.called:
-            call_at_random(played, draw)
-        elif played.jobs:
-            waiting = next(iter(played.jobs))
-            del played.jobs[waiting]
-            played.claim(waiting)
         else:
-            assert played.state in WAITING or played.state.terminal, "it waits, and does not say so"
-            assert played.timers, "it waits for nothing"
-            played.due()
+            work_at_random(played, draw, deed)
     return killed
+
+
+def work_at_random(played: Play, draw, deed: int) -> None:
+    """Something becomes of what is done outside of the service; where nothing is, time goes on."""
+    running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+    if running and deed < 5:
+        played.lose(running[0])
+    elif running:
+        played.end(running[0], draw(_ENDS))
+    elif played.called:
+        call_at_random(played, draw)
+    elif played.jobs:
+        waiting = next(iter(played.jobs))
+        del played.jobs[waiting]
+        played.claim(waiting)
+    else:
+        assert played.state in WAITING or played.state.terminal, "it waits, and does not say so"
+        assert played.timers, "it waits for nothing"
+        played.due()
 
 
 def call_at_random(played: Play, draw) -> None:
@@ -200,7 +208,9 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, after, r
         assert played.state is KILLED or (played.execution.breached and watches[0].end is played.state)
     if killed or any(watch.end for watch in watches if watch.id in played.execution.breached):
         return
-    for run in played.runs.values():
+    # A kill after the end ends what is done there, and nothing else.
+    stopped = played.trailing_runs() if any("after the end was killed" in message for _, message in played.said) else set()
+    for run in (each for each in played.runs.values() if each.id not in stopped):
         node = program.nodes[run.node]
         if (
             node.runs == "flowable"

@@ -114,9 +114,12 @@ def test_it_is_done_after_a_kill_too():
     assert played.states == {"x": "RUNNING"}
 
 
-def test_what_has_ended_can_not_be_killed_any_more():
-    played = Play(flow(task("a"), after=[job("x")])).begin().end("a").kill()
-    assert (played.state, played.run("x").state, played.execution.trailing) == (OK, State.CREATED, True)
+def test_a_kill_after_the_end_stops_what_is_done_there_and_leaves_the_end():
+    played = Play(flow(task("a"), after=[group("g", parallel("p", job("x"), job("y"))), task("z")])).begin().end("a").claim("x").kill()
+    assert (played.state, played.moves, played.execution.over) == (OK, ["CREATED", "RUNNING", "SUCCESS"], True)
+    assert played.states == {"a": "SUCCESS", "g": "KILLED", "p": "KILLED", "x": "KILLED", "y": "KILLED"}
+    assert played.stops == ["x"]
+    assert played.end("x", KILLED).kill().states["x"] == "KILLED"
 
 
 def test_an_execution_that_was_made_as_a_failed_one_is_followed_by_it():

@@ -237,11 +237,6 @@ def test_what_tasks_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("concurrency", "{limit: 1}"),
-        ("sla", "[{id: a, type: MAX_DURATION, duration: PT1H, behavior: FAIL}]"),
-        ("checks", "[{when: '{{ true }}', message: wait}]"),
-        ("outputs", "[{id: a, type: STRING, value: x}]"),
-        ("afterExecution", f"[{{id: b, type: {LOG}, message: x}}]"),
         ("listeners", f"[{{tasks: [{{id: b, type: {LOG}, message: x}}]}}]"),
         ("workerGroup", "{key: gpu}"),
     ],
@@ -250,6 +245,11 @@ def test_what_flows_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
     text = tasks(f"- {{id: a, type: {LOG}, message: x}}", f"{key}: {value}\n")
     assert lines(text) == [f".flows/x.yaml:5:1: warning HG-0206: `{key}` {NOT_RUN}"]
     assert flow(text).refusal() == f"`dev.x` can't be started: `{key}`, at 5:1, is not run by this version"
+
+
+def test_an_output_of_a_type_that_is_kept_secret_is_not_given_back_yet():
+    text = tasks(f"- {{id: a, type: {LOG}, message: x}}", "outputs: [{id: a, type: SECRET, value: x}]\n")
+    assert lines(text) == [f".flows/x.yaml:5:25: warning HG-0206: the output type `SECRET` {NOT_RUN}"]
 
 
 def test_what_does_no_harm_is_ignored():

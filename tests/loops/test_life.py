@@ -162,8 +162,12 @@ def test_a_fault_after_the_end_leaves_the_end_as_it_is(station: Station):
         assert (execution.over, moves(newer, id), newer.states(id)["j"]) == (True, ["CREATED", "RUNNING", "SUCCESS"], "FAILED")
 
 
-def test_what_has_ended_is_not_killed(station: Station):
+def test_what_hangs_after_the_end_can_be_killed(station: Station):
     id = ran(station, GIVES, head=f"afterExecution:{JOB}")
+    station.database.write(lambda session: executions.kill(session, id, "ann"))
+    station.tick()
+    assert (moves(station, id), station.states(id)["j"], station.execution(id).execution.over) == (["CREATED", "RUNNING", "SUCCESS"], "KILLED", True)
+    assert station.dispatch.try_claim(RUNNER) is None
     with pytest.raises(Conflict):
         station.database.write(lambda session: executions.kill(session, id, "ann"))
 
