@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 from pydantic_core import PydanticCustomError
 
 from runners.fields import parse_duration
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from runners.protocol import CACHE, Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
 from service.actions.files import Files, Whose
 from service.actions.kit import Kit
 from service.actions.layers import Stored
@@ -25,7 +25,7 @@ from service.actions.places import Where, of_task
 from service.actions.reach import CALLS, Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
-from service.engine.events import Claimed, Ended, Lost
+from service.engine.events import Claimed, Ended, Lost, Opened
 from service.engine.execution import Execution
 from service.engine.program import Node, RenderFailed
 from service.engine.state import State
@@ -40,6 +40,9 @@ from service.store.logs import RUNNER, Line
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 _CHUNK = 1 << 16
 _log = logging.getLogger("headgate.dispatch")
+
+#: How many folders a runner holds at most, for each job that it runs at once: each is a copy of a commit's files on its disk.
+_FOLDERS = 4
 
 #: The topic of stops: somebody should be told at once.
 STOPS = ("stops", "")
@@ -77,6 +80,9 @@ class Dispatch:
                 return None
             try:
                 return self._rendered(queued, runner.base)
+            except Gone:
+                # Its folder has been lost meanwhile; the group hears of that, and drops what was in it.
+                _log.info("job %s of execution %s has no folder any more", queued.task_run_id, queued.execution_id)
             except RenderFailed as failure:
                 self._refuse(queued, str(failure))
             except Exception:  # noqa: BLE001 - a job's run: the lease must not be left to run out
@@ -86,7 +92,7 @@ class Dispatch:
     def _lease(self, session: Session, runner: RunnerInfo) -> QueuedJob | None:
         moment = now().timestamp()
         runners.see(session, runner.id, to_json(encode(runner)), moment)
-        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease)
+        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease, _FOLDERS * runner.slots)
         if queued is not None:
             events.add(session, queued.execution_id, queued.task_run_id, Claimed(queued.attempt, runner.id))
         return queued
@@ -99,7 +105,7 @@ class Dispatch:
         self._kit.database.write(action)
 
     def _rendered(self, queued: QueuedJob, base: str) -> Job:
-        """The job with everything filled in. Raises RenderFailed with the place."""
+        """The job with everything filled in. Raises RenderFailed with the place, and Gone where the folder is lost that it shares."""
         with self._kit.database.read() as session:
             row = executions.get(session, queued.execution_id)
             path = executions.path(session, row, queued.task_run_id) if row else None
@@ -110,15 +116,15 @@ class Dispatch:
             if flow is None or run.node not in flow.program.nodes:
                 raise RenderFailed("this version of Headgate can't read the flow's revision any more")
             node = flow.program.nodes[run.node]
-            lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
-            folder = f"{base}/{lease.directory}"
+            lease, shared = _lease(queued), _shared(session, queued)
+            folder = f"{base}/{(shared or lease).directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
             reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, reach, place)
-            spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
+            spec, timeout = rendering.nested(node.spec), None if queued.holds else _timeout(rendering, node, place)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         return Job(
             lease=lease,
@@ -133,6 +139,8 @@ class Dispatch:
             timeout=timeout,
             log_level=node.log_level,
             labels=dict(execution.labels),
+            folder=shared,
+            holds=queued.holds,
         )
 
     # reports
@@ -178,6 +186,17 @@ class Dispatch:
 
         if lines:
             self._kit.database.write(action)
+
+    def ready(self, lease: Lease) -> None:
+        """See `Dispatcher.ready`."""
+
+        def action(session: Session) -> None:
+            held = _must_hold(session, lease)
+            if held.holds and not held.opened:
+                jobs.open_folder(session, held)
+                events.add(session, held.execution_id, held.task_run_id, Opened(held.attempt))
+
+        self._kit.database.write(action)
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """See `Dispatcher.finish`."""
@@ -230,7 +249,10 @@ class Dispatch:
         with self._kit.database.read() as session:
             held = _must_hold(session, lease)
             execution = _row(session, held).execution
+            cache = _cache(session, execution, held) if uri == CACHE else None
         with _rejecting():
+            if cache is not None:
+                return _chunks(self._kit.storage.kept(cache))
             return _chunks(Files(self._kit, _whose(execution), self._kit.database.read).open(uri))
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
@@ -239,7 +261,11 @@ class Dispatch:
             held = _must_hold(session, lease)
             execution = _row(session, held).execution
             path = executions.path(session, _row(session, held), lease.task_run)
+            cache = _cache(session, execution, held) if name == CACHE else None
         with _rejecting():
+            if cache is not None:
+                self._kit.storage.keep(cache, stream)
+                return CACHE
             return self._kit.storage.put(execution.namespace, execution.flow, execution.id, path.runs[-1].node, lease.task_run, name, stream)
 
 
@@ -274,6 +300,29 @@ def _must_hold(session: Session, lease: Lease) -> QueuedJob:
     if held is None:
         raise Gone(f"the lease of attempt {lease.attempt}, epoch {lease.epoch} is over")
     return held
+
+
+def _lease(job: QueuedJob) -> Lease:
+    return Lease(job.task_run_id, job.attempt, job.epoch)
+
+
+def _shared(session: Session, job: QueuedJob) -> Lease | None:
+    """The lease of the folder that a job shares; None where it has one of its own. Raises Gone where its runner does not hold it any more."""
+    if job.folder is None or job.holds:
+        return None
+    held = jobs.holder(session, job.folder)
+    if held is None or held.runner != job.runner:
+        raise Gone("the folder that it shares is gone")
+    return _lease(held)
+
+
+def _cache(session: Session, execution: Execution, job: QueuedJob) -> tuple[str, ...]:
+    """Where the cache of a group is kept: of its task, for each value of the loops around it. What runs in one environment never reaches another."""
+    run = executions.run(session, job.task_run_id)
+    if run is None or not job.holds:
+        raise Gone("this lease has no cache")
+    values = hashlib.sha256(to_json(list(run.values)).encode("utf-8", "surrogatepass")).hexdigest()[:32] if run.values else "all"
+    return (*execution.namespace.split("."), execution.flow, run.node, "cache", execution.environment, f"{values}.tar.gz")
 
 
 def _row(session: Session, job: QueuedJob) -> executions.Row:

@@ -10,20 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from service.engine import again, order
-from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine import again, folders, order
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Opened, Resumed
 from service.engine.execution import Path, TaskRun
 from service.engine.kill import kill
 from service.engine.program import Program, Turn, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
+from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
 from service.engine.step import Making
-
-#: How often an attempt may be lost with its runner before the task fails: work that takes its runner down is not repeated for ever.
-LOST_LIMIT = 3
-
 
 #: The kind of timer at which an execution begins.
 BEGIN = "begin"
@@ -42,16 +38,12 @@ def advance(program: Program, path: Path, event: Event, world: World) -> Step:
             _flow_due(step, kind)
         case _ if run is None or run.state.terminal:
             pass
-        case Claimed(attempt, runner):
-            _claimed(step, run, attempt, runner)
-        case Ended():
-            _ended(step, run, event)
-        case Lost():
-            _lost(step, run, event)
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
             _wake(step, run, Wakened("resumed", given, by))
+        case Claimed() | Opened() | Ended() | Lost():
+            _told(step, run, event)
     return step.result()
 
 
@@ -59,6 +51,19 @@ def _begin(step: Making) -> None:
     if step.execution.state is State.CREATED:
         step.move_execution(State.RUNNING)
         step.take(None, order.begin(step.program.root))
+
+
+def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Lost) -> None:
+    """What a runner says."""
+    match event:
+        case _ if not step.is_leaf(run):
+            folders.heard(step, run, event)
+        case Claimed(attempt, runner):
+            _claimed(step, run, attempt, runner)
+        case Ended():
+            _ended(step, run, event)
+        case Lost():
+            _lost(step, run, event)
 
 
 def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
@@ -87,7 +92,7 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     tried = replace(step.through(run.attempt, State.FAILED, event.message), lost=event.counts, returned=not event.counts)
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
-    step.commands.append(StartJob(again.id, again.attempt.number))
+    step.queue(again)
 
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:

@@ -23,6 +23,13 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The folder that the group's tasks share stands, and a runner holds it."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED."""
 
@@ -70,4 +77,4 @@ class Behind:
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | Claimed | Ended | Lost | Due | Resumed | Killed
+Event = Behind | Began | Claimed | Opened | Ended | Lost | Due | Resumed | Killed

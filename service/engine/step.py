@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from service.engine import again, order
-from service.engine.commands import RunInline, StartJob, WakeAt
+from service.engine.commands import DropJob, RunInline, StartJob, StopJob, WakeAt
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
@@ -74,6 +74,8 @@ class Making(Record):
             parent = changed.to(state, self.now)
             self.put(parent)
             self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
+            if turn.folder is not None:
+                self._tell_folder(parent, turn.folder)
         if turn.message and turn.end is None:
             self.say("WARN" if turn.memory.get("state") == State.WARNING else "ERROR", turn.message, parent)
         for start in turn.start:
@@ -87,7 +89,14 @@ class Making(Record):
 
     def _clear(self, group: TaskRun) -> None:
         for run in self.below(group):
+            if self.is_leaf(run) and not run.state.terminal:
+                self.commands.append(DropJob(run.id, run.attempt.number))
             self.forget(run)
+
+    def _tell_folder(self, group: TaskRun, deed: str) -> None:
+        id, number = group.id, group.attempt.number
+        self.commands.append(StartJob(id, number, id) if deed == "open" else StopJob(id, number) if deed == "close" else DropJob(id, number))
+        self.put(group.with_attempt(replace(group.attempt, holds=deed != "drop")))
 
     # starting
 
@@ -123,7 +132,7 @@ class Making(Record):
         """Has the current attempt of a task run done."""
         node = self.node(run)
         if node.runs == "runner":
-            self.commands.append(StartJob(run.id, run.attempt.number))
+            self.queue(run)
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
         self.put(run)
@@ -131,6 +140,12 @@ class Making(Record):
             self.decide(run, lambda ask: cast(Any, node.model).begin(node, ask))
         else:
             self.commands.append(RunInline(run.id))
+
+    def queue(self, run: TaskRun) -> None:
+        """Has a runner do the current attempt: the one that holds the folder, where the task shares one."""
+        parent = self.runs.get(run.parent) if run.parent else None
+        shares = parent is not None and self.node(parent).holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
+        self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares else None))
 
     # ends
 

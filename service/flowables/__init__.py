@@ -68,6 +68,8 @@ class FlowableTask(Typed):
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
     #: Whether groups of tasks may stand in `tasks`, too.
     NESTS: ClassVar[bool] = True
+    #: Whether its `tasks` share a folder, on the one runner that holds it.
+    HOLDS: ClassVar[bool] = False
     #: How its own tasks are joined: for the graph of a flow, and for what runs before what.
     JOINED: ClassVar[Joined] = Joined()
 
