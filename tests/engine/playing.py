@@ -10,7 +10,7 @@ from typing import Any
 
 from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Opened, Resumed
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.record import WAITING
@@ -27,6 +27,7 @@ from service.flowables.parallel import Parallel
 from service.flowables.pause import Pause
 from service.flowables.sequential import Sequential
 from service.flowables.switch import Switch
+from service.flowables.working_directory import WorkingDirectory
 from service.flows.policies import Retry
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -99,6 +100,11 @@ def pause(
     return Node(id, Pause.TYPE, "flowable", Pause.model_validate(properties), branches=lists, timeout=timeout, allow_failure=allow_failure)
 
 
+def together(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), output: Sequence[str] = (), **rest: Any) -> Node:
+    """A WorkingDirectory."""
+    return flowable(id, WorkingDirectory(output_files=list(output) or None), *tasks, errors=errors, finally_=finally_, **rest)
+
+
 def choice(id: str, condition: str, then: Sequence[Node], otherwise: Sequence[Node] = (), **rest: Any) -> Node:
     """An If."""
     lists = {"then": tuple(then), **({"else": tuple(otherwise)} if otherwise else {}), **branches((), **rest)}
@@ -148,7 +154,8 @@ class _Ask:
 
 @dataclass
 class Play:
-    """One execution. `events` holds what it has been told; commands that are not carried out yet wait in `todo`."""
+    """One execution. `events` holds what it has been told; commands that are not carried out yet wait in `todo`. `folders` are those that runners hold or
+    are to open: `opening`, `open` or `closing`. `spoiled` is for tests: groups whose folder could not be made, or not be stored."""
 
     program: Program
     execution: Execution = field(default_factory=lambda: Execution("e", "main", "t", "f", 1, (Stamp(State.CREATED, START),)))
@@ -163,6 +170,9 @@ class Play:
     kept: dict[str, Any] = field(default_factory=dict)
     timers: list[WakeAt] = field(default_factory=list)
     started_over: list[datetime] = field(default_factory=list)
+    folders: dict[str, str] = field(default_factory=dict)
+    spoiled: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
     now: datetime = START
 
     # the engine's world
@@ -201,6 +211,7 @@ class Play:
         step = advance(self.program, self._path(task), event, self)
         self.execution = step.execution or self.execution
         self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
+        self.names |= {run.id: name(run) for run in step.runs}
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)
@@ -217,6 +228,19 @@ class Play:
         self.hear(Claimed(self.run(task).attempt.number, "runner-1"), task)
         return self
 
+    def open(self, task: str) -> Play:
+        """A runner takes the group's folder, and makes it."""
+        self.claim(task)
+        self.folders[task] = "open"
+        self.hear(Opened(self.run(task).attempt.number), task)
+        return self
+
+    def shut(self, task: str, state: State = OK, message: str | None = None, **outputs: Any) -> Play:
+        """The group's folder is closed, or could not be made."""
+        del self.folders[task]
+        self.hear(Ended(self.run(task).attempt.number, state, outputs, message), task)
+        return self
+
     def end(self, task: str, state: State = OK, message: str | None = None, **outputs: Any) -> Play:
         """The task's attempt ends."""
         self.jobs.pop(task, None)
@@ -224,14 +248,16 @@ class Play:
         return self
 
     def lose(self, task: str) -> Play:
-        """The runner of the task's attempt goes silent."""
+        """The runner of the task's attempt goes silent, or the one that holds the group's folder."""
         self.jobs.pop(task, None)
+        self.folders.pop(task, None)
         self.hear(Lost(self.run(task).attempt.number, "silent"), task)
         return self
 
     def hand_back(self, task: str) -> Play:
         """The runner of the task's attempt is shut down."""
         self.jobs.pop(task, None)
+        self.folders.pop(task, None)
         self.hear(Lost(self.run(task).attempt.number, "shut down", counts=False), task)
         return self
 
@@ -293,14 +319,8 @@ class Play:
             case RunInline(run):
                 self.started.append(name(self.runs[run]))
                 self.todo.append(name(self.runs[run]))
-            case StartJob(run, attempt):
-                assert self.runs[run].attempt.number == attempt
-                self.started.append(name(self.runs[run]))
-                self.jobs[name(self.runs[run])] = attempt
-            case StopJob(run, _):
-                self.stops.append(name(self.runs[run]))
-            case DropJob(run, _):
-                self.jobs.pop(name(self.runs[run]), None)
+            case StartJob() | StopJob() | DropJob():
+                self._tell_runners(command)
             case WakeAt():
                 self.timers.append(command)
             case StartOver(when):
@@ -309,6 +329,26 @@ class Play:
                 self.said.append((level, message))
             case Report():
                 self.reports += 1
+
+    def _tell_runners(self, command: StartJob | StopJob | DropJob) -> None:
+        task = self.names[command.task_run]
+        match command:
+            case StartJob(run, attempt, folder):
+                assert self.runs[run].attempt.number == attempt
+                if folder == run:
+                    assert task not in self.folders
+                    self.folders[task] = "opening"
+                    return
+                assert folder is None or self.folders.get(self.names[folder]) == "open", "there is no folder for it"
+                self.started.append(task)
+                self.jobs[task] = attempt
+            case StopJob() if task in self.folders:
+                self.folders[task] = "closing"
+            case StopJob():
+                self.stops.append(task)
+            case DropJob():
+                self.jobs.pop(task, None)
+                self.folders.pop(task, None)
 
     def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
         """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""
@@ -322,6 +362,7 @@ class Play:
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
+            assert not self.folders, "a folder is held that nobody wants"
             assert all(run.state.terminal for run in self.runs.values())
 
 
@@ -341,7 +382,11 @@ def play(program: Program, results: Mapping[str, State | Sequence[State]] | None
     """Runs a flow to its end; tasks that `results` does not name end well. Of a list each attempt gets its own, and the last stands for all further ones."""
     played = Play(program).begin()
     left = {task: [ends] if isinstance(ends, State) else list(ends) for task, ends in (results or {}).items()}
-    while played.todo or played.jobs or (played.timers and not played.state.terminal):
+    while played.todo or played.jobs or played.folders or (played.timers and not played.state.terminal):
+        waiting = next((task for task, state in played.folders.items() if state != "open"), None)
+        if waiting is not None:
+            (played.open if played.folders[waiting] == "opening" else played.shut)(waiting)
+            continue
         if not played.todo and not played.jobs:
             played.due()
             continue

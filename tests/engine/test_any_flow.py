@@ -36,6 +36,7 @@ from tests.engine.playing import (
     retry,
     switch,
     task,
+    together,
 )
 
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
@@ -68,6 +69,8 @@ _MAKERS = [
     lambda tasks, **rest: with_lists(loop_until("", "false", *tasks, interval="PT30S", maxIterations=2), **rest),
     lambda tasks, **rest: with_lists(choice("", "true", tasks), **rest),
     lambda tasks, **rest: with_lists(switch("", "x", {"x": tasks or [task("")]}), **rest),
+    lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), **rest),
+    lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), output=["*"], **rest),
     *map(pausing, ("RESUME", "WARN", "FAIL", "CANCEL")),
 ]
 
@@ -122,6 +125,22 @@ def given_up(run: TaskRun) -> bool:
     return len(run.history) > 1 and run.history[-2].state is State.RETRYING and run.state.terminal
 
 
+def move_a_folder(played: Play, deed: int) -> bool:
+    """Something happens to one of the folders that tasks share; False where nothing does."""
+    folder = next((task for task, state in played.folders.items() if state != "open"), None)
+    if deed < 4:
+        played.lose(folder or next(iter(played.folders)))
+    elif folder is None:
+        return False
+    elif played.folders[folder] == "opening" and deed > 5:
+        played.open(folder)
+    else:
+        if deed < 8:
+            played.spoiled.add(folder)
+        played.shut(folder, FAILED if deed < 8 else OK)
+    return True
+
+
 def play_at_random(played: Play, draw) -> bool:
     """Plays to the end with drawn outcomes; whether it was killed on the way."""
     killed = False
@@ -134,6 +153,8 @@ def play_at_random(played: Play, draw) -> bool:
             played.kill()
         elif played.todo and not killed:
             played.end(played.todo.popleft(), draw(_ENDS))
+        elif played.folders and move_a_folder(played, deed):
+            pass
         elif running and deed < 5:
             played.lose(running[0])
         elif running:
@@ -164,6 +185,8 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
         return
     for run in played.runs.values():
         node = program.nodes[run.node]
+        if name(run) in played.spoiled or run.attempt.lost:
+            continue  # it failed for its folder, whatever its tasks have come to
         if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, Pause):
             assert run.state is expected(played, node, run.id)
     assert played.state is expected(played, program.root, None)
