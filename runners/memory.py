@@ -83,6 +83,12 @@ class MemoryService:
             self._queue.append(task_run)
             self._changed.notify_all()
 
+    def drop(self, task_run: str) -> None:
+        """Ends the lease, and nobody does the job any more."""
+        with self._changed:
+            self._jobs[task_run].runner = None
+            self._changed.notify_all()
+
     def kill(self, task_run: str) -> None:
         """Asks for the job to be stopped."""
         with self._changed:
