@@ -10,26 +10,25 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from typing import IO, Any, BinaryIO
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from runners.fields import parse_duration
-from runners.protocol import CACHE, Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
-from service.actions.files import Files, Whose
-from service.actions.kit import Kit
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Result, RunnerInfo, Tree, encode
+from service.actions import claims
+from service.actions.job_files import JobFiles
 from service.actions.layers import Stored
 from service.actions.places import Where, of_task
 from service.actions.reach import CALLS, Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost, Opened
-from service.engine.execution import Execution
 from service.engine.program import Node, RenderFailed
 from service.engine.state import State
-from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
+from service.errors import TooLarge
 from service.store import events, executions, jobs, logs, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
@@ -38,7 +37,6 @@ from service.store.jobs import Job as QueuedJob
 from service.store.logs import RUNNER, Line
 
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
-_CHUNK = 1 << 16
 _log = logging.getLogger("headgate.dispatch")
 
 #: How many folders a runner holds at most, for each job that it runs at once: each is a copy of a commit's files on its disk.
@@ -48,11 +46,8 @@ _FOLDERS = 4
 STOPS = ("stops", "")
 
 
-class Dispatch:
+class Dispatch(JobFiles):
     """Implements `runners.protocol.Dispatcher` and `Files` directly over the database. Thread-safe."""
-
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
 
     # claiming
 
@@ -116,15 +111,17 @@ class Dispatch:
             if flow is None or run.node not in flow.program.nodes:
                 raise RenderFailed("this version of Headgate can't read the flow's revision any more")
             node = flow.program.nodes[run.node]
-            lease, shared = _lease(queued), _shared(session, queued)
+            lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
-            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
+            reach = Reach(self._kit, claims.whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, reach, place)
             spec, timeout = rendering.nested(node.spec), None if queued.holds else _timeout(rendering, node, place)
+            if queued.holds:
+                claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         return Job(
             lease=lease,
@@ -165,7 +162,7 @@ class Dispatch:
         until = now().timestamp() + self._kit.settings.lease
         answers: dict[str, Order | None] = {}
         for lease in leases:
-            held = _held(session, lease)
+            held = claims.find(session, lease)
             if held is not None and held.runner != runner:
                 held = None
             if held is not None:
@@ -179,8 +176,8 @@ class Dispatch:
         safe = [Line(line.time, line.level if line.level in logs.LEVELS else "INFO", mask(line.message)) for line in lines]
 
         def action(session: Session) -> None:
-            held = _must_hold(session, lease)
-            path = executions.path(session, _row(session, held), lease.task_run)
+            held = claims.must_hold(session, lease)
+            path = executions.path(session, claims.row(session, held), lease.task_run)
             task = path.runs[-1].node if path.runs else ""
             logs.append(session, held.execution_id, lease.task_run, task, lease.attempt, safe, source=RUNNER, first=lines[0].number)
 
@@ -191,7 +188,7 @@ class Dispatch:
         """See `Dispatcher.ready`."""
 
         def action(session: Session) -> None:
-            held = _must_hold(session, lease)
+            held = claims.must_hold(session, lease)
             if held.holds and not held.opened:
                 jobs.open_folder(session, held)
                 events.add(session, held.execution_id, held.task_run_id, Opened(held.attempt))
@@ -208,7 +205,7 @@ class Dispatch:
             held = jobs.get(session, lease.task_run, lease.attempt)
             if held is not None and held.state == "done" and held.result == digest:
                 return
-            held = _must_hold(session, lease)
+            held = claims.must_hold(session, lease)
             jobs.end(session, lease.task_run, lease.attempt, digest)
             events.add(session, held.execution_id, lease.task_run, _event(lease, outcome, outputs, message))
 
@@ -218,7 +215,7 @@ class Dispatch:
         """See `Dispatcher.adopt`."""
 
         def action(session: Session) -> tuple[QueuedJob, int, str]:
-            held = _must_hold(session, lease)
+            held = claims.must_hold(session, lease)
             if held.runner != runner:
                 raise Gone(f"the lease is runner {held.runner}'s")
             jobs.beat(session, held, now().timestamp() + self._kit.settings.lease)
@@ -231,54 +228,6 @@ class Dispatch:
             self._refuse(held, str(failure))
             raise Gone(str(failure)) from failure
 
-    # files
-
-    def tree(self, lease: Lease, tree: Tree) -> Iterator[bytes]:
-        """See `Files.tree`. Raises Gone for a lease that is over, or for a tree that is not this job's."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            pin = _row(session, held).execution.pin
-            repository = repositories.by_id(session, pin.repository) if pin else None
-            if pin is None or repository is None or (repository.name, pin.commit) != (tree.repository, tree.commit):
-                raise Gone("this lease has no right to that tree")
-        with _rejecting():
-            return _chunks(self._kit.git.export(tree.repository, tree.commit).open("rb"))
-
-    def get(self, lease: Lease, uri: str) -> Iterator[bytes]:
-        """See `Files.get`."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            execution = _row(session, held).execution
-            cache = _cache(session, execution, held) if uri == CACHE else None
-        with _rejecting():
-            if cache is not None:
-                return _chunks(self._kit.storage.kept(cache))
-            return _chunks(Files(self._kit, _whose(execution), self._kit.database.read).open(uri))
-
-    def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
-        """See `Files.put`."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            execution = _row(session, held).execution
-            path = executions.path(session, _row(session, held), lease.task_run)
-            cache = _cache(session, execution, held) if name == CACHE else None
-        with _rejecting():
-            if cache is not None:
-                self._kit.storage.keep(cache, stream)
-                return CACHE
-            return self._kit.storage.put(execution.namespace, execution.flow, execution.id, path.runs[-1].node, lease.task_run, name, stream)
-
-
-@contextmanager
-def _rejecting() -> Iterator[None]:
-    """What can't be had however often it is asked for, in the protocol's words."""
-    try:
-        yield
-    except Forbidden as failure:
-        raise Rejected(failure.message) from None  # with its cause it would be a 403, which tells a runner that its token is wrong
-    except (NotFound, Invalid, Malformed, TooLarge) as failure:
-        raise Rejected(failure.message) from failure
-
 
 def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     """Ends a lease that ran out, unless a beat came in the meantime; the engine decides whether the work is sent again."""
@@ -288,48 +237,6 @@ def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     jobs.end(session, job.task_run_id, job.attempt, "lost")
     message = f"runner {job.runner} has been silent for {silence:.0f} s"
     events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
-
-
-def _held(session: Session, lease: Lease) -> QueuedJob | None:
-    job = jobs.get(session, lease.task_run, lease.attempt)
-    return job if job is not None and job.state == "leased" and job.epoch == lease.epoch else None
-
-
-def _must_hold(session: Session, lease: Lease) -> QueuedJob:
-    held = _held(session, lease)
-    if held is None:
-        raise Gone(f"the lease of attempt {lease.attempt}, epoch {lease.epoch} is over")
-    return held
-
-
-def _lease(job: QueuedJob) -> Lease:
-    return Lease(job.task_run_id, job.attempt, job.epoch)
-
-
-def _shared(session: Session, job: QueuedJob) -> Lease | None:
-    """The lease of the folder that a job shares; None where it has one of its own. Raises Gone where its runner does not hold it any more."""
-    if job.folder is None or job.holds:
-        return None
-    held = jobs.holder(session, job.folder)
-    if held is None or held.runner != job.runner:
-        raise Gone("the folder that it shares is gone")
-    return _lease(held)
-
-
-def _cache(session: Session, execution: Execution, job: QueuedJob) -> tuple[str, ...]:
-    """Where the cache of a group is kept: of its task, for each value of the loops around it. What runs in one environment never reaches another."""
-    run = executions.run(session, job.task_run_id)
-    if run is None or not job.holds:
-        raise Gone("this lease has no cache")
-    values = hashlib.sha256(to_json(list(run.values)).encode("utf-8", "surrogatepass")).hexdigest()[:32] if run.values else "all"
-    return (*execution.namespace.split("."), execution.flow, run.node, "cache", execution.environment, f"{values}.tar.gz")
-
-
-def _row(session: Session, job: QueuedJob) -> executions.Row:
-    row = executions.get(session, job.execution_id)
-    if row is None:
-        raise Gone("the execution is gone")
-    return row
 
 
 def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
@@ -342,10 +249,6 @@ def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
 
 
-def _whose(execution: Execution) -> Whose:
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
-
-
 def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
     if node.timeout is None:
         return None
@@ -354,10 +257,3 @@ def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | No
         return parse_duration(text).total_seconds()
     except PydanticCustomError as wrong:
         raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The content. Opened by the caller: once the first byte is on its way, nothing can be refused any more."""
-    with stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk

@@ -109,11 +109,13 @@ def stop(session: Session, task_run: str, attempt: int) -> None:
 def end(session: Session, task_run: str, attempt: int, result: str) -> None:
     """Ends an attempt; `result` tells a repeat of the accepted report from a rival one."""
     session.execute(update(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt).values(state="done", result=result, lease_until=None))
+    announce(session, ("jobs", ""))
 
 
 def drop(session: Session, task_run: str, attempt: int) -> None:
     """Takes an attempt out; a lease on it is gone."""
     session.execute(delete(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt))
+    announce(session, ("jobs", ""))  # whoever held a folder has room for another one
     announce(session, ("stops", ""))
 
 
