@@ -17,8 +17,8 @@ Runs = Literal["flowable", "inline", "pool", "runner"]
 
 #: The lists of a group, or of the flow, that do not decide how it ends.
 HANDLERS = ("errors", "finally")
-#: Those together with the list that is done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
-BESIDE = (*HANDLERS, "onPause")
+#: Those together with the lists that are done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
+BESIDE = (*HANDLERS, "onPause", "onWait")
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
 
 
@@ -112,7 +112,7 @@ class Turn:
     `outputs` can be read from now on. `message` says why an end is a failure. `pause`: nothing is done now, and each name is sent back after its time, or
     never (`{}`: somebody has to say when it goes on). `clear`: what its children have done so far is forgotten. `folder`: one is to be opened for its tasks
     on some runner (`opened` is sent back when it stands, `lost` when it is gone); closed, after what is wanted of it was stored (`closed` is sent back); or
-    dropped.
+    dropped. `outcome`: with this end the execution is to end so, too. KILLED is a kill; otherwise nothing else is started but what is done in any case.
     """
 
     memory: Memory
@@ -124,6 +124,7 @@ class Turn:
     pause: Mapping[str, timedelta] | None = None
     clear: bool = False
     folder: Literal["open", "close", "drop"] | None = None
+    outcome: State | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, cast
 from service.engine import again, order
 from service.engine.commands import DropJob, RunInline, StartJob, StopJob, WakeAt
 from service.engine.execution import TaskRun
-from service.engine.kill import end_when_quiet
+from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
 from service.engine.record import Record, Step, show
 from service.engine.retry import tries
@@ -24,12 +24,17 @@ from service.engine.state import Stamp, State, worst
 #: Ends, and none, before which a group that paused shows that it goes on.
 _RESUMED = frozenset({None, State.SUCCESS, State.WARNING})
 
+#: What the memory of an execution calls the end that a task has chosen for it.
+_OUTCOME = "outcome"
+
 
 @dataclass(slots=True)
 class Making(Record):
     """A step in the making."""
 
     agenda: deque[TaskRun] = field(default_factory=deque)
+    #: Task runs that ended in this step, however well, and after which nothing else is started.
+    last: set[str] = field(default_factory=set)
 
     def result(self) -> Step:
         """Everything that follows."""
@@ -64,7 +69,8 @@ class Making(Record):
     def take(self, parent: TaskRun | None, turn: Turn) -> None:
         """Puts a flowable's answer in place; `parent` None is the flow itself."""
         if parent is None:
-            self.execution = replace(self.execution, memory=turn.memory)
+            meant = {name: value for name, value in self.execution.memory.items() if name == _OUTCOME}
+            self.execution = replace(self.execution, memory={**turn.memory, **meant})
         else:
             known = self.runs[parent.id]
             if turn.clear:
@@ -84,8 +90,23 @@ class Making(Record):
             self._fail_for_now(parent)
         elif turn.end is not None and parent is not None:
             self.close(parent, turn.end, turn.message, turn.outputs)
+            if turn.outcome is not None:
+                self._end_with(parent, turn.outcome)
         elif turn.end is not None:
             self._end_execution(turn.end)
+
+    def _end_with(self, run: TaskRun, outcome: State) -> None:
+        """The execution is to end so with this task. What is around it hears of a cancel, by which nothing else is started but what is done in any case."""
+        if outcome is State.KILLED:
+            kill(self, f"`{run.node}`")
+            return
+        self.last.add(run.id)
+        self.execution = replace(self.execution, memory={**self.execution.memory, _OUTCOME: outcome.value})
+
+    def _meant(self, state: State) -> State:
+        """What a cancel comes to."""
+        outcome = self.execution.memory.get(_OUTCOME)
+        return State(outcome) if outcome is not None and state is State.CANCELLED else state
 
     def _clear(self, group: TaskRun) -> None:
         for run in self.below(group):
@@ -187,7 +208,9 @@ class Making(Record):
             self.say("WARN" if state is State.WARNING else "ERROR", message, run)
         if state in order.STOPS and not self.is_leaf(run) and again.owner(self, run)[0] is not None:
             again.give_up(self, run)
-        run = self.ended(run, _mapped(state, node), self.through(run.attempt, state, message))
+        if (meant := self._meant(state)) is not state:
+            self.last.add(run.id)
+        run = self.ended(run, _mapped(meant, node), self.through(run.attempt, meant, message))
         self.put(replace(run, outputs=dict(outputs) if outputs else run.outputs))
         self.agenda.append(self.runs[run.id])
 
@@ -196,12 +219,12 @@ class Making(Record):
             again.give_up(self, None)
         if state is State.RETRIED:
             again.start_over(self)
-        self.move_execution(state)
+        self.move_execution(self._meant(state))
 
 
-def as_child(record: Record, run: TaskRun) -> Ended:
+def as_child(step: Making, run: TaskRun) -> Ended:
     """A task run as its parent sees it."""
-    return Ended(record.node(run), run.state, run.value, run.iteration)
+    return Ended(step.node(run), State.CANCELLED if run.id in step.last else run.state, run.value, run.iteration)
 
 
 def _mapped(state: State, node: Node) -> State:

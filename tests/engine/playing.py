@@ -18,6 +18,7 @@ from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
 from service.flowables.allow_failure import AllowFailure
+from service.flowables.approval import Approval
 from service.flowables.dag import Dag
 from service.flowables.each_parallel import EachParallel
 from service.flowables.for_each import ForEach
@@ -98,6 +99,22 @@ def pause(
     """A Pause."""
     lists = branches(tasks, errors, finally_) | ({"onPause": (on_pause,)} if on_pause else {})
     return Node(id, Pause.TYPE, "flowable", Pause.model_validate(properties), branches=lists, timeout=timeout, allow_failure=allow_failure)
+
+
+def approval(
+    id: str,
+    on_wait: Sequence[Node] = (),
+    on_approve: Sequence[Node] = (),
+    on_deny: Sequence[Node] = (),
+    errors: Sequence[Node] = (),
+    finally_: Sequence[Node] = (),
+    timeout: str | None = None,
+    **properties: Any,
+) -> Node:
+    """An Approval."""
+    named = {"onWait": on_wait, "onApprove": on_approve, "onDeny": on_deny, "errors": errors, "finally": finally_}
+    lists = {name: tuple(nodes) for name, nodes in named.items() if nodes}
+    return Node(id, Approval.TYPE, "flowable", Approval.model_validate(properties), branches=lists, timeout=timeout)
 
 
 def together(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), output: Sequence[str] = (), **rest: Any) -> Node:
@@ -274,6 +291,10 @@ class Play:
         """Somebody lets a paused task go on."""
         self.hear(Resumed(given, by), task)
         return self
+
+    def review(self, task: str, decision: str, by: str = "ann", **given: Any) -> Play:
+        """Somebody decides."""
+        return self.resume(task, by, decision=decision, **given)
 
     def kill(self) -> Play:
         """Somebody wants it stopped."""

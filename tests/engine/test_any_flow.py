@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.execution import TaskRun
-from service.engine.program import HANDLERS, Node
+from service.engine.program import BESIDE, Node
 from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
+from service.flowables.approval import Approval
 from service.flowables.pause import Pause
 from tests.engine.playing import (
     FAILED,
@@ -22,6 +23,7 @@ from tests.engine.playing import (
     WARNING,
     Play,
     allowing,
+    approval,
     choice,
     dag,
     each_parallel,
@@ -55,6 +57,11 @@ def pausing(behavior: str) -> Callable[..., Node]:
     return lambda tasks, **rest: with_lists(pause("", *tasks[1:], on_pause=next(iter(tasks), None), pauseDuration="PT20S", behavior=behavior), **rest)
 
 
+def approving(**properties: str) -> Callable[..., Node]:
+    """Makes approvals that expire; of the children one is done meanwhile, the others on approval, which never comes, or when it approves by itself."""
+    return lambda tasks, **rest: with_lists(approval("", tasks[:1], tasks[1:], due="PT20S", **properties), **rest)
+
+
 #: Every construct that is made of a list of its children.
 _MAKERS = [
     lambda tasks, **rest: group("", *tasks, **rest),
@@ -71,6 +78,8 @@ _MAKERS = [
     lambda tasks, **rest: with_lists(switch("", "x", {"x": tasks or [task("")]}), **rest),
     lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), **rest),
     lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), output=["*"], **rest),
+    *(approving(expireBehavior=behavior) for behavior in ("CONTINUE", "WARN", "FAIL", "CANCEL")),
+    approving(autoApprove="yes"),
     *map(pausing, ("RESUME", "WARN", "FAIL", "CANCEL")),
 ]
 
@@ -112,7 +121,7 @@ def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
 
 def expected(played: Play, node: Node, parent: str | None) -> State:
     """The state of a group by the rule: the worst of its main list, as far as it ran."""
-    main = {child.id for name, nodes in node.branches.items() if name not in (*HANDLERS, "onPause") for child in nodes}
+    main = {child.id for name, nodes in node.branches.items() if name not in BESIDE for child in nodes}
     children = [run for run in played.runs.values() if run.parent == parent and run.node in main]
     state = worst(*(State.RETRYING if given_up(run) else run.state for run in children))
     if state is FAILED and (node.allow_failure or isinstance(node.model, AllowFailure)):
@@ -187,7 +196,13 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
         node = program.nodes[run.node]
         if name(run) in played.spoiled or run.attempt.lost:
             continue  # it failed for its folder, whatever its tasks have come to
-        if node.runs == "flowable" and run.state is not State.SKIPPED and node.run_if != "broken" and not given_up(run) and not isinstance(node.model, Pause):
+        if (
+            node.runs == "flowable"
+            and run.state is not State.SKIPPED
+            and node.run_if != "broken"
+            and not given_up(run)
+            and not isinstance(node.model, Pause | Approval)
+        ):
             assert run.state is expected(played, node, run.id)
     assert played.state is expected(played, program.root, None)
     assert ("f0" in played.states) == bool(named_finally)
