@@ -57,7 +57,7 @@ def pausing(behavior: str) -> Callable[..., Node]:
     return lambda tasks, **rest: with_lists(pause("", *tasks[1:], on_pause=next(iter(tasks), None), pauseDuration="PT20S", behavior=behavior), **rest)
 
 
-def approving(**properties: str) -> Callable[..., Node]:
+def approving(**properties: Any) -> Callable[..., Node]:
     """Makes approvals that expire; of the children one is done meanwhile, the others on approval, which never comes, or when it approves by itself."""
     return lambda tasks, **rest: with_lists(approval("", tasks[:1], tasks[1:], due="PT20S", **properties), **rest)
 
