@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from runners import tasks
 from runners.backend import Backends
+from runners.holding import HoldingWork, SharedFolder
 from runners.masking import Masker
 from runners.protocol import (
     Adopted,
@@ -172,7 +173,8 @@ class Agent:
 
     def _begin(self, adopted: Adopted, kept: float, found: bool = False) -> bool:
         """Starts a job whose lease was renewed at `kept`, unless we are ending."""
-        running = _Running(self._means, adopted, kept, self._caps, self._ended, self._much.set, self._timed.set)
+        heard = _Heard(self._ended, self._much.set, self._timed.set, self._others_over)
+        running = _Running(self._means, adopted, kept, self._caps, heard)
         running.found = found
         with self._changed:
             if self._draining.is_set():
@@ -187,6 +189,11 @@ class Agent:
             self._running.pop(running.lease.key, None)
             self._changed.notify_all()
 
+    def _others_over(self, folder: Lease) -> None:
+        """Waits for the jobs that share a folder: their programs may write into it until they have ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not any(one.job.folder == folder for one in self._running.values()), self._timing.grace + 10.0)
+
     def _active(self) -> list[_Running]:
         with self._changed:
             return list(self._running.values())
@@ -195,7 +202,7 @@ class Agent:
         pause = 0.1
         while not self._over.is_set() and not self._draining.is_set():
             with self._changed:
-                if len(self._running) >= self._info.slots:
+                if sum(not one.job.holds for one in self._running.values()) >= self._info.slots:
                     self._changed.wait(0.2)
                     continue
             sent = time.monotonic()
@@ -292,7 +299,8 @@ class Agent:
         """Nothing new; what runs may end. After the time for that it is left to the next agent, or stopped and handed back."""
         with self._changed:
             self._draining.set()
-        self._let_end(self._timing.drain)
+        # A folder that is held waits for jobs that are no longer claimed.
+        self._let_end(self._timing.drain, holding=False)
         if self._timing.leave and not self._over.is_set():
             self._leave()
         else:
@@ -319,25 +327,26 @@ class Agent:
         for running in self._active():
             running.thread.join(self._timing.grace + 10.0)
 
-    def _let_end(self, seconds: float) -> None:
+    def _let_end(self, seconds: float, holding: bool = True) -> None:
         deadline = time.monotonic() + seconds
-        while self._active() and time.monotonic() < deadline and not self._over.is_set():
+        while any(holding or not one.job.holds for one in self._active()) and time.monotonic() < deadline and not self._over.is_set():
             time.sleep(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the agent wants to hear of a job, and what the job asks it."""
+
+    ended: Callable[[_Running], None]
+    much: Callable[[], None]
+    timed: Callable[[], None]
+    others_over: Callable[[Lease], None]
 
 
 class _Running:
     """A job and its thread."""
 
-    def __init__(
-        self,
-        means: Means,
-        adopted: Adopted,
-        kept: float,
-        caps: Caps | None,
-        ended: Callable[[_Running], None],
-        much: Callable[[], None],
-        timed: Callable[[], None],
-    ) -> None:
+    def __init__(self, means: Means, adopted: Adopted, kept: float, caps: Caps | None, heard: _Heard) -> None:
         self.job: Job = adopted.job
         #: When the last renewal of the lease was asked for that was granted.
         self.kept = kept
@@ -346,13 +355,14 @@ class _Running:
         self.lease = adopted.job.lease
         self.thread = threading.Thread(target=self._run, name=f"job {self.lease.key}", daemon=True)
         self._means = means
-        self._ended = ended
-        self._timed = timed
+        self._heard = heard
         self._masker = Masker(self.job.masks)
         self._report = Report(
-            self._send, self._masker.text, mask_all=self._masker.texts, least=self.job.log_level, first=adopted.next_line, caps=caps, full=much
+            self._send, self._masker.text, mask_all=self._masker.texts, least=self.job.log_level, first=adopted.next_line, caps=caps, full=heard.much
         )
-        self._work = JobWork(means, self.job, self._report)
+        self._work = (
+            HoldingWork(means, self.job, self._report, lambda: heard.others_over(self.lease)) if self.job.holds else JobWork(means, self.job, self._report)
+        )
         #: Set when the result is nobody's business any more, or can't be told: no more reports.
         self._silent = threading.Event()
         self._gone = False
@@ -367,7 +377,9 @@ class _Running:
             self.forget()
             return
         self.kept = sent
-        if order is Order.STOP and self._work.reason is None:
+        if order is Order.STOP and isinstance(self._work, HoldingWork):
+            self._work.close()
+        elif order is Order.STOP and self._work.reason is None:
             self.stop("killed")
 
     def stop(self, reason: str, limit: float = math.inf) -> None:
@@ -420,19 +432,19 @@ class _Running:
         except Exception:  # a job's run  # noqa: BLE001
             log.exception("job failed in the runner", job=self.lease.key)
         finally:
-            self._ended(self)
+            self._heard.ended(self)
 
     def _outcome(self) -> Outcome:
         job = self.job
         try:
-            task = self._means.types(job.type).model_validate(job.spec)
+            task = (SharedFolder if job.holds else self._means.types(job.type)).model_validate(job.spec)
         except KeyError:
             return Outcome.failed(f"this runner knows no task type {job.type}")
         except ValidationError as problem:
             return Outcome.failed("; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()))
         try:
             self._work.prepare()
-            self._timed()
+            self._heard.timed()
             outcome = task.run(self._work)
             return replace(outcome, metrics=(*outcome.metrics, *self._work.metrics))
         except (Unusable, Rejected) as problem:
@@ -487,6 +499,8 @@ class _Running:
                 outcome = Outcome.failed(f"the service refused the task's result: {problem}", exit_code=outcome.exit_code)
 
     def _clean_up(self) -> None:
+        if self.job.holds:
+            self._heard.others_over(self.lease)
         for backend in self._means.backends:
             if self._gone or self.found or backend in self._work.used:
                 backend.remove(self.lease)

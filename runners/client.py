@@ -124,6 +124,10 @@ class HttpDispatcher(_Http):
         """Stores lines."""
         self._post("log", {"lease": encode(lease), "lines": [encode(line) for line in lines]})
 
+    def ready(self, lease: Lease) -> None:
+        """The folder stands."""
+        self._post("ready", {"lease": encode(lease)})
+
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """Ends the attempt."""
         self._post("finish", {"lease": encode(lease), "outcome": encode(outcome)})

@@ -224,6 +224,8 @@ class Typed(Model):
     SPELLINGS: ClassVar[Mapping[str, Spelling]] = {}
     #: False: the language has it, so it is read and checked; but this version can't run it, and no execution of a flow with it is started.
     RUN: ClassVar[bool] = True
+    #: Of what is not run, and never will be: what to write instead.
+    INSTEAD: ClassVar[str | None] = None
     #: Properties that are taken and do nothing, and why.
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
     #: Properties whose text is written to the log.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, RunnerInfo, Tree, Unreachable
+from runners.protocol import CACHE, Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, RunnerInfo, Tree, Unreachable
 
 
 @dataclass
@@ -25,6 +25,7 @@ class _Held:
     order: Order = Order.GO_ON
     lines: list[LogLine] = field(default_factory=list)
     outcome: Outcome | None = None
+    ready: bool = False
 
 
 class MemoryService:
@@ -42,11 +43,19 @@ class MemoryService:
     # What a test does.
 
     def offer(self, job: Job) -> None:
-        """Queues a job. Its epoch counts claims, so it is 0 before the first."""
+        """Queues a job. Its epoch counts claims, so it is 0 before the first. One that shares a folder goes to the runner that holds it, and to no other."""
         with self._changed:
             self._jobs[job.lease.task_run] = _Held(replace(job, lease=replace(job.lease, epoch=0)))
             self._queue.append(job.lease.task_run)
             self._changed.notify_all()
+
+    def opened(self, task_run: str, timeout: float = 30.0) -> Lease:
+        """Waits until a folder stands; gives the lease that holds it. Raises TimeoutError."""
+        with self._changed:
+            held = self._jobs[task_run]
+            if not self._changed.wait_for(lambda: held.ready or held.outcome is not None, timeout) or not held.ready:
+                raise TimeoutError(f"{task_run} did not open a folder: {held.outcome}")
+            return held.job.lease
 
     def hold(self, tree: Tree, files: Mapping[str, bytes]) -> None:
         """Makes a commit's files known; a name that ends in `!` is executable."""
@@ -72,6 +81,12 @@ class MemoryService:
             held = self._jobs[task_run]
             held.runner, held.lines = None, []
             self._queue.append(task_run)
+            self._changed.notify_all()
+
+    def drop(self, task_run: str) -> None:
+        """Ends the lease, and nobody does the job any more."""
+        with self._changed:
+            self._jobs[task_run].runner = None
             self._changed.notify_all()
 
     def kill(self, task_run: str) -> None:
@@ -104,11 +119,13 @@ class MemoryService:
         with self._changed:
             self._reach()
             self.runners[runner.id] = runner
-            self._changed.wait_for(lambda: self._queue, wait)
+            self._changed.wait_for(lambda: self._next_for(runner), wait)
             self._reach()
-            if not self._queue:
+            name = self._next_for(runner)
+            if name is None:
                 return None
-            held = self._jobs[self._queue.popleft()]
+            self._queue.remove(name)
+            held = self._jobs[name]
             held.job = replace(held.job, lease=replace(held.job.lease, epoch=held.job.lease.epoch + 1))
             held.runner = runner.id
             return held.job
@@ -133,6 +150,15 @@ class MemoryService:
             if held.outcome:
                 raise Gone
             held.lines += [line for line in lines if line.number >= _next(held)]
+            self._changed.notify_all()
+
+    def ready(self, lease: Lease) -> None:
+        """A folder stands."""
+        with self._changed:
+            held = self._held(lease)
+            if held.outcome:
+                raise Gone
+            held.ready = True
             self._changed.notify_all()
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
@@ -177,9 +203,18 @@ class MemoryService:
         content = stream.read()
         with self._changed:
             self._held(lease)
-            uri = f"kestra:///tasks/{lease.task_run}/{name}"
+            uri = CACHE if name == CACHE else f"kestra:///tasks/{lease.task_run}/{name}"
             self._stored[uri] = content
             return uri
+
+    def _next_for(self, runner: RunnerInfo) -> str | None:
+        """The first job in the queue that is for anybody, or in a folder that this runner holds."""
+        for name in self._queue:
+            folder = self._jobs[name].job.folder
+            held = self._jobs.get(folder.task_run) if folder else None
+            if folder is None or (held is not None and held.job.lease == folder and held.runner == runner.id and held.outcome is None):
+                return name
+        return None
 
     def _reach(self) -> None:
         if self.down:

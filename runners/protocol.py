@@ -25,6 +25,9 @@ M = TypeVar("M")
 #: The largest outputs of an attempt, in bytes of JSON; the service refuses larger ones, for rows are not a file store.
 OUTPUT_LIMIT = 1_000_000
 
+#: In place of a URI or a name: what a task's `cache` has kept. Only whoever holds that task's folder may ask for it.
+CACHE = "cache:///"
+
 _KEY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]{0,100})-(\d{1,9})-(\d{1,18})")
 
 
@@ -87,8 +90,11 @@ class Job:
 
     `type` is the canonical type name, `spec` its rendered properties (the runner task's class validates them).
     `masks` are the values that must never leave the runner in clear; they stand in `spec` and `env` too, so none of the three is
-    ever printed. `timeout` is in seconds of wall time. Its working directory is `RunnerInfo.base` and `Lease.directory`, so that
+    ever printed. `timeout` is in seconds of wall time. Its working directory is `RunnerInfo.base` and `directory`, so that
     templates can be told before it exists.
+
+    A job that `holds` runs nothing: its working directory is for other jobs, whose `folder` is its lease. They come to the runner that holds it
+    and to no other, one after another; the folder is kept until the service has the holding job stop, or its lease is gone.
     """
 
     lease: Lease
@@ -104,6 +110,13 @@ class Job:
     timeout: float | None = None
     log_level: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    folder: Lease | None = None
+    holds: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Its working directory, relative to the runner's base."""
+        return (self.folder or self.lease).directory
 
 
 class Result(StrEnum):
@@ -180,7 +193,7 @@ class Adopted:
 
 
 class Order(StrEnum):
-    """The service's answer to a heartbeat."""
+    """The service's answer to a heartbeat. A job that holds a folder is told to stop when its tasks are over: it ends in order."""
 
     GO_ON = "go_on"
     STOP = "stop"
@@ -201,6 +214,9 @@ class Dispatcher(Protocol):
     def log(self, lease: Lease, lines: tuple[LogLine, ...]) -> None:
         """Stores lines in order. Repeating a chunk is harmless."""
 
+    def ready(self, lease: Lease) -> None:
+        """The folder of a job that holds one stands: its tasks may come. Repeating it is harmless."""
+
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """Ends the attempt. The first answer wins; a repeat of the accepted one is harmless."""
 
@@ -215,10 +231,10 @@ class Files(Protocol):
         """The commit's files as an uncompressed tar stream: regular files and directories only."""
 
     def get(self, lease: Lease, uri: str) -> Iterator[bytes]:
-        """The content behind a `kestra:///…` or `nsfile:///…` URI."""
+        """The content behind a `kestra:///…` or `nsfile:///…` URI, or what the task's cache has kept (CACHE)."""
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
-        """Stores a file of this attempt; returns its `kestra:///…` URI."""
+        """Stores a file of this attempt; returns its `kestra:///…` URI. As CACHE it takes the place of what the task's cache has kept."""
 
 
 @cache

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from runners.fields import Dynamic, NamespaceFiles, Text, is_template, parse_duration
 from runners.protocol import OUTPUT_LIMIT, Metric, Outcome, Result, Unusable
 from runners.task import Command, Exit, RunnerTask, Work
+from runners.transfer import put_inputs, take_outputs
 from runners.workspace import OWN
 
 #: What a task may publish with `::{"outputs": …}::`, in names; and how many metrics.
@@ -98,8 +99,8 @@ class ScriptTask(RunnerTask):
 
     def run(self, work: Work) -> Outcome:
         """Inputs in, commands run, outputs out."""
-        self._write_inputs(work)
-        output_dir = work.folder(".output")
+        put_inputs(work, self.input_files or {})
+        output_dir = work.folder(_output(work))
         console = Console(work, hidden=bool(self.before_commands))
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
         exit = work.execute(command, console.lines)
@@ -149,25 +150,16 @@ class ScriptTask(RunnerTask):
             return {"type": DOCKER, **old}, image
         return None, image
 
-    def _write_inputs(self, work: Work) -> None:
-        for name, content in (self.input_files or {}).items():
-            if content is None:
-                continue
-            if content.startswith("file://"):
-                raise Unusable("inputFiles: file:// is part of the language, but this version does not run it yet")
-            if content.startswith(("kestra://", "nsfile://")):
-                work.fetch(content.strip(), work.directory / name)
-            else:
-                work.write(name, content)
-
     def _store_outputs(self, work: Work, stored: dict[str, str]) -> None:
-        for pattern in self.output_files or ():
-            found = work.upload(pattern)
-            if not found:
-                work.log("WARN", f"outputFiles: nothing matches {pattern!r}")
-            stored.update(found)
+        take_outputs(work, self.output_files or (), stored)
         if self.output_directory:
-            stored.update({name.removeprefix(".output/"): uri for name, uri in work.upload(".output/**").items()})
+            folder = _output(work)
+            stored.update({name.removeprefix(f"{folder}/"): uri for name, uri in work.upload(f"{folder}/**").items()})
+
+
+def _output(work: Work) -> str:
+    """Where `$OUTPUT_DIR` is; in a folder that it shares with others each job has its own."""
+    return ".output" if work.job.folder is None else f".output/{work.job.lease.key}"
 
 
 def localised(work: Work, text: str) -> str:

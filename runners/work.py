@@ -33,6 +33,9 @@ _ENDINGS = {
     "lost": "the runner lost contact with the service and stopped the task",
     "handed": "the runner was shut down before the task ended",
 }
+#: Beside a folder that other jobs share: it stands; and files of a program are being copied back into it.
+OPENED, TORN = "opened", "torn"
+
 #: What became of a program that was left running, and is gone.
 _VANISHED = "the runner was shut down, and what it left running ended with it"
 
@@ -58,7 +61,7 @@ class JobWork:
 
     def __init__(self, means: Means, job: Job, report: Report) -> None:
         self.job = job
-        self.directory = means.workspace.base / job.lease.directory
+        self.directory = means.workspace.base / job.directory
         self.stopping = threading.Event()
         self.metrics: list[Metric] = []
         self.used: set[Backend] = set()
@@ -89,13 +92,28 @@ class JobWork:
 
     def prepare(self) -> None:
         """The working directory with the commit's files, unless a program of this job has begun in it already."""
-        job = self.job
         if self._record(0) is None:
-            # Emptied and made anew: an agent before us may have been cut off half-way.
+            self._make_folder()
+        self._resume()
+
+    def _make_folder(self) -> None:
+        """Emptied and made anew: an agent before us may have been cut off half-way. A folder that it shares is left as it is; without one nothing is done."""
+        job, workspace = self.job, self._means.workspace
+        if job.folder is None:
             try:
-                self.patiently(lambda: self._means.workspace.prepare(job.lease, job.tree, self._tree))
+                self.patiently(lambda: workspace.prepare(job.lease, job.tree, self._tree))
             except Rejected as problem:
                 raise Unusable(f"the commit's files can't be had: {problem}") from problem
+            return
+        shared = workspace.folder(job.folder)
+        if not (shared / OPENED).exists() or not self.directory.is_dir():
+            raise Unusable("the folder that it shares with other tasks is not on this runner any more")
+        if (shared / TORN).exists():
+            raise Unusable("files of the task before could not all be copied back into the folder that they share; begin the group again")
+        workspace.make(job.lease)
+
+    def _resume(self) -> None:
+        """What an agent before us has left to know."""
         self._was_left = (self._folder / "left").exists()
         (self._folder / "left").unlink(missing_ok=True)
         self._set_deadline()
@@ -139,7 +157,7 @@ class JobWork:
     def upload(self, pattern: str) -> Mapping[str, str]:
         """Stores the working directory's files that match a glob; path → URI. Raises Unusable, before anything is stored when it is too much."""
         start = fixed_part(pattern)
-        if self._program:
+        if self._program and self.job.folder is None:
             self._program.collect(start)
         self._count(pattern)
         stored: dict[str, str] = {}
@@ -186,15 +204,25 @@ class JobWork:
         if self._reason is not None and record is None:
             return self._told(Exit(None))
         try:
-            if self._program and record is None:
+            if self._program and record is None and self.job.folder is None:
                 self._program.collect("")
             program = self._start(command, step, record)
         except NotStarted as problem:
             end = self._told(Exit(None, "lost" if record else "error", str(problem)))
         else:
             end = self._follow(program, on_lines)
+            self._bring_back(program, end)
         self._report.mark()
         return end
+
+    def _bring_back(self, program: Program, end: Exit) -> None:
+        """What a program has made of a folder that other jobs share is there before its end is told. Cut off half-way, the folder is of no more use."""
+        if self.job.folder is None or end.reason not in (None, "oom", "timeout"):
+            return
+        torn = self._means.workspace.folder(self.job.folder) / TORN
+        torn.touch()
+        program.collect("")
+        torn.unlink()
 
     def stop(self, reason: str, limit: float = math.inf) -> None:
         """Ends the job's program within `limit` seconds, and all waiting; the first reason counts. Returns when it is over."""

@@ -121,6 +121,12 @@ class Workspace:
             shutil.copytree(source, work, symlinks=True)
         return work
 
+    def make(self, lease: Lease) -> None:
+        """An empty job folder, for a job whose working directory is in another one's."""
+        folder = self.folder(lease)
+        remove(folder)
+        folder.mkdir(mode=0o700)
+
     @contextlib.contextmanager
     def _tree(self, tree: Tree, load: Callable[[], Iterable[bytes]]) -> Iterator[Path]:
         """The commit's files, unpacked on first use; not deleted while in use."""

@@ -12,22 +12,27 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from runners import __main__ as agents
 from runners.agent import Timing
 from runners.protocol import Lease, Tree
-from service.actions import executions, pausing
+from service.actions import executions, pausing, reviewing
 from service.actions.dispatch import Dispatch
 from service.actions.files import LARGEST
 from service.actions.kit import Kit
+from service.actions.pausing import Resumption
+from service.actions.reviewing import Decision
 from service.api import shapes
 from service.app import Service
-from service.engine.execution import Pin
+from service.engine.execution import Pin, TaskRun
+from service.engine.program import Node
 from service.engine.state import State
-from service.errors import Invalid, TooLarge
+from service.errors import Conflict, Invalid, TooLarge
+from service.flowables.approval import Decisions
 from service.flows.inputs import Input
 from service.git.repository import FLOWS
 from service.loops import Runner
@@ -39,6 +44,7 @@ from service.store import logs
 from service.store import repositories as rows
 from service.store.codec import now
 from service.store.database import Session
+from service.store.executions import Row
 from service.store.repositories import Repository
 
 #: Stands for the working tree where a commit is asked for.
@@ -49,6 +55,18 @@ _ENDING = 60.0
 
 OnLine = Callable[[str, str, str], None]
 OnPause = Callable[[str, Sequence[Input], str], Mapping[str, str]]
+OnReview = Callable[[str, Sequence[Input], Decisions | None, str], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever sits here. `on_line` hears of task, level and message; `on_pause` of a task that waits for somebody and what it asks for, and gives that;
+    `on_review` the same of one that waits for a decision. What they give may be asked for again, with what was wrong with it."""
+
+    on_line: OnLine
+    on_pause: OnPause
+    on_review: OnReview
+
 
 _TIMING = Timing(beat=0.5, drain=1.0, flush=0.05, wait=0.5)
 
@@ -143,17 +161,13 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return answer.stdout
 
 
-def run_locally(
-    file: Path, inputs: Mapping[str, str], backend: str, environ: Mapping[str, str], on_line: OnLine, on_pause: OnPause
-) -> tuple[str, dict[str, object]]:
-    """Runs one flow of a working tree on the same engine and backends, in a folder that is gone afterwards. Returns the final state and the execution.
-    `on_line` hears of task, level and message; `on_pause` of a task that waits for somebody and what it asks for, and gives that; what it gives may be asked
-    for again, with what was wrong with it."""
+def run_locally(file: Path, inputs: Mapping[str, str], backend: str, environ: Mapping[str, str], person: Person) -> tuple[str, dict[str, object]]:
+    """Runs one flow of a working tree on the same engine and backends, in a folder that is gone afterwards. Returns the final state and the execution."""
     with tempfile.TemporaryDirectory(prefix="headgate-run-") as folder:
         settings = read_settings(environ, data=Path(folder), runner=False)
         service = Service(settings, environ, settings.port)
         try:
-            return LocalRun(service, file, backend).run(inputs, on_line, on_pause)
+            return LocalRun(service, file, backend, person).run(inputs)
         finally:
             service.stop()
 
@@ -161,12 +175,12 @@ def run_locally(
 class LocalRun:
     """One run of a working tree's flow."""
 
-    def __init__(self, service: Service, file: Path, backend: str) -> None:
-        self._service, self._backend = service, backend
+    def __init__(self, service: Service, file: Path, backend: str, person: Person) -> None:
+        self._service, self._backend, self._person = service, backend, person
         self._tree, self._text = WorkingTree(file), file.read_bytes()
         self._kit = replace(service.kit, trees=self._tree)
 
-    def run(self, inputs: Mapping[str, str], on_line: OnLine, on_pause: OnPause) -> tuple[str, dict[str, object]]:
+    def run(self, inputs: Mapping[str, str]) -> tuple[str, dict[str, object]]:
         """Starts it, shows its log as it comes, and waits for its end. Raises Invalid for a wrong flow or wrong inputs."""
         id = self._create(inputs)
         stop = threading.Event()
@@ -178,7 +192,7 @@ class LocalRun:
         try:
             runner.start()
             working.start()
-            id = self._follow_all(id, on_line, on_pause)
+            id = self._follow_all(id)
         finally:
             stop.set()
             if working.is_alive():  # a signal may come before anything has begun
@@ -213,17 +227,17 @@ class LocalRun:
         self._service.database.write(action)
         return prepared.execution.id
 
-    def _follow_all(self, id: str, on_line: OnLine, on_pause: OnPause) -> str:
+    def _follow_all(self, id: str) -> str:
         """Follows an execution and those that take over from it; gives the id of the last one."""
         following: str | None = id
         while following is not None:
             id = following
-            self._follow(id, on_line, on_pause)
+            self._follow(id)
             with self._service.database.read() as session:
                 following = execution_rows.taken_over_by(session, executions.get(session, id).execution)
         return id
 
-    def _follow(self, id: str, on_line: OnLine, on_pause: OnPause) -> None:
+    def _follow(self, id: str) -> None:
         woken, after, ended = threading.Event(), 0, False
         stops = [self._service.database.hub.listen((kind, id), lambda _: woken.set()) for kind in ("log", "execution")]
         while not ended:
@@ -233,28 +247,41 @@ class LocalRun:
                 ended = executions.get(session, id).execution.over
                 for entry in logs.read(session, id, after=after):
                     after = entry.chunk
-                    on_line(entry.task or "", entry.line.level, entry.line.message)
+                    self._person.on_line(entry.task or "", entry.line.level, entry.line.message)
             if not ended:
-                self._ask(id, on_pause)
+                self._ask(id)
         for stop in stops:
             stop()
 
-    def _ask(self, id: str, on_pause: OnPause) -> None:
-        """Asks for what a pause waits for that does not end by itself."""
+    def _ask(self, id: str) -> None:
+        """Asks for what a pause waits for that does not end by itself, or an approval."""
         wrong = ""
         while True:
             with self._service.database.read() as session:
                 row = executions.get(session, id)
-                found = pausing.waiting(session, self._kit, row) if row.execution.state is State.PAUSED else []
-            pause = next(((run, node) for run, node in found if node.model.pause_duration is None and node.timeout is None), None)
-            if pause is None:
-                return
-            given = on_pause(pause[1].id, pausing.asked(pause[1]), wrong)
+                if row.execution.state is not State.PAUSED:
+                    return
+                pauses, approvals = pausing.waiting(session, self._kit, row), reviewing.waiting(session, self._kit, row)
+            pause = next(((run, node) for run, node in pauses if node.model.pause_duration is None and node.timeout is None), None)
             try:
-                with self._service.database.read() as session:
-                    prepared = pausing.prepare(session, self._kit, row, given, pause[0].id)
+                prepared = self._resumed(row, *pause, wrong) if pause else self._reviewed(row, *approvals[0], wrong) if approvals else None
+                if prepared is None:
+                    return
             except Invalid as refused:
                 wrong = refused.message
                 continue
-            self._service.database.write(lambda session: pausing.resume(session, prepared, "you"))  # noqa: B023 - written before the next round
+            except Conflict:
+                return  # its time was over before the answer came
+            with suppress(Conflict):
+                self._service.database.write(lambda session: pausing.resume(session, prepared, "you"))  # noqa: B023 - written before the next round
             return
+
+    def _resumed(self, row: Row, run: TaskRun, node: Node, wrong: str) -> Resumption:
+        given = self._person.on_pause(node.id, pausing.asked(node), wrong)
+        with self._service.database.read() as session:
+            return pausing.prepare(session, self._kit, row, given, run.id)
+
+    def _reviewed(self, row: Row, run: TaskRun, node: Node, wrong: str) -> Resumption:
+        decision = self._person.on_review(node.id, reviewing.asked(node), node.model.decisions, wrong)
+        with self._service.database.read() as session:
+            return reviewing.prepare(session, self._kit, row, decision, run.id)

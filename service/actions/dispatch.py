@@ -10,27 +10,26 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from typing import IO, Any, BinaryIO
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from runners.fields import parse_duration
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Result, RunnerInfo, Tree, encode
+from service.actions import claims
 from service.actions.around import Surroundings
-from service.actions.files import Files, Whose
-from service.actions.kit import Kit
+from service.actions.job_files import JobFiles
 from service.actions.layers import Stored
 from service.actions.places import Where, of_task
 from service.actions.reach import CALLS, Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
-from service.engine.events import Claimed, Ended, Lost
-from service.engine.execution import Execution
+from service.engine.events import Claimed, Ended, Lost, Opened
 from service.engine.program import Node, RenderFailed
 from service.engine.state import State
-from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
+from service.errors import TooLarge
 from service.store import events, executions, jobs, logs, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
@@ -39,18 +38,17 @@ from service.store.jobs import Job as QueuedJob
 from service.store.logs import RUNNER, Line
 
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
-_CHUNK = 1 << 16
 _log = logging.getLogger("headgate.dispatch")
+
+#: How many folders a runner holds at most, for each job that it runs at once: each is a copy of a commit's files on its disk.
+_FOLDERS = 4
 
 #: The topic of stops: somebody should be told at once.
 STOPS = ("stops", "")
 
 
-class Dispatch:
+class Dispatch(JobFiles):
     """Implements `runners.protocol.Dispatcher` and `Files` directly over the database. Thread-safe."""
-
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
 
     # claiming
 
@@ -78,6 +76,9 @@ class Dispatch:
                 return None
             try:
                 return self._rendered(queued, runner.base)
+            except Gone:
+                # Its folder has been lost meanwhile; the group hears of that, and drops what was in it.
+                _log.info("job %s of execution %s has no folder any more", queued.task_run_id, queued.execution_id)
             except RenderFailed as failure:
                 self._refuse(queued, str(failure))
             except Exception:  # noqa: BLE001 - a job's run: the lease must not be left to run out
@@ -87,7 +88,7 @@ class Dispatch:
     def _lease(self, session: Session, runner: RunnerInfo) -> QueuedJob | None:
         moment = now().timestamp()
         runners.see(session, runner.id, to_json(encode(runner)), moment)
-        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease)
+        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease, _FOLDERS * runner.slots)
         if queued is not None:
             events.add(session, queued.execution_id, queued.task_run_id, Claimed(queued.attempt, runner.id))
         return queued
@@ -100,7 +101,7 @@ class Dispatch:
         self._kit.database.write(action)
 
     def _rendered(self, queued: QueuedJob, base: str) -> Job:
-        """The job with everything filled in. Raises RenderFailed with the place."""
+        """The job with everything filled in. Raises RenderFailed with the place, and Gone where the folder is lost that it shares."""
         with self._kit.database.read() as session:
             row = executions.get(session, queued.execution_id)
             path = executions.path(session, row, queued.task_run_id) if row else None
@@ -111,15 +112,17 @@ class Dispatch:
             if flow is None or run.node not in flow.program.nodes:
                 raise RenderFailed("this version of Headgate can't read the flow's revision any more")
             node = flow.program.nodes[run.node]
-            lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
-            folder = f"{base}/{lease.directory}"
+            lease, shared = claims.lease(queued), claims.shared(session, queued)
+            folder = f"{base}/{(shared or lease).directory}"
             more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
             scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), Surroundings(session).of(execution), more)
-            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
+            reach = Reach(self._kit, claims.whose(execution), lambda: nullcontext(session), now, calls=CALLS)
             source = flow.source
             place = of_task(execution, node, lambda: source)
             rendering = Rendering(self._kit, scope, reach, place)
-            spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
+            spec, timeout = rendering.nested(node.spec), None if queued.holds else _timeout(rendering, node, place)
+            if queued.holds:
+                claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         return Job(
             lease=lease,
@@ -134,6 +137,8 @@ class Dispatch:
             timeout=timeout,
             log_level=node.log_level,
             labels=dict(execution.labels),
+            folder=shared,
+            holds=queued.holds,
         )
 
     # reports
@@ -158,7 +163,7 @@ class Dispatch:
         until = now().timestamp() + self._kit.settings.lease
         answers: dict[str, Order | None] = {}
         for lease in leases:
-            held = _held(session, lease)
+            held = claims.find(session, lease)
             if held is not None and held.runner != runner:
                 held = None
             if held is not None:
@@ -172,13 +177,24 @@ class Dispatch:
         safe = [Line(line.time, line.level if line.level in logs.LEVELS else "INFO", mask(line.message)) for line in lines]
 
         def action(session: Session) -> None:
-            held = _must_hold(session, lease)
-            path = executions.path(session, _row(session, held), lease.task_run)
+            held = claims.must_hold(session, lease)
+            path = executions.path(session, claims.row(session, held), lease.task_run)
             task = path.runs[-1].node if path.runs else ""
             logs.append(session, held.execution_id, lease.task_run, task, lease.attempt, safe, source=RUNNER, first=lines[0].number)
 
         if lines:
             self._kit.database.write(action)
+
+    def ready(self, lease: Lease) -> None:
+        """See `Dispatcher.ready`."""
+
+        def action(session: Session) -> None:
+            held = claims.must_hold(session, lease)
+            if held.holds and not held.opened:
+                jobs.open_folder(session, held)
+                events.add(session, held.execution_id, held.task_run_id, Opened(held.attempt))
+
+        self._kit.database.write(action)
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """See `Dispatcher.finish`."""
@@ -190,7 +206,7 @@ class Dispatch:
             held = jobs.get(session, lease.task_run, lease.attempt)
             if held is not None and held.state == "done" and held.result == digest:
                 return
-            held = _must_hold(session, lease)
+            held = claims.must_hold(session, lease)
             jobs.end(session, lease.task_run, lease.attempt, digest)
             events.add(session, held.execution_id, lease.task_run, _event(lease, outcome, outputs, message))
 
@@ -200,7 +216,7 @@ class Dispatch:
         """See `Dispatcher.adopt`."""
 
         def action(session: Session) -> tuple[QueuedJob, int, str]:
-            held = _must_hold(session, lease)
+            held = claims.must_hold(session, lease)
             if held.runner != runner:
                 raise Gone(f"the lease is runner {held.runner}'s")
             jobs.beat(session, held, now().timestamp() + self._kit.settings.lease)
@@ -213,47 +229,6 @@ class Dispatch:
             self._refuse(held, str(failure))
             raise Gone(str(failure)) from failure
 
-    # files
-
-    def tree(self, lease: Lease, tree: Tree) -> Iterator[bytes]:
-        """See `Files.tree`. Raises Gone for a lease that is over, or for a tree that is not this job's."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            pin = _row(session, held).execution.pin
-            repository = repositories.by_id(session, pin.repository) if pin else None
-            if pin is None or repository is None or (repository.name, pin.commit) != (tree.repository, tree.commit):
-                raise Gone("this lease has no right to that tree")
-        with _rejecting():
-            return _chunks(self._kit.git.export(tree.repository, tree.commit).open("rb"))
-
-    def get(self, lease: Lease, uri: str) -> Iterator[bytes]:
-        """See `Files.get`."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            execution = _row(session, held).execution
-        with _rejecting():
-            return _chunks(Files(self._kit, _whose(execution), self._kit.database.read).open(uri))
-
-    def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
-        """See `Files.put`."""
-        with self._kit.database.read() as session:
-            held = _must_hold(session, lease)
-            execution = _row(session, held).execution
-            path = executions.path(session, _row(session, held), lease.task_run)
-        with _rejecting():
-            return self._kit.storage.put(execution.namespace, execution.flow, execution.id, path.runs[-1].node, lease.task_run, name, stream)
-
-
-@contextmanager
-def _rejecting() -> Iterator[None]:
-    """What can't be had however often it is asked for, in the protocol's words."""
-    try:
-        yield
-    except Forbidden as failure:
-        raise Rejected(failure.message) from None  # with its cause it would be a 403, which tells a runner that its token is wrong
-    except (NotFound, Invalid, Malformed, TooLarge) as failure:
-        raise Rejected(failure.message) from failure
-
 
 def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     """Ends a lease that ran out, unless a beat came in the meantime; the engine decides whether the work is sent again."""
@@ -263,25 +238,6 @@ def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     jobs.end(session, job.task_run_id, job.attempt, "lost")
     message = f"runner {job.runner} has been silent for {silence:.0f} s"
     events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
-
-
-def _held(session: Session, lease: Lease) -> QueuedJob | None:
-    job = jobs.get(session, lease.task_run, lease.attempt)
-    return job if job is not None and job.state == "leased" and job.epoch == lease.epoch else None
-
-
-def _must_hold(session: Session, lease: Lease) -> QueuedJob:
-    held = _held(session, lease)
-    if held is None:
-        raise Gone(f"the lease of attempt {lease.attempt}, epoch {lease.epoch} is over")
-    return held
-
-
-def _row(session: Session, job: QueuedJob) -> executions.Row:
-    row = executions.get(session, job.execution_id)
-    if row is None:
-        raise Gone("the execution is gone")
-    return row
 
 
 def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
@@ -294,10 +250,6 @@ def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
 
 
-def _whose(execution: Execution) -> Whose:
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
-
-
 def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
     if node.timeout is None:
         return None
@@ -306,10 +258,3 @@ def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | No
         return parse_duration(text).total_seconds()
     except PydanticCustomError as wrong:
         raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The content. Opened by the caller: once the first byte is on its way, nothing can be refused any more."""
-    with stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk

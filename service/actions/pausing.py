@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,13 +22,13 @@ from service.engine.program import Node
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
-from service.flows.resolve import resolve_inputs
+from service.flows.resolve import Render, resolve_inputs
 from service.store import events, executions
 from service.store.codec import now
 from service.store.database import Session
 from service.store.executions import Row
 
-PAUSE = "io.kestra.plugin.core.flow.Pause"
+PAUSE, APPROVAL = "io.kestra.plugin.core.flow.Pause", "io.kestra.plugin.core.flow.Approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Resumption:
     given: Mapping[str, Any]
 
 
-def waiting(session: Session, kit: Kit, row: Row) -> list[tuple[TaskRun, Node]]:
-    """The pauses that an execution waits in, the oldest first."""
+def waiting(session: Session, kit: Kit, row: Row, type: str = PAUSE) -> list[tuple[TaskRun, Node]]:
+    """The pauses, or what else of a type, that an execution waits in, the oldest first."""
     flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
     nodes = flow.program.nodes if flow else {}
     paused = ((run, nodes.get(run.node)) for run in executions.paused(session, row.execution.id))
-    return [(run, node) for run, node in paused if node is not None and node.type == PAUSE]
+    return [(run, node) for run, node in paused if node is not None and node.type == type]
 
 
 def asked(node: Node) -> tuple[Input, ...]:
@@ -58,18 +58,31 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
     NotFound, Invalid with each input that is wrong."""
     found = waiting(session, kit, row)
     if not found:
-        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody to resume it")
-    run, node = next(((run, node) for run, node in found if task_run in (None, run.id)), (None, found[0][1]))
-    if run is None:
-        raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{node.id}` waits, as {found[0][0].id}")
-    render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
-    values, problems, unknown = resolve_inputs(asked(node), given, render)
+        review = waiting(session, kit, row, APPROVAL)
+        why = f"`{review[0][1].id}` waits for a decision: review it" if review else "it waits for nobody to resume it"
+        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; {why}")
+    run, node = chosen(found, task_run)
+    return Resumption(row, run, settled(node, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)))
+
+
+def chosen(found: Sequence[tuple[TaskRun, Node]], task_run: str | None) -> tuple[TaskRun, Node]:
+    """The oldest of what waits, or that of a task run. Raises NotFound."""
+    for run, node in found:
+        if task_run in (None, run.id):
+            return run, node
+    first, node = found[0]
+    raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{node.id}` waits, as {first.id}")
+
+
+def settled(node: Node, asked: Sequence[Input], given: Mapping[str, Any], render: Render) -> dict[str, Any]:
+    """The values of what is asked for. Raises Invalid with each input that is wrong, or unknown."""
+    values, problems, unknown = resolve_inputs(asked, given, render)
     if problems:
         raise Invalid("; ".join(each.message for each in problems), [{"input": each.id, "message": each.message} for each in problems])
     if unknown:
-        names = ", ".join(f"`{each.id}`" for each in asked(node)) or "nothing"
+        names = ", ".join(f"`{each.id}`" for each in asked) or "nothing"
         raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
-    return Resumption(row, run, values)
+    return values
 
 
 def resume(session: Session, prepared: Resumption, by: str) -> None:
@@ -80,7 +93,7 @@ def resume(session: Session, prepared: Resumption, by: str) -> None:
     events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by))
 
 
-class _Renderer:
+class Renderer:
     """Defaults of the inputs, in the scope of the pause."""
 
     def __init__(self, session: Session, kit: Kit, row: Row, node: Node, lineage: tuple[TaskRun, ...]) -> None:

@@ -264,8 +264,8 @@ def _store_lines(session: Session, case: Case) -> None:
 
 def _apply_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
     match command:
-        case StartJob(run, attempt):
-            jobs.queue(session, execution, run, attempt)
+        case StartJob(run, attempt, folder):
+            jobs.queue(session, execution, run, attempt, folder)
         case StopJob(run, attempt):
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):

@@ -12,9 +12,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from service.actions import executions, pausing
+from service.actions import executions, pausing, reviewing
 from service.actions.executions import Order, Prepared
 from service.actions.pausing import Resumption
+from service.actions.reviewing import Decision
 from service.api import body, shapes
 from service.api.access import Reader, Writer
 from service.api.ambiguity import ExecutionRoute
@@ -256,6 +257,33 @@ async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task
             return pausing.prepare(session, parts.kit, find(session, tenant, id), given, task_run)
 
     return await run_in_threadpool(prepare)
+
+
+@first.post("/{id}/review")
+@router.post("/{id}/actions/review")
+async def review(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: TaskRunId = None) -> dict[str, Any]:
+    """Approves or denies what an execution waits for. A JSON body has `decision` (APPROVED or DENIED), `comment` and `inputs`; of a form, the parts beside
+    `decision` and `comment` are the inputs. 409 where it waits for nobody's decision."""
+    decision = await _decision(request)
+
+    def prepare() -> Resumption:
+        with parts.kit.database.read() as session:
+            return reviewing.prepare(session, parts.kit, find(session, tenant, id), decision, task_run)
+
+    prepared = await run_in_threadpool(prepare)
+    await parts.kit.database.awrite(lambda session: pausing.resume(session, prepared, caller.name))
+    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id, "decision": decision.decision}
+
+
+async def _decision(request: Request) -> Decision:
+    if body.content_type(request) in _FORM:
+        form = dict(await _form(request))
+        return Decision.of(form.pop("decision", None), form.pop("comment", None), form)
+    content = await body.read_json(request)
+    inputs = content.get("inputs", {}) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(inputs, dict) or content.keys() - {"decision", "comment", "inputs"}:
+        raise Malformed('the body must be a JSON object such as {"decision": "APPROVED", "comment": "looks good", "inputs": {"name": "value"}}')
+    return Decision.of(content.get("decision"), content.get("comment"), inputs)
 
 
 def _shape(parts: Parts, session: Session, row: Row, runs: tuple[TaskRun, ...]) -> dict[str, Any]:

@@ -81,6 +81,14 @@ async def log(request: Request, parts: Use, _: AnyRunner) -> Response:
     return Response(status_code=204)
 
 
+@router.post("/ready", status_code=204)
+async def ready(request: Request, parts: Use, _: AnyRunner) -> Response:
+    """A folder for other jobs stands."""
+    content = await body.read_json(request, _MESSAGE_CAP)
+    await _run(parts, parts.dispatch.ready, _read(lambda: decode(Lease, content["lease"])))
+    return Response(status_code=204)
+
+
 @router.post("/finish", status_code=204)
 async def finish(request: Request, parts: Use, _: AnyRunner) -> Response:
     """Ends an attempt."""

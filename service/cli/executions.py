@@ -11,7 +11,7 @@ from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Ser
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
 
-commands = typer.Typer(help="Executions: list, show, follow, resume, kill.", no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(help="Executions: list, show, follow, resume, review, kill.", no_args_is_help=True, rich_markup_mode=None)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or as much of its beginning as no other has (at least 4 characters).")]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
@@ -120,6 +120,33 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter for each option
         document(found)
     else:
         show(f"{id} goes on")
+
+
+@commands.command()
+def review(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    execution: Id,
+    approve: Annotated[bool | None, typer.Option("--approve/--deny", show_default=False, help="What is decided.")] = None,
+    comment: Annotated[str, typer.Option("--comment", "-m", metavar="TEXT", show_default=False, help="Why.")] = "",
+    inputs: Pairs = None,
+    task_run: Annotated[str, typer.Option("--task-run", metavar="ID", show_default=False, help="Of several approvals this one; else the oldest.")] = "",
+    output: OutputOption = Output.TABLE,
+    server: Server = DEFAULT_SERVER,
+    token: Token = "",
+) -> None:
+    """Approves or denies what an execution waits for."""
+    from service.cli.client import Api, path
+
+    if approve is None:
+        raise Stop(WRONG, "say what you decide: --approve or --deny")
+    api = Api(server, token)
+    id = str(api.get(f"/executions{path(execution)}")["id"])
+    decided: dict[str, Any] = {"decision": "APPROVED" if approve else "DENIED", "inputs": pairs(inputs, "--input")}
+    params = {"taskRunId": task_run} if task_run else {}
+    found = api.send("POST", f"/executions{path(id)}/actions/review", params=params, json=decided | ({"comment": comment} if comment else {}))
+    if output is Output.JSON:
+        document(found)
+    else:
+        show(f"{id} is {'approved' if approve else 'denied'}")
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from service.actions.reviewing import Decision
 from service.cli.follow import exit_code, log_line, summary
 from service.cli.lint import check, render
 from service.cli.screen import document, say
@@ -15,8 +16,9 @@ from service.cli.signals import signals_raise
 from service.cli.stop import FAILED, WRONG, Stop
 from service.cli.talk import log_to_stderr
 from service.cli.times import clock
+from service.flowables.approval import Decisions
 from service.flows.inputs import Input
-from service.local import run_locally
+from service.local import Person, run_locally
 
 
 def run_file(file: Path, inputs: dict[str, str], backend: str, as_json: bool) -> int:
@@ -34,7 +36,7 @@ def run_file(file: Path, inputs: dict[str, str], backend: str, as_json: bool) ->
         print(log_line(task, level, message, clock(datetime.now(UTC).isoformat()), stream), file=stream, flush=True)
 
     with signals_raise():
-        state, execution = run_locally(file, inputs, backend, os.environ, on_line, _ask)
+        state, execution = run_locally(file, inputs, backend, os.environ, Person(on_line, _ask, _decide))
     if as_json:
         document(execution)
     say(summary(execution))
@@ -46,13 +48,31 @@ def _ask(task: str, asked: Sequence[Input], wrong: str) -> dict[str, str]:
     if not sys.stdin.isatty():
         raise Stop(FAILED, f"`{task}` waits for somebody to resume it, and nobody is here to be asked: run this in a terminal, or give it a `pauseDuration`")
     say(f"\n{wrong}" if wrong else f"\n`{task}` waits for you")
+    given = _answers(asked)
+    if not asked:
+        _line("  Enter to go on: ")
+    return given
+
+
+def _decide(task: str, asked: Sequence[Input], decisions: Decisions | None, wrong: str) -> Decision:
+    """A decision, from whoever sits here; with what the approval asks for."""
+    if not sys.stdin.isatty():
+        raise Stop(FAILED, f"`{task}` waits for a decision, and nobody is here to be asked: run this in a terminal, or give it an `autoApprove`")
+    say(f"\n{wrong}" if wrong else f"\n`{task}` waits for your decision")
+    words = {"a": (decisions and decisions.approve) or "approve", "d": (decisions and decisions.deny) or "deny"}
+    answer = ""
+    while answer not in words:
+        answer = _line(f"  a: {words['a']}, d: {words['d']}: ").strip().lower()[:1]
+    given = _answers(asked) if answer == "a" else {}
+    return Decision.of("APPROVED" if answer == "a" else "DENIED", _line("  comment: "), given)
+
+
+def _answers(asked: Sequence[Input]) -> dict[str, str]:
     given: dict[str, str] = {}
     for each in asked:
         hint = "" if each.required and each.defaults is None else " (Enter: as the flow says)"
         if answer := _line(f"  {each.id}, {each.type}{hint}: "):
             given[each.id] = answer
-    if not asked:
-        _line("  Enter to go on: ")
     return given
 
 

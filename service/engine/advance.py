@@ -10,19 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from service.engine import again, limits, watching
-from service.engine.commands import StartJob
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
+from service.engine import again, folders, limits, watching
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
 from service.engine.execution import Path, TaskRun
 from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Program, Turn, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
+from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
 from service.engine.step import Making
-
-#: How often an attempt may be lost with its runner before the task fails: work that takes its runner down is not repeated for ever.
-LOST_LIMIT = 3
 
 
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
@@ -38,18 +35,14 @@ def advance(program: Program, path: Path, event: Event, world: World) -> Step:
 def _of_run(step: Making, run: TaskRun, event: Event) -> None:
     """What follows from something that a task run hears while it is open."""
     match event:
-        case Claimed(attempt, runner):
-            _claimed(step, run, attempt, runner)
-        case Ended():
-            _ended(step, run, event)
-        case Lost():
-            _lost(step, run, event)
         case ChildMoved():
             _child_moved(step, run, event)
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
             step.wake(run, Wakened("resumed", given, by))
+        case Claimed() | Opened() | Ended() | Lost():
+            _told(step, run, event)
 
 
 def _of_all(step: Making, event: Event) -> None:
@@ -67,6 +60,19 @@ def _of_all(step: Making, event: Event) -> None:
             kill(step, by, cascade=cascade)
         case Due(kind):
             _flow_due(step, kind)
+
+
+def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Lost) -> None:
+    """What a runner says."""
+    match event:
+        case _ if not step.is_leaf(run):
+            folders.heard(step, run, event)
+        case Claimed(attempt, runner):
+            _claimed(step, run, attempt, runner)
+        case Ended():
+            _ended(step, run, event)
+        case Lost():
+            _lost(step, run, event)
 
 
 def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
@@ -95,7 +101,7 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     tried = replace(step.through(run.attempt, State.FAILED, event.message), lost=event.counts, returned=not event.counts)
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
-    step.commands.append(StartJob(again.id, again.attempt.number))
+    step.queue(again)
 
 
 def _child_moved(step: Making, run: TaskRun, event: ChildMoved) -> None:

@@ -17,15 +17,17 @@ class RunInline:
 
 @dataclass(frozen=True, slots=True)
 class StartJob:
-    """Put the attempt into the queue for runners."""
+    """Put the attempt into the queue for runners. `folder` is the task run in whose folder it is done, on the runner that holds that; its own id: it is a
+    group, for whose tasks a runner is to open a folder and hold it."""
 
     task_run: str
     attempt: int
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StopJob:
-    """Tell the runner that holds the attempt to stop it."""
+    """Tell the runner that holds the attempt to stop it; one that holds a folder stores what is wanted of it, and gives it up."""
 
     task_run: str
     attempt: int

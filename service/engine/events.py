@@ -23,6 +23,13 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The folder that the group's tasks share stands, and a runner holds it."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED."""
 
@@ -105,4 +112,4 @@ class Behind:
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | ChildMoved | Claimed | Ended | Lost | Due | Resumed | Killed | Freed | Unqueued | Forced
+Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Lost | Due | Resumed | Killed | Freed | Unqueued | Forced

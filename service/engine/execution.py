@@ -43,7 +43,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back."""
+    """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back. `holds`: a runner
+    has, or is to have, a folder for the tasks of this group."""
 
     number: int
     history: History
@@ -51,6 +52,7 @@ class Attempt:
     message: str | None = None
     lost: bool = False
     returned: bool = False
+    holds: bool = False
 
     @property
     def state(self) -> State:

@@ -18,8 +18,8 @@ Runs = Literal["flowable", "inline", "pool", "runner"]
 
 #: The lists of a group, or of the flow, that do not decide how it ends.
 HANDLERS = ("errors", "finally")
-#: Those together with the list that is done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
-BESIDE = (*HANDLERS, "onPause")
+#: Those together with the lists that are done while a group pauses: no retry of the group, or of one around it, is for what stands in them.
+BESIDE = (*HANDLERS, "onPause", "onWait")
 #: The list of a flow that is done once an execution has ended.
 AFTER = "afterExecution"
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
@@ -65,6 +65,11 @@ class Node:
         branches = {name: tuple(child.enabled() for child in children if not child.disabled) for name, children in self.branches.items()}
         pairs = ((new, old) for name, children in branches.items() for new, old in zip_longest(children, self.branches[name]))
         return self if all(new is old for new, old in pairs) else replace(self, branches=branches)
+
+    @property
+    def holds(self) -> bool:
+        """Whether its tasks share a folder on one runner."""
+        return bool(getattr(self.model, "HOLDS", False))
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, in the order of the file."""
@@ -165,6 +170,9 @@ class Turn:
     `memory` is stored again at every answer, so it stays small; what is large and never changes, such as the values of a loop, is `keep`, stored once.
     `outputs` can be read from now on. `message` says why an end is a failure. `pause`: nothing is done now, and each name is sent back after its time, or
     never (`{}`: somebody has to say when it goes on). `clear`: what its children have done so far is forgotten. `call`: child executions that start now.
+    `folder`: one is to be opened for its tasks on some runner (`opened` is sent back when it stands, `lost` when it is gone); closed, after what is wanted of
+    it was stored (`closed` is sent back); or dropped. `outcome`: with this end the execution is to end so, too. KILLED is a kill; otherwise nothing else is
+    started but what is done in any case.
     """
 
     memory: Memory
@@ -176,15 +184,21 @@ class Turn:
     pause: Mapping[str, timedelta] | None = None
     clear: bool = False
     call: tuple[Call, ...] = ()
+    folder: Literal["open", "close", "drop"] | None = None
+    outcome: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wakened:
-    """Why a flowable that paused goes on: a name that it gave with a time; `resumed`, with what somebody gave and who."""
+    """Why a flowable goes on that paused: a name that it gave with a time; `resumed`, with what somebody gave and who. Or that waits for its folder: `opened`,
+    `closed` with what came of it, `lost`; `message` says why that failed, and `final` that it is not tried again."""
 
     name: str
     given: Mapping[str, Any] = field(default_factory=dict)
     by: str | None = None
+    state: State = State.SUCCESS
+    message: str | None = None
+    final: bool = False
 
 
 class Ask(Protocol):
@@ -224,7 +238,8 @@ class Flowable(Protocol):
         """What follows, now that this child has ended?"""
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
-        """Where does it stand, now that these are its children? It has been left by a failure, and some of them run again: their state is RUNNING."""
+        """Where does it stand, now that these are its children? It has been left by a failure, and some of them run again: their state is RUNNING. To one that
+        has a folder for them, `held` in the memory says whether there still is one; where there is none it says that its children are forgotten."""
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on?"""

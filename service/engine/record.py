@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from service.engine.commands import Command, Report, Say
+from service.engine.commands import Command, DropJob, Report, Say
 from service.engine.execution import Attempt, Execution, Path, TaskRun
 from service.engine.program import Ask, Node, Program
 from service.engine.state import State
@@ -150,8 +150,11 @@ class Record:
         return attempt if attempt.state.terminal else attempt.to(state, self.now, message=message)
 
     def ended(self, run: TaskRun, state: State, attempt: Attempt) -> TaskRun:
-        """The task run, ended, with the attempt that ended it."""
+        """The task run, ended, with the attempt that ended it. A folder that is held for it is held no longer."""
         began = run if run.state is not State.CREATED or state in _WITHOUT_START else run.to(State.RUNNING, self.now)
+        if attempt.holds:
+            self.commands.append(DropJob(run.id, attempt.number))
+            attempt = replace(attempt, holds=False)
         return began.to(state, self.now).with_attempt(attempt)
 
     def active(self) -> list[TaskRun]:

@@ -24,10 +24,10 @@ def once_more(step: Making, run: TaskRun | None) -> None:
         group = groups.pop(0)
         children = _main_children(step, group, below)
         again = [child for child in children if child.state is State.RETRYING]
-        groups += [child for child in again if not step.is_leaf(child)]
         _reopen(step, group, children)
+        groups += [child for child in again if not step.is_leaf(child) and child.id not in step.gone]
         for child in again:
-            if step.is_leaf(child):
+            if step.is_leaf(child) and child.id not in step.gone:
                 step.put(step.runs.get(child.id, child).opened(step.now))
                 step.launch(step.runs[child.id])
 
@@ -62,6 +62,7 @@ def _reopen(step: Making, group: TaskRun | None, children: list[TaskRun]) -> Non
         step.put(known)
 
     def question(ask: Any) -> Turn:
-        return cast(Turn, cast(Any, node.model).resume(node, known.memory, shown, ask))
+        memory = {**known.memory, "held": known.attempt.holds} if node.holds else known.memory
+        return cast(Turn, cast(Any, node.model).resume(node, memory, shown, ask))
 
     step.decide(known, question)

@@ -49,6 +49,10 @@ class Policy(Protocol):
         """RETRY_FAILED_TASK or CREATE_NEW_EXECUTION."""
 
 
+#: How often an attempt may be lost with its runner before the task fails: work that takes its runner down is not repeated for ever.
+LOST_LIMIT = 3
+
+
 def tries(attempts: Iterable[Attempt]) -> int:
     """How often a task was tried. An attempt that was lost with its runner, or handed back by it, was not the task's own failure."""
     return sum(not (attempt.lost or attempt.returned) for attempt in attempts)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from service.engine import again, order, watching
-from service.engine.commands import RunInline, StartChild, StartJob, WakeAt
+from service.engine.commands import DropJob, RunInline, StartChild, StartJob, StopJob, WakeAt
 from service.engine.ends import conclude
 from service.engine.execution import TaskRun
-from service.engine.kill import end_when_quiet
+from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
 from service.engine.record import Record, Step, show
 from service.engine.retry import tries
@@ -25,12 +25,17 @@ from service.engine.state import Stamp, State, worst
 #: Ends, and none, before which a group that paused shows that it goes on.
 _RESUMED = frozenset({None, State.SUCCESS, State.WARNING})
 
+#: What the memory of an execution calls the end that a task has chosen for it.
+_OUTCOME = "outcome"
+
 
 @dataclass(slots=True)
 class Making(Record):
     """A step in the making."""
 
     agenda: deque[TaskRun] = field(default_factory=deque)
+    #: Task runs that ended in this step, however well, and after which nothing else is started.
+    last: set[str] = field(default_factory=set)
 
     def result(self) -> Step:
         """Everything that follows."""
@@ -87,7 +92,8 @@ class Making(Record):
     def take(self, parent: TaskRun | None, turn: Turn) -> None:
         """Puts a flowable's answer in place; `parent` None is the flow itself."""
         if parent is None:
-            self.execution = replace(self.execution, memory=turn.memory)
+            meant = {name: value for name, value in self.execution.memory.items() if name == _OUTCOME}
+            self.execution = replace(self.execution, memory={**turn.memory, **meant})
         else:
             known = self.runs[parent.id]
             if turn.clear:
@@ -98,6 +104,8 @@ class Making(Record):
             self.put(parent)
             self.commands += [WakeAt(parent.id, name, self.now + length) for name, length in (turn.pause or {}).items()]
             self.commands += [StartChild(parent.id, call) for call in turn.call]
+            if turn.folder is not None:
+                self._tell_folder(parent, turn.folder)
         if turn.message and turn.end is None:
             self.say("WARN" if turn.memory.get("state") == State.WARNING else "ERROR", turn.message, parent)
         for start in turn.start:
@@ -106,12 +114,34 @@ class Making(Record):
             self._fail_for_now(parent)
         elif turn.end is not None and parent is not None:
             self._over(parent, turn.end, turn.message, turn.outputs)
+            if turn.outcome is not None:
+                self._end_with(parent, turn.outcome)
         elif turn.end is not None:
             self._end_execution(turn.end)
 
+    def _end_with(self, run: TaskRun, outcome: State) -> None:
+        """The execution is to end so with this task. What is around it hears of a cancel, by which nothing else is started but what is done in any case."""
+        if outcome is State.KILLED:
+            kill(self, f"`{run.node}`", cascade=True)
+            return
+        self.last.add(run.id)
+        self.execution = replace(self.execution, memory={**self.execution.memory, _OUTCOME: outcome.value})
+
+    def _meant(self, state: State) -> State:
+        """What a cancel comes to."""
+        outcome = self.execution.memory.get(_OUTCOME)
+        return State(outcome) if outcome is not None and state is State.CANCELLED else state
+
     def _clear(self, group: TaskRun) -> None:
         for run in self.below(group):
+            if self.is_leaf(run) and not run.state.terminal:
+                self.commands.append(DropJob(run.id, run.attempt.number))
             self.forget(run)
+
+    def _tell_folder(self, group: TaskRun, deed: str) -> None:
+        id, number = group.id, group.attempt.number
+        self.commands.append(StartJob(id, number, id) if deed == "open" else StopJob(id, number) if deed == "close" else DropJob(id, number))
+        self.put(group.with_attempt(replace(group.attempt, holds=deed != "drop")))
 
     # starting
 
@@ -147,7 +177,7 @@ class Making(Record):
         """Has the current attempt of a task run done."""
         node = self.node(run)
         if node.runs == "runner":
-            self.commands.append(StartJob(run.id, run.attempt.number))
+            self.queue(run)
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
         self.put(run)
@@ -155,6 +185,12 @@ class Making(Record):
             self.decide(run, lambda ask: cast(Any, node.model).begin(node, ask))
         else:
             self.commands.append(RunInline(run.id))
+
+    def queue(self, run: TaskRun) -> None:
+        """Has a runner do the current attempt: the one that holds the folder, where the task shares one."""
+        parent = self.runs.get(run.parent) if run.parent else None
+        shares = parent is not None and self.node(parent).holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
+        self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares else None))
 
     # ends
 
@@ -203,7 +239,9 @@ class Making(Record):
             self.say("WARN" if state is State.WARNING else "ERROR", message, run)
         if state in order.STOPS and not self.is_leaf(run) and again.owner(self, run)[0] is not None:
             again.give_up(self, run)
-        run = self.ended(run, _mapped(state, node), self.through(run.attempt, state, message))
+        if (meant := self._meant(state)) is not state:
+            self.last.add(run.id)
+        run = self.ended(run, _mapped(meant, node), self.through(run.attempt, meant, message))
         self.put(replace(run, outputs=dict(outputs) if outputs else run.outputs))
         self.agenda.append(self.runs[run.id])
 
@@ -218,12 +256,12 @@ class Making(Record):
         elif state not in (State.KILLED, State.CANCELLED):
             watching.look(self, last=True)
         if not self.execution.state.terminal:
-            conclude(self, state)
+            conclude(self, self._meant(state))
 
 
-def as_child(record: Record, run: TaskRun) -> Ended:
+def as_child(step: Making, run: TaskRun) -> Ended:
     """A task run as its parent sees it."""
-    return Ended(record.node(run), run.state, run.value, run.iteration)
+    return Ended(step.node(run), State.CANCELLED if run.id in step.last else run.state, run.value, run.iteration)
 
 
 def _mapped(state: State, node: Node) -> State:

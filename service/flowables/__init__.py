@@ -71,6 +71,8 @@ class FlowableTask(Typed):
     NESTS: ClassVar[bool] = True
     #: Whether it is tried again by itself, as what does something is: it calls another flow, and has no tasks of its own.
     LEAF: ClassVar[bool] = False
+    #: Whether its `tasks` share a folder, on the one runner that holds it.
+    HOLDS: ClassVar[bool] = False
     #: How its own tasks are joined: for the graph of a flow, and for what runs before what.
     JOINED: ClassVar[Joined] = Joined()
 

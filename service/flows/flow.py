@@ -14,10 +14,11 @@ from service.flows.problems import Problem, Severity
 
 @dataclass(frozen=True, slots=True)
 class Unready:
-    """A part of the flow that this version can't run: what it is, and line and column."""
+    """A part of the flow that this version can't run: what it is, line and column, and what to write instead, where no version will."""
 
     what: str
     place: tuple[int, int]
+    instead: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Flow:
             return None
         first = self.unready[0]
         more = f" (and {len(self.unready) - 1} more such parts)" if len(self.unready) > 1 else ""
-        return f"`{self.namespace}.{self.id}` can't be started: {first.what}, at {first.place[0]}:{first.place[1]}, is not run by this version{more}"
+        why = f"was removed from the language{more}; {first.instead}" if first.instead else f"is not run by this version{more}"
+        return f"`{self.namespace}.{self.id}` can't be started: {first.what}, at {first.place[0]}:{first.place[1]}, {why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Lowering:
             return None
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
-            draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")))
+            draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")), info.cls.INSTEAD)
         return self._node(info.name, info.runs, common, model.model_copy(update=declared) if declared else model, written, branches, child)
 
     def _declarations(self, info: TypeInfo, written: _Written, path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 
@@ -10,6 +11,12 @@ class Storage(Protocol):
 
     def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
         """Stores a task run's file; returns its URI. A second put of the same name replaces the first at once."""
+
+    def keep(self, place: Sequence[str], stream: BinaryIO) -> None:
+        """Stores a file that belongs to no execution; it takes the place of the one before at once."""
+
+    def kept(self, place: Sequence[str]) -> BinaryIO:
+        """What `keep` has stored there last; raises NotFound."""
 
     def open(self, uri: str) -> BinaryIO:
         """The content."""

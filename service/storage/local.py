@@ -26,6 +26,21 @@ class LocalStorage:
     def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
         """See `Storage.put`: written beside, synced, then renamed."""
         parts = [*namespace.split("."), flow, "executions", execution, "tasks", task, task_run, *_names(name)]
+        self._write(parts, name, stream)
+        return _SCHEME + "/".join(quote(part, safe="") for part in parts)
+
+    def keep(self, place: Sequence[str], stream: BinaryIO) -> None:
+        """See `Storage.keep`."""
+        self._write(place, "/".join(place), stream)
+
+    def kept(self, place: Sequence[str]) -> BinaryIO:
+        """See `Storage.kept`."""
+        try:
+            return self._path(place).open("rb")
+        except OSError:
+            raise NotFound("nothing is kept there") from None
+
+    def _write(self, parts: Sequence[str], name: str, stream: BinaryIO) -> None:
         target = self._path(parts)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +58,6 @@ class LocalStorage:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        return _SCHEME + "/".join(quote(part, safe="") for part in parts)
 
     def open(self, uri: str) -> BinaryIO:
         """See `Storage.open`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from service.engine.events import Began, Behind, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
+from service.engine.events import Began, Behind, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
@@ -18,7 +18,7 @@ from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
 
-_EVENTS = (Began, Behind, ChildMoved, Claimed, Ended, Lost, Due, Resumed, Killed, Freed, Unqueued, Forced)
+_EVENTS = (Began, Behind, ChildMoved, Claimed, Opened, Ended, Lost, Due, Resumed, Killed, Freed, Unqueued, Forced)
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _EVENTS}
 
 #: An event that could not be dealt with this often ends its execution.

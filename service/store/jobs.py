@@ -1,6 +1,7 @@
 """The dispatcher's queue: attempts that wait for a runner or are leased to one.
 
-The epoch grows with every claim. Whatever a runner says must carry the epoch it was given; an older one finds its lease gone.
+An attempt waits in a lane: for any runner, or for the one that holds the folder which it shares. The epoch grows with every claim. Whatever a runner says must
+carry the epoch it was given; an older one finds its lease gone.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Subquery, delete, func, insert, literal, select, union_all, update
 
 from service.store.database import Session, announce
 from service.store.tables import Execution, core
 from service.store.tables import Job as Table
 
 _table, _executions = core(Table), core(Execution)
+
+#: Lanes: attempts for any runner, those for any that has room for a folder; and for each runner those that no other may have.
+ANYONE, OPENING = "any", "opening"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +35,58 @@ class Job:
     lease_until: float | None
     stop: bool
     result: str | None
+    folder: str | None
+    lane: str
+    opened: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is a folder for others."""
+        return self.folder == self.task_run_id
 
 
-def queue(session: Session, execution: str, task_run: str, attempt: int) -> None:
-    """Puts an attempt into the queue."""
-    session.execute(insert(_table).values(execution_id=execution, task_run_id=task_run, attempt=attempt, epoch=0, state="queued", stop=False))
+def queue(session: Session, execution: str, task_run: str, attempt: int, folder: str | None = None) -> None:
+    """Puts an attempt into the queue: for any runner, or for the one that holds its folder. Where none does, for nobody: whoever waits for the folder hears
+    that it is gone, and has this attempt dropped."""
+    lane = ANYONE
+    if folder is not None:
+        held = None if folder == task_run else holder(session, folder)
+        lane = OPENING if folder == task_run else _own(held.runner if held and held.runner else "")
+    row = {"execution_id": execution, "task_run_id": task_run, "attempt": attempt, "epoch": 0, "state": "queued", "stop": False, "folder": folder, "lane": lane}
+    session.execute(insert(_table).values(opened=False, **row))
     announce(session, ("jobs", ""))
 
 
-def claim(session: Session, runner: str, until: float) -> Job | None:
-    """Leases the oldest waiting attempt to a runner."""
-    oldest = select(_table.c.id).where(_table.c.state == "queued").order_by(_table.c.id).limit(1).scalar_subquery()
-    statement = update(_table).where(_table.c.id == oldest).values(state="leased", runner=runner, lease_until=until, epoch=_table.c.epoch + 1)
+def claim(session: Session, runner: str, until: float, folders: int) -> Job | None:
+    """Leases a waiting attempt to a runner: the oldest of those that wait for it alone, else of all. It holds so many folders at most."""
+    held = select(func.count()).where(_table.c.state == "leased", _table.c.lane == OPENING, _table.c.runner == runner).scalar_subquery()
+    lanes = (_oldest(_own(runner), 0), _oldest(ANYONE, 1), _oldest(OPENING, 1, held < folders))
+    found = union_all(*(select(one.c.id, one.c.rank) for one in lanes)).subquery()
+    first = select(found.c.id).order_by(found.c.rank, found.c.id).limit(1).scalar_subquery()
+    statement = update(_table).where(_table.c.id == first).values(state="leased", runner=runner, lease_until=until, epoch=_table.c.epoch + 1)
     row = session.execute(statement.returning(*_table.c)).first()
     return None if row is None else Job(**row._mapping)
+
+
+def _oldest(lane: str, rank: int, *more: ColumnElement[bool]) -> Subquery:
+    wanted = (_table.c.state == "queued", _table.c.lane == lane, *more)
+    return select(_table.c.id, literal(rank).label("rank")).where(*wanted).order_by(_table.c.id).limit(1).subquery()
+
+
+def _own(runner: str) -> str:
+    return f"@{runner}"
+
+
+def holder(session: Session, task_run: str) -> Job | None:
+    """The lease that holds a group's folder."""
+    wanted = (_table.c.task_run_id == task_run, _table.c.state == "leased", _table.c.folder == task_run)
+    row = session.execute(select(_table).where(*wanted).order_by(_table.c.attempt.desc()).limit(1)).first()
+    return None if row is None else Job(**row._mapping)
+
+
+def open_folder(session: Session, job: Job) -> None:
+    """Notes that a folder stands."""
+    session.execute(update(_table).where(_table.c.id == job.id).values(opened=True))
 
 
 def get(session: Session, task_run: str, attempt: int) -> Job | None:
@@ -67,11 +109,13 @@ def stop(session: Session, task_run: str, attempt: int) -> None:
 def end(session: Session, task_run: str, attempt: int, result: str) -> None:
     """Ends an attempt; `result` tells a repeat of the accepted report from a rival one."""
     session.execute(update(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt).values(state="done", result=result, lease_until=None))
+    announce(session, ("jobs", ""))
 
 
 def drop(session: Session, task_run: str, attempt: int) -> None:
     """Takes an attempt out; a lease on it is gone."""
     session.execute(delete(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt))
+    announce(session, ("jobs", ""))  # whoever held a folder has room for another one
     announce(session, ("stops", ""))
 
 

@@ -330,9 +330,13 @@ class Timer(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """An attempt in the hands of the dispatcher. Ids only: rendering happens at claim time."""
+    """An attempt in the hands of the dispatcher. Ids only: rendering happens at claim time.
 
-    __table_args__ = (UniqueConstraint("task_run_id", "attempt"), Index("ix_job_state", "state", "id"), Index("ix_job_lease", "state", "lease_until"))
+    `folder` is the task run in whose folder it is done, its own where it holds one for others; `opened` that such a folder stands. `lane` says who may claim
+    it.
+    """
+
+    __table_args__ = (UniqueConstraint("task_run_id", "attempt"), Index("ix_job_state", "state", "lane", "id"), Index("ix_job_lease", "state", "lease_until"))
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
@@ -344,6 +348,9 @@ class Job(SQLModel, table=True):
     lease_until: float | None = None
     stop: bool = False
     result: str | None = None
+    folder: str | None = None
+    lane: str = Field(default="any", sa_column_kwargs={"server_default": "any"})
+    opened: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class LogChunk(SQLModel, table=True):

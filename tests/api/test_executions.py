@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import httpx2
 import pytest
@@ -321,6 +322,63 @@ def test_a_paused_execution_is_resumed_once(client: TestClient, station: Station
     assert [stamp["state"] for stamp in shown["state"]["histories"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
     assert (shown["taskRunList"][1]["outputs"], shown["taskRunList"][0]["outputs"]["resumed"]["by"]) == ({"value": "because 4"}, "local")
     assert problem(client.post(f"{API}/executions/{paused}/{path}", **sent), 409)["detail"].endswith("is SUCCESS; it waits for nobody to resume it")
+
+
+APPROVAL = """
+id: asks
+namespace: t
+tasks:
+  - id: ask
+    type: io.kestra.plugin.core.flow.Approval
+    commentRequired: true
+    inputs: [{id: amount, type: INT}]
+  - {id: z, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.ask.inputs.amount }} {{ outputs.ask.comment }}"}
+"""
+
+
+@pytest.fixture
+def undecided(client: TestClient, station: Station) -> str:
+    station.push({".flows/asks.yml": APPROVAL})
+    id = started(client, "t/asks")["id"]
+    station.tick()
+    return id
+
+
+@pytest.mark.parametrize("path", ["review", "actions/review"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"decision": "APPROVED", "comment": "go", "inputs": {"amount": 4}}},
+        {"files": {"decision": (None, "approve"), "comment": (None, "go"), "amount": (None, "4")}},
+    ],
+)
+def test_an_approval_is_decided_once(client: TestClient, station: Station, undecided: str, path: str, sent: dict):
+    answer = client.post(f"{API}/executions/{undecided}/{path}", **sent)
+    assert (answer.status_code, answer.json()["decision"]) == (200, "APPROVED"), answer.text
+    station.tick()
+    shown = client.get(f"{API}/executions/{undecided}").json()
+    assert [stamp["state"] for stamp in shown["state"]["histories"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+    assert (shown["taskRunList"][1]["outputs"], shown["taskRunList"][0]["outputs"]["by"]) == ({"value": "4 go"}, "local")
+    assert problem(client.post(f"{API}/executions/{undecided}/{path}", **sent), 409)["detail"].endswith("it waits for nobody's decision")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "named"),
+    [
+        ({"decision": "APPROVED", "inputs": {"amount": 4}}, 422, ["comment"]),
+        ({"decision": "APPROVED", "comment": "x", "inputs": {"amount": "many"}}, 422, ["amount"]),
+        ({"decision": "yes", "comment": "x"}, 422, ["decision"]),
+        ({"comment": "x"}, 422, ["decision"]),
+        ({"decision": "DENIED", "why": "x"}, 400, None),
+        ({"decision": "DENIED", "inputs": []}, 400, None),
+        ([], 400, None),
+    ],
+)
+def test_a_decision_that_can_not_be_taken_is_told_why(client: TestClient, station: Station, undecided: str, sent: Any, status: int, named: list[str] | None):
+    found = problem(client.post(f"{API}/executions/{undecided}/actions/review", json=sent), status)
+    assert [error["input"] for error in found.get("errors", [])] == (named or [])
+    station.tick()
+    assert station.state(undecided) == "PAUSED"
 
 
 def test_what_a_pause_asks_for_is_checked_before_it_goes_on(client: TestClient, station: Station, paused: str):

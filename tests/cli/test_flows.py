@@ -204,6 +204,31 @@ tasks:
 """
 
 
+APPROVAL = """\
+id: {id}
+namespace: {namespace}
+tasks:
+  - {{id: ask, type: io.kestra.plugin.core.flow.Approval, inputs: [{{id: size, type: INT}}], denyBehavior: FAIL}}
+  - {{id: after, type: io.kestra.plugin.core.log.Log, message: "{{{{ outputs.ask.comment }}}} {{{{ outputs.ask.inputs.size }}}}"}}
+"""
+
+
+def test_an_execution_is_approved_or_denied_by_a_command(headgate: Command, server: str, namespace: str, file: Path) -> None:
+    headgate("flow", "create", fill(file, APPROVAL, namespace))
+    ids = [headgate("flow", "execute", namespace, "hello", "-o", "json").json["id"] for _ in range(2)]
+    deadline = time.monotonic() + 20
+    while {headgate("execution", "show", id, "-o", "json").json["state"]["current"] for id in ids} != {"PAUSED"}:
+        assert time.monotonic() < deadline
+    assert "--approve or --deny" in headgate("execution", "review", ids[0]).err
+    refused = headgate("execution", "review", ids[0], "--approve")
+    assert (refused.code, "size" in refused.err) == (2, True)
+    assert headgate("execution", "review", ids[0][:12], "--approve", "-m", "fine", "-i", "size=3").out == f"{ids[0]} is approved\n"
+    assert headgate("execution", "review", ids[1], "--deny", "-o", "json").json["decision"] == "DENIED"
+    done = [headgate("execution", "logs", id, "--follow") for id in ids]
+    assert [one.code for one in done] == [0, 1]
+    assert "fine 3" in done[0].out
+
+
 def test_a_paused_execution_goes_on_when_somebody_says_so(headgate: Command, server: str, namespace: str, file: Path) -> None:
     headgate("flow", "create", fill(file, PAUSE, namespace))
     id = headgate("flow", "execute", namespace, "hello", "-o", "json").json["id"]

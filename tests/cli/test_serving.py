@@ -90,6 +90,42 @@ def test_run_asks_at_a_terminal_for_what_a_pause_waits_for(tree: Path) -> None:
     assert "size" in err.split("waits for you")[1]
 
 
+APPROVAL = """
+id: decide
+namespace: serving
+tasks:
+  - id: ship
+    type: io.kestra.plugin.core.flow.Approval
+    commentRequired: true
+    decisions: {approve: Ship it}
+    inputs: [{id: size, type: INT}]
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.ship.decision }} {{ outputs.ship.inputs.size + 1 }} {{ outputs.ship.comment }}"}
+"""
+
+
+def test_run_asks_at_a_terminal_for_a_decision(tree: Path) -> None:
+    (tree / ".flows" / "decide.yml").write_text(APPROVAL)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "service", "run", ".flows/decide.yml", "--backend", "process"]
+    with subprocess.Popen(command, cwd=tree, env=environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        os.write(ours, b"what\na\n7\n\nA\n7\nlooks good\n")  # no decision, then one without the comment, then a whole one
+        out, err = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0, out + err
+    assert "say | APPROVED 8 looks good" in out
+    assert "`ship` waits for your decision" in err
+    assert "a: Ship it, d: deny" in err
+    assert "`ship` needs a comment" in err
+
+
+def test_run_does_not_wait_for_the_decision_of_somebody_who_is_not_there(tree: Path) -> None:
+    (tree / ".flows" / "decide.yml").write_text(APPROVAL)
+    process = spawn("run", ".flows/decide.yml", "--backend", "process", cwd=tree)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "`ship` waits for a decision, and nobody is here to be asked" in err) == (1, True)
+
+
 OVER = """
 id: over
 namespace: serving

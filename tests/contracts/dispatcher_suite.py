@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runners.protocol import Dispatcher, Files, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree
+from runners.protocol import CACHE, Dispatcher, Files, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree
 
 ME = RunnerInfo("runner-1", "host-1", "1.0", backends=("io.kestra.plugin.core.runner.Process",), slots=2, base="/var/lib/runner")
 OTHER = RunnerInfo("runner-2", "host-2", "1.0")
@@ -43,6 +43,10 @@ class DispatcherContract:
 
     def make(self) -> Bench:
         """A fresh dispatcher, its files, and what offers a job to it."""
+        raise NotImplementedError
+
+    def share(self) -> tuple[Dispatcher, Files, Callable[[Lease], None]]:
+        """A dispatcher to which a job has been offered that holds a folder, its files, and what offers a job in that folder, once it stands."""
         raise NotImplementedError
 
     def logged(self, lease: Lease) -> list[tuple[int, str]] | None:
@@ -153,6 +157,7 @@ class DispatcherContract:
         }[change]
         for call in (
             lambda: dispatcher.log(wrong, (line(0),)),
+            lambda: dispatcher.ready(wrong),
             lambda: dispatcher.finish(wrong, Outcome(Result.SUCCESS)),
             lambda: dispatcher.adopt(ME.id, wrong),
             lambda: files.put(wrong, "a", io.BytesIO(b"x")),
@@ -160,6 +165,31 @@ class DispatcherContract:
         ):
             with pytest.raises(Gone):
                 call()
+
+    def test_what_shares_a_folder_goes_to_the_runner_that_holds_it(self):
+        dispatcher, _, offer = self.share()
+        held = dispatcher.claim(ME, 5.0)
+        assert held is not None
+        assert (held.holds, held.folder, held.directory) == (True, None, held.lease.directory)
+        dispatcher.ready(held.lease)
+        dispatcher.ready(held.lease)
+        offer(held.lease)
+        assert dispatcher.claim(OTHER, 0.05) is None
+        job = dispatcher.claim(ME, 5.0)
+        assert job is not None
+        assert (job.holds, job.folder, job.directory) == (False, held.lease, held.lease.directory)
+        assert dispatcher.adopt(ME.id, job.lease).job == job
+        assert list(dispatcher.beat(ME.id, (held.lease, job.lease)).values()) == [Order.GO_ON, Order.GO_ON]
+
+    def test_what_a_cache_keeps_comes_back(self):
+        dispatcher, files, _ = self.share()
+        held = dispatcher.claim(ME, 5.0)
+        assert held is not None
+        with pytest.raises(Rejected):
+            b"".join(files.get(held.lease, CACHE))
+        for content in (b"first", b"second"):
+            files.put(held.lease, CACHE, io.BytesIO(content))
+            assert b"".join(files.get(held.lease, CACHE)) == content
 
     def test_a_stored_file_comes_back_as_it_was(self):
         _, files, job = self.claimed()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from runners.client import HttpDispatcher, HttpFiles
 from runners.memory import MemoryService
-from runners.protocol import Gone, Lease, Outcome, Tree
+from runners.protocol import Dispatcher, Files, Gone, Lease, Outcome, Tree
 from tests.contracts.dispatcher_suite import ME, Bench, DispatcherContract, a_job
 from tests.runners.wire import TOKEN, wire
 
@@ -20,6 +23,11 @@ class TestInMemory(DispatcherContract):
         self.service = MemoryService()
         self.service.hold(COMMIT, {"a.txt": b"content"})
         return self.service, self.service, self.service.offer
+
+    def share(self) -> tuple[Dispatcher, Files, Callable[[Lease], None]]:
+        dispatcher, files, offer = self.make()
+        self.service.offer(replace(a_job("group"), holds=True))
+        return dispatcher, files, lambda lease: offer(replace(a_job("run1"), folder=lease))
 
     def logged(self, lease: Lease) -> list[tuple[int, str]]:
         return [(line.number, line.message) for line in self.service.lines(lease.task_run)]

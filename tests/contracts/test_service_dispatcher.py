@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,15 @@ _TASK = """
 """
 _FLOW = "id: flow\nnamespace: team\ninputs: [{id: name, type: STRING}]\ntasks:" + "".join(_TASK.format(number=number) for number in range(7))
 
+_SHARED = """
+id: shared
+namespace: team
+tasks:
+  - id: group
+    type: io.kestra.plugin.core.flow.WorkingDirectory
+    tasks: [{id: run, type: io.kestra.plugin.scripts.shell.Commands, commands: [pwd]}]
+"""
+
 
 class TestDirectly(DispatcherContract):
     @pytest.fixture(autouse=True)
@@ -39,7 +48,7 @@ class TestDirectly(DispatcherContract):
         environ = {"SECRET_HIDDEN": base64.b64encode(b"hidden-value").decode()}
         with station_at(tmp_path / "data", helper, environ=environ) as self.station:
             self.station.allow()
-            sha = self.station.push({".flows/flow.yml": _FLOW, "a.txt": "content"})
+            sha = self.station.push({".flows/flow.yml": _FLOW, ".flows/shared.yml": _SHARED, "a.txt": "content"})
             self.tree = Tree("default", sha)
             with self.connected() as self.bench:
                 yield
@@ -55,6 +64,11 @@ class TestDirectly(DispatcherContract):
     def offer(self, job: Job) -> None:
         self.station.start("team", "flow", {"name": job.task})
         self.station.tick()
+
+    def share(self) -> tuple[Dispatcher, Files, Callable[[Lease], None]]:
+        self.station.start("team", "shared")
+        self.station.tick()
+        return *self.bench, lambda lease: self.station.tick()
 
     def logged(self, lease: Lease) -> list[tuple[int, str]]:
         with self.station.database.read() as session:

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Resumed, Unqueued
+from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import AFTER, Call, Node, Program, RenderFailed, Watch
 from service.engine.record import WAITING, Gave
@@ -18,6 +18,7 @@ from service.engine.state import MOVES, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
 from service.flowables.allow_failure import AllowFailure
+from service.flowables.approval import Approval
 from service.flowables.dag import Dag
 from service.flowables.each_parallel import EachParallel
 from service.flowables.for_each import ForEach
@@ -29,6 +30,7 @@ from service.flowables.pause import Pause
 from service.flowables.sequential import Sequential
 from service.flowables.subflow import Subflow
 from service.flowables.switch import Switch
+from service.flowables.working_directory import WorkingDirectory
 from service.flows.policies import Retry
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -99,6 +101,27 @@ def pause(
     """A Pause."""
     lists = branches(tasks, errors, finally_) | ({"onPause": (on_pause,)} if on_pause else {})
     return Node(id, Pause.TYPE, "flowable", Pause.model_validate(properties), branches=lists, timeout=timeout, allow_failure=allow_failure)
+
+
+def approval(
+    id: str,
+    on_wait: Sequence[Node] = (),
+    on_approve: Sequence[Node] = (),
+    on_deny: Sequence[Node] = (),
+    errors: Sequence[Node] = (),
+    finally_: Sequence[Node] = (),
+    timeout: str | None = None,
+    **properties: Any,
+) -> Node:
+    """An Approval."""
+    named = {"onWait": on_wait, "onApprove": on_approve, "onDeny": on_deny, "errors": errors, "finally": finally_}
+    lists = {name: tuple(nodes) for name, nodes in named.items() if nodes}
+    return Node(id, Approval.TYPE, "flowable", Approval.model_validate(properties), branches=lists, timeout=timeout)
+
+
+def together(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), output: Sequence[str] = (), **rest: Any) -> Node:
+    """A WorkingDirectory."""
+    return flowable(id, WorkingDirectory(output_files=list(output) or None), *tasks, errors=errors, finally_=finally_, **rest)
 
 
 def choice(id: str, condition: str, then: Sequence[Node], otherwise: Sequence[Node] = (), **rest: Any) -> Node:
@@ -180,7 +203,8 @@ class _Ask:
 
 @dataclass
 class Play:
-    """One execution. `events` holds what it has been told; commands that are not carried out yet wait in `todo`."""
+    """One execution. `events` holds what it has been told; commands that are not carried out yet wait in `todo`. `folders` are those that runners hold or
+    are to open: `opening`, `open` or `closing`. `spoiled` is for tests: groups whose folder could not be made, or not be stored."""
 
     program: Program
     execution: Execution = field(default_factory=lambda: Execution("e", "main", "t", "f", 1, (Stamp(State.CREATED, START),)))
@@ -199,6 +223,9 @@ class Play:
     given: dict[str, dict[int, Mapping[str, Any]]] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     waited_for: set[str] = field(default_factory=set)
+    folders: dict[str, str] = field(default_factory=dict)
+    spoiled: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
     now: datetime = START
     place: State = State.RUNNING  #: what becomes of it under the limit of its flow
     gives: Gave = field(default_factory=lambda: Gave({}))
@@ -246,6 +273,7 @@ class Play:
         step = advance(self.program, self._path(task), event, self)
         self.execution = step.execution or self.execution
         self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
+        self.names |= {run.id: name(run) for run in step.runs}
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)
@@ -260,6 +288,19 @@ class Play:
     def claim(self, task: str) -> Play:
         """A runner takes the task's attempt."""
         self.hear(Claimed(self.run(task).attempt.number, "runner-1"), task)
+        return self
+
+    def open(self, task: str) -> Play:
+        """A runner takes the group's folder, and makes it."""
+        self.claim(task)
+        self.folders[task] = "open"
+        self.hear(Opened(self.run(task).attempt.number), task)
+        return self
+
+    def shut(self, task: str, state: State = OK, message: str | None = None, **outputs: Any) -> Play:
+        """The group's folder is closed, or could not be made."""
+        del self.folders[task]
+        self.hear(Ended(self.run(task).attempt.number, state, outputs, message), task)
         return self
 
     def end(self, task: str, state: State = OK, message: str | None = None, **outputs: Any) -> Play:
@@ -297,14 +338,16 @@ class Play:
         return self
 
     def lose(self, task: str) -> Play:
-        """The runner of the task's attempt goes silent."""
+        """The runner of the task's attempt goes silent, or the one that holds the group's folder."""
         self.jobs.pop(task, None)
+        self.folders.pop(task, None)
         self.hear(Lost(self.run(task).attempt.number, "silent"), task)
         return self
 
     def hand_back(self, task: str) -> Play:
         """The runner of the task's attempt is shut down."""
         self.jobs.pop(task, None)
+        self.folders.pop(task, None)
         self.hear(Lost(self.run(task).attempt.number, "shut down", counts=False), task)
         return self
 
@@ -321,6 +364,10 @@ class Play:
         """Somebody lets a paused task go on."""
         self.hear(Resumed(given, by), task)
         return self
+
+    def review(self, task: str, decision: str, by: str = "ann", **given: Any) -> Play:
+        """Somebody decides."""
+        return self.resume(task, by, decision=decision, **given)
 
     def kill(self, *, cascade: bool = True) -> Play:
         """Somebody wants it stopped."""
@@ -389,14 +436,16 @@ class Play:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case RunInline(run) | StartJob(run) | StartChild(run):
-                self._begin(name(self.runs[run]), command)
-            case StopJob(run):
-                self.stops.append(name(self.runs[run]))
+            case RunInline(run):
+                self.started.append(name(self.runs[run]))
+                self.todo.append(name(self.runs[run]))
+            case StartJob() | StopJob() | DropJob():
+                self._tell_runners(command)
+            case StartChild(run, call):
+                self.started.append(f"{name(self.runs[run])}#{call.number}")
+                self.called[self.started[-1]] = call
             case StopChildren(run):
                 self.stopped.append(name(self.runs[run]))
-            case DropJob(run):
-                self.jobs.pop(name(self.runs[run]), None)
             case WakeAt():
                 self.timers.append(command)
             case StartOver(when):
@@ -406,17 +455,25 @@ class Play:
             case Report():
                 self.reports += 1
 
-    def _begin(self, task: str, command: RunInline | StartJob | StartChild) -> None:
+    def _tell_runners(self, command: StartJob | StopJob | DropJob) -> None:
+        task = self.names[command.task_run]
         match command:
-            case RunInline():
-                self.todo.append(task)
-            case StartJob(_, attempt):
-                assert self.run(task).attempt.number == attempt
+            case StartJob(run, attempt, folder):
+                assert self.runs[run].attempt.number == attempt
+                if folder == run:
+                    assert task not in self.folders
+                    self.folders[task] = "opening"
+                    return
+                assert folder is None or self.folders.get(self.names[folder]) == "open", "there is no folder for it"
+                self.started.append(task)
                 self.jobs[task] = attempt
-            case StartChild(_, call):
-                task = f"{task}#{call.number}"
-                self.called[task] = call
-        self.started.append(task)
+            case StopJob() if task in self.folders:
+                self.folders[task] = "closing"
+            case StopJob():
+                self.stops.append(task)
+            case DropJob():
+                self.jobs.pop(task, None)
+                self.folders.pop(task, None)
 
     def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
         """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""
@@ -431,6 +488,7 @@ class Play:
             assert old is None or not old.state.terminal or old == run
         if self.state.terminal:
             trailing = self.trailing_runs()
+            assert trailing or not self.folders, "a folder is held that nobody wants"
             assert all(run.state.terminal for run in self.runs.values() if run.id not in trailing)
             assert self.execution.trailing == any(not self.runs[id].state.terminal for id in trailing)
             assert not execution.state.terminal or self.execution.history == execution.history
@@ -452,7 +510,11 @@ def play(program: Program, results: Mapping[str, State | Sequence[State]] | None
     """Runs a flow to its end; tasks that `results` does not name end well. Of a list each attempt gets its own, and the last stands for all further ones."""
     played = Play(program).begin()
     left = {task: [ends] if isinstance(ends, State) else list(ends) for task, ends in (results or {}).items()}
-    while played.todo or played.jobs or (played.timers and not played.state.terminal):
+    while played.todo or played.jobs or played.folders or (played.timers and not played.state.terminal):
+        waiting = next((task for task, state in played.folders.items() if state != "open"), None)
+        if waiting is not None:
+            (played.open if played.folders[waiting] == "opening" else played.shut)(waiting)
+            continue
         if not played.todo and not played.jobs:
             played.due()
             continue

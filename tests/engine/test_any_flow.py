@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.execution import TaskRun
-from service.engine.program import HANDLERS, Node, Watch
+from service.engine.program import BESIDE, Node, Watch
 from service.engine.record import WAITING
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
+from service.flowables.approval import Approval
 from service.flowables.loop import Loop
 from service.flowables.pause import Pause
 from service.flowables.subflow import Subflow
@@ -26,6 +27,7 @@ from tests.engine.playing import (
     WARNING,
     Play,
     allowing,
+    approval,
     choice,
     dag,
     each_parallel,
@@ -42,10 +44,11 @@ from tests.engine.playing import (
     subflow,
     switch,
     task,
+    together,
 )
 
 #: What ends otherwise than as the worst of its children.
-_OTHERWISE = (Pause, Loop, Subflow)
+_OTHERWISE = (Pause, Approval, Loop, Subflow)
 QUEUED_FIRST = ["CREATED", "QUEUED"]
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
@@ -63,6 +66,11 @@ def pausing(behavior: str) -> Callable[..., Node]:
     return lambda tasks, **rest: with_lists(pause("", *tasks[1:], on_pause=next(iter(tasks), None), pauseDuration="PT20S", behavior=behavior), **rest)
 
 
+def approving(**properties: Any) -> Callable[..., Node]:
+    """Makes approvals that expire; of the children one is done meanwhile, the others on approval, which never comes, or when it approves by itself."""
+    return lambda tasks, **rest: with_lists(approval("", tasks[:1], tasks[1:], due="PT20S", **properties), **rest)
+
+
 #: Every construct that is made of a list of its children.
 _MAKERS = [
     lambda tasks, **rest: group("", *tasks, **rest),
@@ -77,6 +85,10 @@ _MAKERS = [
     lambda tasks, **rest: with_lists(loop_until("", "false", *tasks, interval="PT30S", maxIterations=2), **rest),
     lambda tasks, **rest: with_lists(choice("", "true", tasks), **rest),
     lambda tasks, **rest: with_lists(switch("", "x", {"x": tasks or [task("")]}), **rest),
+    lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), **rest),
+    lambda tasks, **rest: together("", *(each for each in tasks if each.runs != "flowable"), output=["*"], **rest),
+    *(approving(expireBehavior=behavior) for behavior in ("CONTINUE", "WARN", "FAIL", "CANCEL")),
+    approving(autoApprove="yes"),
     *map(pausing, ("RESUME", "WARN", "FAIL", "CANCEL")),
     lambda tasks, **rest: loop("", ["x", "y", "x"], *tasks, limit=2, **rest),
     lambda tasks, **rest: loop("", {"k": 1, "l": 2}, *tasks, transmits=False, breaks="iteration.state", **rest),
@@ -120,7 +132,7 @@ def named(nodes: Sequence[Node], prefix: str = "n") -> list[Node]:
 
 def expected(played: Play, node: Node, parent: str | None) -> State:
     """The state of a group by the rule: the worst of its main list, as far as it ran."""
-    main = {child.id for name, nodes in node.branches.items() if name not in (*HANDLERS, "onPause") for child in nodes}
+    main = {child.id for name, nodes in node.branches.items() if name not in BESIDE for child in nodes}
     children = [run for run in played.runs.values() if run.parent == parent and run.node in main]
     state = worst(*(State.RETRYING if given_up(run) else run.state for run in children))
     if state is FAILED and (node.allow_failure or isinstance(node.model, AllowFailure)):
@@ -131,6 +143,22 @@ def expected(played: Play, node: Node, parent: str | None) -> State:
 def given_up(run: TaskRun) -> bool:
     """Whether it waited for another try when a worse end beside it ended it, too."""
     return len(run.history) > 1 and run.history[-2].state is State.RETRYING and run.state.terminal
+
+
+def move_a_folder(played: Play, deed: int) -> bool:
+    """Something happens to one of the folders that tasks share; False where nothing does."""
+    folder = next((task for task, state in played.folders.items() if state != "open"), None)
+    if deed < 4:
+        played.lose(folder or next(iter(played.folders)))
+    elif folder is None:
+        return False
+    elif played.folders[folder] == "opening" and deed > 5:
+        played.open(folder)
+    else:
+        if deed < 8:
+            played.spoiled.add(folder)
+        played.shut(folder, FAILED if deed < 8 else OK)
+    return True
 
 
 def play_at_random(played: Play, draw) -> bool:
@@ -158,6 +186,8 @@ def play_at_random(played: Play, draw) -> bool:
 def work_at_random(played: Play, draw, deed: int) -> None:
     """Something becomes of what is done outside of the service; where nothing is, time goes on."""
     running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+    if played.folders and move_a_folder(played, deed):
+        return
     if running and deed < 5:
         played.lose(running[0])
     elif running:
@@ -212,6 +242,8 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, after, r
     stopped = played.trailing_runs() if any("after the end was killed" in message for _, message in played.said) else set()
     for run in (each for each in played.runs.values() if each.id not in stopped):
         node = program.nodes[run.node]
+        if name(run) in played.spoiled or run.attempt.lost:
+            continue  # it failed for its folder, whatever its tasks have come to
         if (
             node.runs == "flowable"
             and run.state is not State.SKIPPED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.engine.advance import LOST_LIMIT
 from service.engine.events import Began, Claimed, Due, Ended, Killed, Lost
+from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
 from tests.engine.playing import FAILED, KILLED, OK, Play, flow, group, job, play, task
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runners.protocol import Outcome, Result
+from runners.protocol import Job, Order, Outcome, Result
 from service.actions.kept import Kept
 from service.actions.steps import Batch
 from service.git.helper import Helper
@@ -71,6 +71,13 @@ tasks:
     tasks:
       - {id: double, type: debug.Return, format: "{{ item.value }}{{ item.value }} {{ outputs.look.value }}"}
       - {id: doze, type: flow.Sleep, duration: PT5S}
+  - id: together
+    type: flow.WorkingDirectory
+    outputFiles: [made]
+    tasks:
+      - {id: make, type: io.kestra.plugin.scripts.shell.Commands, commands: ["in {{ workingDir | split('/') | first }}"]}
+      - {id: twice, type: execution.Fail, condition: "{{ taskrun.attemptsCount == 0 }}", retry: {type: constant, interval: PT1M, maxAttempts: 2}}
+      - {id: use, type: io.kestra.plugin.scripts.shell.Commands, commands: ["{{ outputs.make.vars.n }}"]}
   - {id: last, type: execution.Fail, errorMessage: "over in {{ outputs.after | toJson }}"}
 """.replace("type: ", f"type: {CORE}.").replace(f"{CORE}.io", "io").replace(f"{CORE}.constant", "constant")  # fmt: skip
 
@@ -168,9 +175,9 @@ def played(station: Station, fate: Fate, flow: str = FLOW, number: int = 1) -> l
         station.start("t", "f")
     later = None if number == 1 else station.start("t", "f", scheduled=station.clock.now + timedelta(hours=3))
     assert later is None or station.state(later) == "CREATED"
-    kept = Kept()
+    kept, folders = Kept(), dict[str, Job]()
     for _ in range(1000):
-        station = worked(station)
+        station = worked(station, folders)
         entry = first(station)
         if entry is None:
             break
@@ -186,10 +193,19 @@ def played(station: Station, fate: Fate, flow: str = FLOW, number: int = 1) -> l
     return found
 
 
-def worked(station: Station) -> Station:
-    """A runner does what there is to do."""
+def worked(station: Station, folders: dict[str, Job]) -> Station:
+    """A runner does what there is to do. `folders` are those that it holds."""
     while (job := station.dispatch.try_claim(RUNNER)) is not None:
-        station.dispatch.finish(job.lease, Outcome(Result.SUCCESS, outputs={"vars": {"n": job.spec["commands"][0]}}))
+        if job.holds:
+            folders[job.lease.key] = job
+            station.dispatch.ready(job.lease)
+        else:
+            assert job.folder is None or job.folder.key in folders
+            station.dispatch.finish(job.lease, Outcome(Result.SUCCESS, outputs={"vars": {"n": job.spec["commands"][0]}}))
+    for key, order in station.dispatch.beat_now(RUNNER.id, tuple(job.lease for job in folders.values())).items():
+        held = folders[key] if order is Order.GO_ON else folders.pop(key)
+        if order is Order.STOP:
+            station.dispatch.finish(held.lease, Outcome(Result.SUCCESS, outputs={"outputFiles": {"made": "kestra:///made"}}))
     return station
 
 
@@ -240,7 +256,8 @@ def test_the_flow_comes_through_everything(undisturbed: list[Any]) -> None:
         assert [stamp.state.value for stamp in runs["flaky[]"][0]] == ["CREATED", "RUNNING", "RETRYING", "RUNNING", "RETRYING", "RUNNING", "SUCCESS"]
         assert (len(runs["once[]"][1]), "mend[]" in runs, runs["until[]"][2]) == (2, False, {"iterationCount": 3})
         assert runs["after['{\"k\":1}']"][2] == {"value": '{"k":1} echo {"k":1}'}
-        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 1
+        assert (runs["together[]"][2], len(runs["twice[]"][1])) == ({"outputFiles": {"made": "kestra:///made"}}, 2)
+        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 4 + 1
 
 
 FATES = pytest.mark.parametrize("fate", [DiesBefore, lambda: dies_after, Refused], ids=["before each commit", "after each commit", "no commit at first"])

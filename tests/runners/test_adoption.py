@@ -17,7 +17,7 @@ import pytest
 from runners import processes
 from runners.backends.docker import DockerBackend
 from runners.memory import MemoryService
-from runners.protocol import Metric, Result, Tree
+from runners.protocol import Job, Lease, Metric, Result, Tree
 from runners.workspace import Workspace
 from tests.runners.images import Images
 from tests.runners.playing import alive, job, name_of, until
@@ -131,6 +131,27 @@ def test_a_killed_agent_costs_nothing(server: Wire, kind: Kind, service: MemoryS
     assert_whole(service, "one")
     assert not kind.left("one-1-1")
     assert list((kind.base / "jobs").iterdir()) == []
+
+
+def test_an_agent_that_is_killed_keeps_the_folder_that_jobs_share(server: Wire, kind: Kind, service: MemoryService):
+    held = {"inputFiles": {"in": "given"}, "outputFiles": ["runs", "in"]}
+    service.offer(Job(Lease("group", 1, 0), "exec-1", "team", "flow", "group", "io.kestra.plugin.core.flow.WorkingDirectory", held, holds=True))
+    with agent(server, kind):
+        folder = service.opened("group")
+        service.offer(shell(kind, "zero", "echo zero >> runs", folder=folder))
+        assert service.ended("zero").result is Result.SUCCESS
+        service.offer(shell(kind, "one", "echo one >> runs; i=0; while [ $i -lt 40 ]; do echo $i; sleep 0.1; i=$((i+1)); done", folder=folder))
+        until(partial(seen_more, service, 5))
+    with agent(server, kind) as last:
+        assert service.ended("one").result is Result.SUCCESS
+        service.offer(shell(kind, "two", "cat in; echo two >> runs", folder=folder))
+        assert service.ended("two").result is Result.SUCCESS
+        service.kill("group")
+        files = service.ended("group").outputs["outputFiles"]
+        assert {name: service.stored(uri) for name, uri in files.items()} == {"runs": b"zero\none\ntwo\n", "in": b"given"}
+        until(lambda: list((kind.base / "jobs").iterdir()) == [])
+        assert end(last) == 0
+    assert [line.number for line in service.lines("one")] == list(range(40))
 
 
 def test_an_agent_that_is_told_to_end_costs_as_little_as_one_that_is_killed(server: Wire, kind: Kind, service: MemoryService):

@@ -63,6 +63,8 @@ class _Handler(Handler):
             return encode(service.adopt(body["runner"], lease))
         if verb == "log":
             return service.log(lease, tuple(decode(LogLine, line) for line in body["lines"]))
+        if verb == "ready":
+            return service.ready(lease)
         return service.finish(lease, decode(Outcome, body["outcome"]))
 
     def _file(self, lease: Lease, kind: str, query: Mapping[str, str], content: bytes) -> tuple[int, bytes]:

@@ -20,7 +20,7 @@ def queued(station: Station, *names: str) -> None:
 
 
 def claim(station: Station, runner: str = "r", until: float = 10.0) -> Job | None:
-    return station.database.write(lambda session: jobs.claim(session, runner, until))
+    return station.database.write(lambda session: jobs.claim(session, runner, until, folders=2))
 
 
 def job(station: Station, name: str) -> Job | None:
@@ -96,6 +96,44 @@ def test_stop_is_a_mark_for_the_next_beat(station: Station):
     found = job(station, "a")
     assert found is not None
     assert (found.stop, found.state) == (True, "leased")
+
+
+def test_what_shares_a_folder_waits_for_the_runner_that_holds_it(station: Station):
+    queued(station, "a")
+    station.database.write(partial(jobs.queue, execution="e1", task_run="w", attempt=1, folder="w"))
+    assert [one.task_run_id for one in (claim(station), claim(station)) if one] == ["a", "w"]
+    queued(station, "b")
+    station.database.write(partial(jobs.queue, execution="e1", task_run="in", attempt=1, folder="w"))
+    # What only one runner may have comes first: it makes room for others.
+    assert [one.task_run_id for one in (claim(station), claim(station, "s"), claim(station)) if one] == ["in", "b"]
+
+
+def test_what_shares_a_folder_that_nobody_holds_is_nobodys(station: Station):
+    station.database.write(partial(jobs.queue, execution="e1", task_run="w", attempt=1, folder="w"))
+    claim(station)
+    station.database.write(lambda session: jobs.end(session, "w", 1, "lost"))
+    station.database.write(partial(jobs.queue, execution="e1", task_run="in", attempt=1, folder="w"))
+    assert claim(station) is None
+
+
+def test_a_runner_holds_so_many_folders_and_no_more(station: Station):
+    for name in ("w", "x", "y"):
+        station.database.write(partial(jobs.queue, execution="e1", task_run=name, attempt=1, folder=name))
+    assert [one.task_run_id if one else None for one in (claim(station), claim(station), claim(station), claim(station, "s"))] == ["w", "x", None, "y"]
+    heard: list[Topic] = []
+    station.database.hub.listen(("jobs", ""), heard.append)
+    station.database.write(partial(jobs.queue, execution="e1", task_run="z", attempt=1, folder="z"))
+    station.database.write(lambda session: jobs.drop(session, "w", 1))
+    assert (len(heard), claim(station) is not None) == (2, True)
+
+
+def test_a_claim_costs_the_same_however_many_wait(station: Station):
+    for number in range(300):
+        station.database.write(partial(jobs.queue, execution="e1", task_run=f"{number}", attempt=1, folder=f"{number}"))
+    with station.database.read() as session:
+        plan = session.exec_driver_sql("EXPLAIN QUERY PLAN SELECT id FROM job WHERE state = 'queued' AND lane = 'any' ORDER BY id LIMIT 1").all()
+    assert "ix_job_state" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
 
 
 def test_the_queue_wakes_whoever_waits_for_work(station: Station):

@@ -41,7 +41,10 @@ class Member:
 def words_of(cls: type[Any]) -> str:
     """What a class is, for people who write flows."""
     text = " ".join((cls.__doc__ or "").split())
-    return text if getattr(cls, "RUN", True) else f"{text} {NOT_RUN}"
+    if getattr(cls, "RUN", True):
+        return text
+    instead = getattr(cls, "INSTEAD", None)
+    return f"{text} {NOT_RUN}" if instead is None else f"{text} Instead, {instead}."
 
 
 def family(kind: str, title: str, common: Mapping[str, Any], members: Sequence[Member]) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+"""Holding a folder for other jobs: it is made, kept until the service says that they are over, and what is wanted of it is stored.
+
+`jobs/<lease>/work` is the folder, as for every job. Beside it `opened` says that it stands, so that an agent which comes after us makes nothing anew; `torn`
+says that the last program's files were being copied back and have not all come: then nothing more is done in it. `cached` is what the cache's files were when
+they came.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import BinaryIO
+
+from runners import archives
+from runners.fields import NamespaceFiles
+from runners.folder import Cache, FolderProperties
+from runners.protocol import CACHE, Job, Outcome, Rejected, Result, Unusable
+from runners.reports import Report
+from runners.task import RunnerTask, Work
+from runners.transfer import put_inputs, take_outputs
+from runners.work import OPENED, TORN, Interrupted, JobWork, Means
+from runners.workspace import inside, matching, unpack, write
+
+_CACHED = "cached"
+_CHUNK = 1 << 18
+
+
+class HoldingWork(JobWork):
+    """The Work of a job that holds a folder."""
+
+    def __init__(self, means: Means, job: Job, report: Report, others_over: Callable[[], None]) -> None:
+        super().__init__(means, job, report)
+        self._closing = threading.Event()
+        self._others_over = others_over
+
+    @property
+    def opened(self) -> bool:
+        """Whether the folder stands, made by us or by an agent before us."""
+        return (self._folder / OPENED).exists()
+
+    def prepare(self) -> None:
+        """The folder with the commit's files, unless it stands already."""
+        if not self.opened:
+            self._make_folder()
+        self._resume()
+
+    def hold(self) -> None:
+        """Says that the folder stands, and waits until the jobs in it are over; raises Interrupted when it is to be given up."""
+        (self._folder / OPENED).touch()
+        self.patiently(lambda: self._means.dispatcher.ready(self.job.lease))
+        self._closing.wait()
+        if self.stopping.is_set():
+            raise Interrupted
+        self._others_over()
+        if (self._folder / TORN).exists():
+            raise Unusable("files of its last task could not all be copied back into the folder: nothing of it is stored")
+
+    def close(self) -> None:
+        """The jobs in it are over: it may end."""
+        self._closing.set()
+
+    def stop(self, reason: str, limit: float = float("inf")) -> None:
+        """Ends the waiting."""
+        super().stop(reason, limit)
+        self._closing.set()
+
+    def leave(self) -> None:
+        """Ends the waiting; the folder stays for the next agent."""
+        super().leave()
+        self._closing.set()
+
+    def restore(self, cache: Cache) -> None:
+        """Puts back what the cache has kept, unless that is too old."""
+        with tempfile.TemporaryFile() as packed:
+            try:
+                self.patiently(lambda: _spool(self._means.files.get(self.job.lease, CACHE), packed))
+            except Rejected:
+                self.log("DEBUG", "nothing has been cached yet")
+                return
+            age = max(0.0, time.time() - archives.stamp(packed))
+            if isinstance(cache.ttl, timedelta) and age > cache.ttl.total_seconds():
+                self.log("INFO", f"what was cached {age:.0f} s ago is too old to be used")
+                return
+            unpack(archives.unzipped(packed), self.directory)
+        (self._folder / _CACHED).write_text(archives.digest(self.directory, cache.patterns))
+        self.log("INFO", f"restored what was cached {age:.0f} s ago")
+
+    def keep(self, cache: Cache) -> None:
+        """Stores the files of the cache, where they have changed since they came."""
+        before, now = self._folder / _CACHED, archives.digest(self.directory, cache.patterns)
+        if now == (before.read_text() if before.exists() else archives.digest(self.directory, ())):
+            return
+        with tempfile.TemporaryFile() as packed:
+            archives.pack(self.directory, cache.patterns, packed)
+
+            def put() -> None:
+                packed.seek(0)
+                self._means.files.put(self.job.lease, CACHE, packed)
+
+            try:
+                self.patiently(put)
+            except Rejected as problem:
+                raise Unusable(f"the cache can't be stored: {problem}") from problem
+        self.log("INFO", "cached the files for the next run")
+
+
+class SharedFolder(FolderProperties, RunnerTask):
+    """Makes a folder, holds it, and stores what is wanted of it."""
+
+    TYPE = "io.kestra.plugin.core.flow.WorkingDirectory"
+
+    def run(self, work: Work) -> Outcome:
+        """From the first file put in to the last one taken out."""
+        assert isinstance(work, HoldingWork)
+        if not work.opened:
+            self._fill(work)
+        work.hold()
+        stored: dict[str, str] = {}
+        take_outputs(work, self.output_files or (), stored)
+        if self.cache:
+            work.keep(self.cache)
+        return Outcome(Result.SUCCESS, outputs={"outputFiles": stored})
+
+    def _fill(self, work: HoldingWork) -> None:
+        if self.cache:
+            work.restore(self.cache)
+        if isinstance(self.namespace_files, NamespaceFiles) and self.namespace_files.enabled and self.namespace_files.folder_per_namespace:
+            _copy_namespaces(work, self.namespace_files)
+        put_inputs(work, self.input_files or {})
+
+
+def _copy_namespaces(work: HoldingWork, wanted: NamespaceFiles) -> None:
+    """The namespace's files are there; here they get a folder of the namespace's name, too."""
+    root = work.directory
+    without = {name for name, _ in matching(root, wanted.exclude or ())}
+    names = [name for name, _ in matching(root, wanted.include or ("**",)) if name not in without]
+    for namespace in wanted.namespaces or (work.job.namespace,):
+        for name in names:
+            _copy(work, name, f"{namespace}/{name}", str(wanted.if_exists))
+
+
+def _copy(work: HoldingWork, name: str, to: str, if_exists: str) -> None:
+    if if_exists != "OVERWRITE" and inside(work.directory, to).exists():
+        if if_exists == "FAIL":
+            raise Unusable(f"namespaceFiles: {to!r} is there already")
+        if if_exists == "WARN":
+            work.log("WARN", f"namespaceFiles: {to!r} is there already, and stays as it is")
+        return
+    with inside(work.directory, name).open("rb") as source:
+        write(work.directory, to, iter(lambda: source.read(_CHUNK), b""))
+
+
+def _spool(content: Iterable[bytes], into: BinaryIO) -> None:
+    into.seek(0)
+    into.truncate()
+    for chunk in content:
+        into.write(chunk)
+    into.seek(0)
