@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Executable, Subquery, bindparam, delete, func, insert, literal, select, union_all, update
 
 from service.store.database import Session, announce
 from service.store.tables import Execution, core
@@ -59,18 +60,26 @@ def queue(session: Session, execution: str, task_run: str, attempt: int, folder:
 
 def claim(session: Session, runner: str, until: float, folders: int) -> Job | None:
     """Leases a waiting attempt to a runner: the oldest of those that wait for it alone, else of all. It holds so many folders at most."""
-    held = select(func.count()).where(_table.c.state == "leased", _table.c.lane == OPENING, _table.c.runner == runner).scalar_subquery()
-    lanes = (_oldest(_own(runner), 0), _oldest(ANYONE, 1), _oldest(OPENING, 1, held < folders))
-    found = union_all(*(select(one.c.id, one.c.rank) for one in lanes)).subquery()
-    first = select(found.c.id).order_by(found.c.rank, found.c.id).limit(1).scalar_subquery()
-    statement = update(_table).where(_table.c.id == first).values(state="leased", runner=runner, lease_until=until, epoch=_table.c.epoch + 1)
-    row = session.execute(statement.returning(*_table.c)).first()
+    row = session.execute(_CLAIM, {"own": _own(runner), "who": runner, "until": until, "folders": folders}).first()
     return None if row is None else Job(**row._mapping)
 
 
-def _oldest(lane: str, rank: int, *more: ColumnElement[bool]) -> Subquery:
+def _claiming() -> Executable:
+    """Made once: each claim costs three looks into the index, however many attempts wait."""
+    held = select(func.count()).where(_table.c.state == "leased", _table.c.lane == OPENING, _table.c.runner == bindparam("who")).scalar_subquery()
+    lanes = (_oldest(bindparam("own"), 0), _oldest(ANYONE, 1), _oldest(OPENING, 1, held < bindparam("folders")))
+    found = union_all(*(select(one.c.id, one.c.rank) for one in lanes)).subquery()
+    first = select(found.c.id).order_by(found.c.rank, found.c.id).limit(1).scalar_subquery()
+    changes = {"state": "leased", "runner": bindparam("who"), "lease_until": bindparam("until"), "epoch": _table.c.epoch + 1}
+    return update(_table).where(_table.c.id == first).values(**changes).returning(*_table.c)
+
+
+def _oldest(lane: Any, rank: int, *more: ColumnElement[bool]) -> Subquery:
     wanted = (_table.c.state == "queued", _table.c.lane == lane, *more)
     return select(_table.c.id, literal(rank).label("rank")).where(*wanted).order_by(_table.c.id).limit(1).subquery()
+
+
+_CLAIM = _claiming()
 
 
 def _own(runner: str) -> str:
@@ -108,15 +117,21 @@ def stop(session: Session, task_run: str, attempt: int) -> None:
 
 def end(session: Session, task_run: str, attempt: int, result: str) -> None:
     """Ends an attempt; `result` tells a repeat of the accepted report from a rival one."""
-    session.execute(update(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt).values(state="done", result=result, lease_until=None))
-    announce(session, ("jobs", ""))
+    statement = update(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt).values(state="done", result=result, lease_until=None)
+    _made_room(session, session.execute(statement.returning(_table.c.lane)).scalar())
 
 
 def drop(session: Session, task_run: str, attempt: int) -> None:
     """Takes an attempt out; a lease on it is gone."""
-    session.execute(delete(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt))
-    announce(session, ("jobs", ""))  # whoever held a folder has room for another one
+    statement = delete(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt)
+    _made_room(session, session.execute(statement.returning(_table.c.lane)).scalar())
     announce(session, ("stops", ""))
+
+
+def _made_room(session: Session, lane: str | None) -> None:
+    """Whoever held a folder can hold another one, and may be waiting for it."""
+    if lane == OPENING:
+        announce(session, ("jobs", ""))
 
 
 def expired(session: Session, at: float) -> tuple[Job, ...]:
