@@ -26,7 +26,6 @@ from service.engine.program import Program
 from service.engine.record import Gave, Step
 from service.engine.state import Stamp, State
 from service.expressions import truthy
-from service.flows.policies import Output
 from service.store import executions
 from service.store.codec import new_id
 from service.store.database import Session
@@ -247,10 +246,8 @@ class CaseWorld:
 
     def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
         """What an execution that ends now gives back."""
-
-        def rendering(output: Output) -> Rendering:
-            return self._case.rendering(execution, None, step, self._source, self._place(f"output `{output.id}`", "outputs"))
-
+        # One rendering for all: they share what templates may cost.
+        rendering = self._case.rendering(execution, None, step, self._source, self._place("an output of the flow", "outputs"))
         return outputs_of(self._case.program.outputs, rendering)
 
     def _place(self, what: str, section: str) -> Where | None:
