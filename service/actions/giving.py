@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from service.actions.scope import Rendering
@@ -17,13 +17,13 @@ from service.store.codec import from_json, to_json
 from service.store.executions import OUTPUT_LIMIT
 
 
-def outputs_of(declared: tuple[Output, ...], rendering: Callable[[Output], Rendering]) -> Gave:
+def outputs_of(declared: tuple[Output, ...], rendering: Rendering) -> Gave:
     """The values by name, dotted names nested. One that can't be had is missing where it is required, and null where it is not."""
     values: dict[str, Any] = {}
     lacks: list[str] = []
     notices: list[str] = []
     for output in declared:
-        value, wrong = _value(output, rendering(output))
+        value, wrong = _value(output, rendering)
         if wrong is None or not output.required:
             put(values, output.id, value)
         if wrong is not None:

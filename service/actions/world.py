@@ -21,7 +21,6 @@ from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 from service.expressions import truthy
 from service.flowables import MOST_VALUES
-from service.flows.policies import Output
 from service.ion import IonError, rows
 from service.store import children
 from service.store.codec import new_id
@@ -121,10 +120,8 @@ class CaseWorld:
 
     def outputs(self, execution: Execution, step: Mapping[str, TaskRun]) -> Gave:
         """What an execution that ends now gives back."""
-
-        def rendering(output: Output) -> Rendering:
-            return self._case.rendering(execution, None, step, self._source, place=self._place(f"output `{output.id}`", "outputs"))
-
+        # One rendering for all: they share what templates may cost.
+        rendering = self._case.rendering(execution, None, step, self._source, place=self._place("an output of the flow", "outputs"))
         return outputs_of(self._case.program.outputs, rendering)
 
     def _place(self, what: str, section: str) -> Where | None:
