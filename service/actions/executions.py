@@ -6,7 +6,7 @@ what was prepared; whoever calls it sees to it that what that was made from is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
 from service.engine.events import Began, Killed
-from service.engine.execution import Execution, Pin
+from service.engine.execution import NORMAL, Execution, Pin
 from service.engine.program import RenderFailed
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound
@@ -47,6 +47,8 @@ class Order:
     pin: Pin | None = None
     caused: bool = False
     once: str | None = None
+    kind: str = NORMAL
+    breakpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ class Prepared:
 
 def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared:
     """Reads the flow and settles inputs and labels. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
+    found, number, flow, pin = of_revision(session, kit, order)
+    return settle(kit, order, flow, found.id, number, pin, now)
+
+
+def of_revision(session: Session, kit: Kit, order: Order) -> tuple[flows.Flow, int, Flow, Pin]:
+    """The flow that is asked for: its row, the revision's number, what it says, and where it runs. Raises NotFound or Conflict."""
     found = flows.get(session, order.environment, (order.namespace, order.flow_id))
     number = order.revision if order.revision is not None else (found.live if found else None)
     if found is None or number is None:
@@ -75,7 +83,7 @@ def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared
     if found.disabled or flow.disabled:
         raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
     pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
-    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now)
+    return found, number, flow, replace(pin, path=stored.path, blob=stored.blob)
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
@@ -99,6 +107,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
+    check_breakpoints(flow, order.breakpoints)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     calls, share = (CALLS, 1.0) if alone else (TRIGGERED, TRIGGERED_SHARE)
@@ -124,8 +133,19 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
         flow.variables,
         order.trigger,
         pin,
+        kind=order.kind,
+        breakpoints=order.breakpoints,
     )
     return Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
+
+
+def check_breakpoints(flow: Flow, breakpoints: Iterable[str]) -> None:
+    """Raises Invalid for one that stands before no task: `task`, or `task.value`."""
+    for each in breakpoints:
+        if each.partition(".")[0] not in flow.program.nodes:
+            raise Invalid(
+                f"the breakpoint `{each[:100]}` names no task of `{flow.namespace}.{flow.id}`", [{"breakpoint": each[:100], "message": "no such task"}]
+            )
 
 
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
@@ -157,12 +177,12 @@ def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, genera
     return True
 
 
-def kill(session: Session, id: str, by: str) -> Row:
+def kill(session: Session, id: str, by: str, asked: str | None = None, *, cascade: bool = True) -> Row:
     """Asks the executor to stop an execution. Raises Conflict when it has ended."""
     row = get(session, id)
     if row.execution.state.terminal:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value} already")
-    events.add(session, row.execution.id, None, Killed(by))
+    events.add(session, row.execution.id, None, Killed(by, cascade), asked)
     return row
 
 

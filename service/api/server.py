@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import (
+    actions,
+    bulk,
+    deletion,
+    errors,
+    evaluation,
+    executions,
+    flows,
+    git,
+    graphs,
+    health,
+    hooks,
+    logs,
+    pages,
+    plugins,
+    repositories,
+    runner,
+    validation,
+)
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -16,8 +34,11 @@ _NOUNS: tuple[APIRouter, ...] = (
     validation.router,
     flows.router,
     evaluation.first,
-    executions.first,
+    bulk.router,
+    actions.first,
+    deletion.router,
     executions.router,
+    actions.router,
     evaluation.router,
     logs.router,
     runner.people,

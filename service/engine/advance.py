@@ -8,18 +8,18 @@ in one transaction per batch. An event for an attempt that is over changes nothi
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
-from service.engine import again, order
+from service.engine import order
+from service.engine.asked import answer
 from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Asked, Began, Claimed, Copied, Due, Ended, Event, Lost
 from service.engine.execution import Path, TaskRun
-from service.engine.kill import kill
-from service.engine.program import Program, Turn, Wakened
+from service.engine.program import Program
 from service.engine.record import Step, World
-from service.engine.resume import once_more
+from service.engine.reopen import copied, go_on
 from service.engine.state import State
 from service.engine.step import Making
+from service.engine.waking import due, ended, flow_due
 
 #: How often an attempt may be lost with its runner before the task fails: work that takes its runner down is not repeated for ever.
 LOST_LIMIT = 3
@@ -30,48 +30,50 @@ BEGIN = "begin"
 
 
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
-    """What follows from `event`."""
+    """What follows from `event`. What somebody asks for is answered whatever the state; all else is heard while there is something to do."""
     step = Making(program, path, world)
     run = path.runs[-1] if path.runs else None
+    if isinstance(event, Asked):
+        answer(step, run, event)
+    elif not step.execution.state.terminal:
+        _hear(step, run, event)
+    return step.result()
+
+
+def _hear(step: Making, run: TaskRun | None, event: Event) -> None:
     match event:
-        case Began():
-            _begin(step)
-        case Killed(by):
-            kill(step, by)
+        case Began() | Due("begin"):
+            begin(step)
+        case Copied():
+            copied(step, run)
+            begin(step)
         case Due(kind) if run is None:
-            _flow_due(step, kind)
+            flow_due(step, kind)
         case _ if run is None or run.state.terminal:
             pass
         case Claimed(attempt, runner):
             _claimed(step, run, attempt, runner)
         case Ended():
-            _ended(step, run, event)
+            ended(step, run, event)
         case Lost():
             _lost(step, run, event)
         case Due(kind):
-            _due(step, run, kind)
-        case Resumed(given, by):
-            _wake(step, run, Wakened("resumed", given, by))
-    return step.result()
+            due(step, run, kind)
 
 
-def _begin(step: Making) -> None:
+def begin(step: Making) -> None:
+    """Starts an execution that has been created, or opened again."""
     if step.execution.state is State.CREATED:
         step.move_execution(State.RUNNING)
         step.take(None, order.begin(step.program.root))
+    elif step.execution.state is State.RESTARTED:
+        go_on(step)
 
 
 def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
     if run.attempt.number == attempt and run.attempt.state is State.CREATED:
         tried = run.attempt.to(State.RUNNING, step.now, runner=runner)
         step.put(run.to(State.RUNNING, step.now).with_attempt(tried))
-
-
-def _ended(step: Making, run: TaskRun, event: Ended) -> None:
-    if run.attempt.number != event.attempt or run.attempt.state.terminal:
-        return
-    state = State.KILLED if step.execution.state is State.KILLING else event.state
-    step.attempt_over(run, state, event.message, event.outputs)
 
 
 def _lost(step: Making, run: TaskRun, event: Lost) -> None:
@@ -88,28 +90,3 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
     step.commands.append(StartJob(again.id, again.attempt.number))
-
-
-def _due(step: Making, run: TaskRun, kind: str) -> None:
-    if kind != again.RETRY and not step.is_leaf(run):
-        _wake(step, run, Wakened(kind))
-    elif kind != again.RETRY:
-        _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
-    elif run.state is State.RETRYING and step.is_leaf(run):
-        step.put(run.to(State.RUNNING, step.now).opened(step.now))
-        step.launch(step.runs[run.id])
-    elif run.state is State.RETRYING:
-        once_more(step, run)
-
-
-def _wake(step: Making, run: TaskRun, why: Wakened) -> None:
-    node = step.node(run)
-    if run.state is State.PAUSED and not step.is_leaf(run):
-        step.decide(run, lambda ask: cast(Turn, node.model.wake(node, run.memory, why, ask)))
-
-
-def _flow_due(step: Making, kind: str) -> None:
-    if kind == BEGIN:
-        _begin(step)
-    elif kind == again.RETRY and step.execution.state is State.RETRYING:
-        once_more(step, None)

@@ -50,7 +50,8 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Somebody lets a paused task run go on, and gave this; the API has checked that it is what the task asks for."""
+    """Somebody lets a paused task run go on, and gave this; the API has checked that it is what the task asks for. Without a task run: the execution, which
+    somebody has paused as a whole."""
 
     given: Mapping[str, Any]
     by: str
@@ -58,9 +59,86 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """Somebody wants the execution stopped."""
+    """Somebody wants the execution stopped; `cascade`: and those that it has started."""
 
     by: str
+    cascade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """Somebody wants what failed done again."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Somebody wants the execution done again as a new one, whose id is `execution`. From a task run, or from what failed (`failed`), or from the beginning.
+    `pin` is that of another revision. `inputs` and `breakpoints` are those of the new one; None: the same inputs."""
+
+    by: str
+    execution: str
+    revision: int
+    task_run: str | None = None
+    failed: bool = False
+    pin: Mapping[str, str] | None = None
+    inputs: Mapping[str, Any] | None = None
+    breakpoints: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The execution is a copy of another one: it goes on from this task run, or from what failed where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateSet:
+    """Somebody says how a task run ended, whatever it came to; the execution goes on from there."""
+
+    state: State
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSet:
+    """Somebody says how the execution ended; nothing follows."""
+
+    state: State
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Somebody gives an execution that has ended other labels; those of the service stay."""
+
+    labels: Mapping[str, str]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Somebody pauses the execution: what runs goes on to its end, nothing new begins."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Somebody lets an execution go on that stands at breakpoints; from now on these are set, or the same (None)."""
+
+    by: str
+    breakpoints: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Somebody wants the execution deleted, and with it what is named."""
+
+    by: str
+    logs: bool = True
+    metrics: bool = True
+    storage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +148,6 @@ class Behind:
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | Claimed | Ended | Lost | Due | Resumed | Killed
+#: What people ask for: heard whatever the execution's state, and answered.
+Asked = Resumed | Killed | Restarted | Replayed | StateSet | StatusSet | Labelled | Halted | Passed | Deleted
+Event = Behind | Began | Claimed | Ended | Lost | Due | Copied | Asked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.engine.commands import DropJob, StopJob
 from service.engine.execution import TaskRun
 from service.engine.record import Record
@@ -10,8 +12,7 @@ from service.engine.state import State
 
 def kill(record: Record, by: str) -> None:
     """Asks all work to stop."""
-    if record.execution.state.terminal or record.execution.state is State.KILLING:
-        return
+    record.execution = replace(record.execution, held=None)
     never_began = record.execution.state in (State.CREATED, State.QUEUED)
     record.move_execution(State.KILLED if never_began else State.KILLING)
     record.say("WARN", f"Killed by {by}")

@@ -80,13 +80,24 @@ def follow(node: Node, memory: Memory, child: Ended, lanes: Lanes) -> Turn:
 
 def resume(node: Node, memory: Memory, children: Sequence[Ended], lanes: Lanes) -> Turn:
     """Where the lanes stand when these are the children of the main list. Those that a failure has stopped go on."""
+    if (turn := over(node, memory, children)) is not None:
+        return turn
     last = {child.iteration if lanes.ordered else number: child for number, child in enumerate(children)}
     onward = [child for child in last.values() if lanes.ordered and child.state.terminal and _next_of(node.branches[MAIN], child) is not None]
     starts = tuple(Start(cast(Node, _next_of(node.branches[MAIN], child)), child.value, child.iteration) for child in onward)
     open = sum(not child.state.terminal for child in last.values()) + len(starts)
     state = worst(*(child.state for child in children if child.state.terminal))
-    turn = _fill(node, Place(state=state, next=len(last), open=open, limit=memory["limit"]), lanes)
+    turn = _fill(node, Place(state=state, next=len(last), open=open, limit=memory.get("limit", 0)), lanes)
     return replace(turn, start=(*starts, *turn.start))
+
+
+def over(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn | None:
+    """The end of the main list where one of its children has ended badly, and stays so; None where none has."""
+    ended = [child.state for child in children if child.state.terminal]
+    if not any(state in order.STOPS for state in ended):
+        return None
+    place = Place(state=worst(*ended), next=len(children), open=len(children) - len(ended), limit=memory.get("limit", 0))
+    return leave(node, place)
 
 
 def handled(node: Node, place: Place, child: Ended) -> Turn | None:

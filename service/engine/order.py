@@ -25,7 +25,7 @@ def follow(node: Node, memory: Memory, child: Ended) -> Turn:
     main, branch, at, state = memory.get("main", "tasks"), memory["branch"], memory["at"], State(memory["state"])
     if branch == main:
         state = worst(state, child.state)
-    if child.state in STOPS:
+    if child.state in STOPS or (branch == main and state in STOPS):
         return _turn(node, main, after(branch, state), 0, state)
     return _turn(node, main, branch, at + 1, state)
 
@@ -35,10 +35,15 @@ def resume(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn:
     main = memory.get("main", "tasks")
     if not children:
         return begin(node, main)
+    turn, last = place(node, main, children), children[-1]
+    return follow(node, turn.memory, last) if last.state.terminal else turn
+
+
+def place(node: Node, main: str, children: Sequence[Ended]) -> Turn:
+    """The place of the last of these children in the main list."""
     *before, last = children
     state, at = worst(*(child.state for child in before)), node.branches[main].index(last.node)
-    memory = {"main": main, "branch": main, "at": at, "state": state.value}
-    return follow(node, memory, last) if last.state.terminal else Turn(memory)
+    return Turn({"main": main, "branch": main, "at": at, "state": state.value})
 
 
 def leave(node: Node, state: State, main: str = "tasks") -> Turn:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -159,6 +159,9 @@ class Flowable(Protocol):
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on?"""
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
+        """Which of these children, in the order in which they were started, would not be there if that one had not ended?"""
 
 
 class RenderFailed(Exception):

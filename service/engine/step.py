@@ -17,7 +17,7 @@ from service.engine.commands import RunInline, StartJob, WakeAt
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
-from service.engine.record import Record, Step, show
+from service.engine.record import UNSTARTED, Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
 
@@ -38,12 +38,15 @@ class Making(Record):
             if self.execution.state is State.KILLING:
                 self.agenda.clear()
                 end_when_quiet(self)
+            elif self.execution.held is not None:
+                self.hold(run, None)
             elif not self.execution.state.terminal:
-                self._follow(run)
+                self.follow(run)
         show(self)
         return Record.result(self)
 
-    def _follow(self, run: TaskRun) -> None:
+    def follow(self, run: TaskRun) -> None:
+        """Asks the parent of a task run that has ended what follows."""
         child = as_child(self, run)
         if run.parent is None:
             self.take(None, order.follow(self.program.root, self.execution.memory, child))
@@ -104,7 +107,13 @@ class Making(Record):
             values=(*(parent.values if parent else ()), *(() if start.value is None else (start.value,))),
         ).opened(now)
         self.put(run)
-        if self._wanted(run, node):
+        self.admit(run)
+
+    def admit(self, run: TaskRun, *, passing: bool = False) -> None:
+        """Has a task run begin, unless a breakpoint stands before it (which this one is `passing`), or it is not wanted."""
+        if not passing and self.execution.stops_before(run):
+            self.put(run.to(State.BREAKPOINT, self.now))
+        elif self._wanted(run, self.node(run)):
             self.launch(run)
 
     def _wanted(self, run: TaskRun, node: Node) -> bool:
@@ -123,6 +132,8 @@ class Making(Record):
         """Has the current attempt of a task run done."""
         node = self.node(run)
         if node.runs == "runner":
+            if run.state is State.BREAKPOINT:
+                self.put(run.to(State.RUNNING, self.now))
             self.commands.append(StartJob(run.id, run.attempt.number))
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
@@ -149,7 +160,7 @@ class Making(Record):
         self.close(run, state, message, outputs)
 
     def _fails_for_now(self, run: TaskRun, message: str | None) -> None:
-        began = run if run.state is not State.CREATED else run.to(State.RUNNING, self.now)
+        began = run if run.state not in UNSTARTED else run.to(State.RUNNING, self.now)
         self.put(began.to(State.RETRYING, self.now))
         self.say("WARN", f"Attempt {run.attempt.number} failed and will be tried again" + (f": {message}" if message else ""), run)
         if again.owner(self, run)[1] is not run:

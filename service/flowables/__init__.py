@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -86,6 +86,10 @@ class FlowableTask(Typed):
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on after a pause?"""
         raise NotImplementedError
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
+        """Which of these children followed that one? Of tasks in order all that were started after it."""
+        return range(at + 1, len(children))
 
 
 def limit_of(name: str, value: Any, ask: Ask) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -38,6 +38,10 @@ class ForEach(FlowableTask):
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node, ask.kept()))
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
+        alone = memory.get("limit") == 1  # then each value waits for the one before it
+        return [index for index in range(at + 1, len(children)) if alone or children[index].iteration == children[at].iteration]
 
 
 def _lanes(node: Node, values: Sequence[str]) -> Lanes:

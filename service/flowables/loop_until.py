@@ -44,7 +44,7 @@ class LoopUntil(FlowableTask):
         tasks = node.branches["tasks"]
         if memory["branch"] != "tasks":
             return _with(memory, order.follow(node, memory, child))
-        if child.state in order.STOPS:
+        if child.state in order.STOPS or State(memory["state"]) in order.STOPS:
             return _with(memory, order.follow(node, memory, child))
         if child.node is not tasks[-1]:
             turn = _with(memory, order.follow(node, memory, child))
@@ -52,7 +52,8 @@ class LoopUntil(FlowableTask):
         return self._passed(node, memory, worst(State(memory["state"]), child.state), ask)
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
-        return _with(memory, order.resume(node, memory, children))
+        placed = _with({**memory, "pass": (children[-1].iteration or 0) + 1}, order.place(node, "tasks", children))
+        return self.follow(node, placed.memory, children[-1], ask) if children[-1].state.terminal else placed
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         return replace(self._pass(node, memory["pass"], memory["since"], ask), clear=True)
