@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.engine.advance import advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.commands import Command, Copy, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, Unwake, WakeAt
+from service.engine.events import Began, Claimed, Copied, Due, Ended, Event, Halted, Killed, Lost, Passed, Replayed, Restarted, Resumed, StateSet
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
-from service.engine.record import WAITING
-from service.engine.state import MOVES, Stamp, State
+from service.engine.record import WAITING, Step
+from service.engine.state import MOVES, REOPENED, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
 from service.flowables.allow_failure import AllowFailure
@@ -163,6 +163,9 @@ class Play:
     kept: dict[str, Any] = field(default_factory=dict)
     timers: list[WakeAt] = field(default_factory=list)
     started_over: list[datetime] = field(default_factory=list)
+    begun: set[tuple[str, int]] = field(default_factory=set)
+    copies: list[Replayed] = field(default_factory=list)
+    refusal: str | None = None
     now: datetime = START
 
     # the engine's world
@@ -199,6 +202,8 @@ class Play:
         self.now += timedelta(seconds=1)
         before = self.execution, dict(self.runs)
         step = advance(self.program, self._path(task), event, self)
+        self.refusal = step.refusal
+        assert step.refusal is None or step == Step(None, refusal=step.refusal)
         self.execution = step.execution or self.execution
         self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
@@ -254,6 +259,45 @@ class Play:
         self.hear(Killed("ann"))
         return self
 
+    def restart(self) -> Play:
+        """Somebody wants what failed done again."""
+        self.hear(Restarted("ann"))
+        return self
+
+    def set(self, task: str, state: State) -> Play:
+        """Somebody says how a task ended."""
+        self.hear(StateSet(state, "ann"), task)
+        return self
+
+    def halt(self) -> Play:
+        """Somebody pauses the execution."""
+        self.hear(Halted("ann"))
+        return self
+
+    def unhalt(self) -> Play:
+        """Somebody resumes the execution as a whole."""
+        self.hear(Resumed({}, "ann"))
+        return self
+
+    def pass_on(self, *breakpoints: str) -> Play:
+        """Somebody lets it go on from a breakpoint."""
+        self.hear(Passed("ann", breakpoints or None))
+        return self
+
+    def replayed(self, task: str | None, *breakpoints: str) -> Play:
+        """A replay from a task, or of what failed: the executor's copy, begun."""
+        run = self.run(task) if task else None
+        self.hear(Replayed("ann", "e2", 1, run.id if run else None, failed=task is None), task)
+        assert self.refusal is None, self.refusal
+        of = self.execution
+        opened = of.reopened(State.RESTARTED, self.now) if of.state.terminal else of.to(State.RESTARTED, self.now)
+        copy = Play(self.program, replace(opened, id="e2", breakpoints=breakpoints, held=None), now=self.now, made=1000)
+        for each in self.runs.values():
+            copy.runs[f"c{each.id}"] = replace(each, id=f"c{each.id}", execution="e2", parent=f"c{each.parent}" if each.parent else None)
+        copy.kept = {f"c{id}": kept for id, kept in self.kept.items()}
+        copy.hear(Copied(), f"c{run.id}" if run else None)
+        return copy
+
     # what a test sees
 
     def run(self, task: str) -> TaskRun:
@@ -291,24 +335,46 @@ class Play:
     def _carry_out(self, command: Command) -> None:
         match command:
             case RunInline(run):
+                self._begin_once(self.runs[run])
                 self.started.append(name(self.runs[run]))
                 self.todo.append(name(self.runs[run]))
             case StartJob(run, attempt):
                 assert self.runs[run].attempt.number == attempt
+                self._begin_once(self.runs[run])
                 self.started.append(name(self.runs[run]))
                 self.jobs[name(self.runs[run])] = attempt
             case StopJob(run, _):
                 self.stops.append(name(self.runs[run]))
             case DropJob(run, _):
                 self.jobs.pop(name(self.runs[run]), None)
-            case WakeAt():
-                self.timers.append(command)
-            case StartOver(when):
-                self.started_over.append(when)
+            case WakeAt() | Unwake():
+                self._set_timer(command)
             case Say(level, message, _):
                 self.said.append((level, message))
+            case _:
+                self._report(command)
+
+    def _begin_once(self, run: TaskRun) -> None:
+        """No attempt begins twice."""
+        assert (run.id, run.attempt.number) not in self.begun
+        self.begun.add((run.id, run.attempt.number))
+
+    def _set_timer(self, command: WakeAt | Unwake) -> None:
+        if isinstance(command, WakeAt):
+            self.timers.append(command)
+        else:
+            self.timers = [each for each in self.timers if each.task_run != command.task_run or (each.task_run is None and each.kind != command.kind)]
+
+    def _report(self, command: Command) -> None:
+        match command:
+            case StartOver(when):
+                self.started_over.append(when)
+            case Copy(replay):
+                self.copies.append(replay)
             case Report():
                 self.reports += 1
+            case _:
+                raise AssertionError(f"a play can't do this: {command}")
 
     def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
         """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""
@@ -320,7 +386,7 @@ class Play:
             _check_history(old.history if old else (), run.history)
             assert run.state.terminal == run.attempt.state.terminal or run.state is State.RETRYING, run
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
-            assert old is None or not old.state.terminal or old == run
+            assert old is None or not old.state.terminal or old == run or len(run.attempts) > len(old.attempts)
         if self.state.terminal:
             assert all(run.state.terminal for run in self.runs.values())
 
@@ -333,13 +399,17 @@ def name(run: TaskRun) -> str:
 def _check_history(old: tuple[Stamp, ...], new: tuple[Stamp, ...]) -> None:
     assert new[: len(old)] == old
     for first, second in zip(new, new[1:], strict=False):
-        assert second.state in MOVES[first.state]
+        assert second.state in (REOPENED if first.state.terminal else MOVES[first.state])
         assert second.date >= first.date
 
 
 def play(program: Program, results: Mapping[str, State | Sequence[State]] | None = None) -> Play:
     """Runs a flow to its end; tasks that `results` does not name end well. Of a list each attempt gets its own, and the last stands for all further ones."""
-    played = Play(program).begin()
+    return go(Play(program).begin(), results)
+
+
+def go(played: Play, results: Mapping[str, State | Sequence[State]] | None = None) -> Play:
+    """Runs one that has begun to its end, or until it waits for somebody."""
     left = {task: [ends] if isinstance(ends, State) else list(ends) for task, ends in (results or {}).items()}
     while played.todo or played.jobs or (played.timers and not played.state.terminal):
         if not played.todo and not played.jobs:

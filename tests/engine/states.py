@@ -34,7 +34,15 @@ def page() -> str:
     again = ", ".join(f"`{to}`" for to in State if to in REOPENED)
     arrows = [f"    {state} --> {to}" for state in State for to in State if to in MOVES[state]]
     ends = [f"    {state} --> [*]" for state in State if state.terminal]
-    return _HEAD + "\n".join(rows) + "\n" + f"| ended, and opened again by a person | | {again} |" + "\n\n```mermaid\nstateDiagram-v2\n    [*] --> CREATED\n" + "\n".join((*arrows, *ends)) + "\n```\n"
+    return (
+        _HEAD
+        + "\n".join(rows)
+        + "\n"
+        + f"| ended, and opened again by a person | | {again} |"
+        + "\n\n```mermaid\nstateDiagram-v2\n    [*] --> CREATED\n"
+        + "\n".join((*arrows, *ends))
+        + "\n```\n"
+    )
 
 
 if __name__ == "__main__":
