@@ -152,9 +152,11 @@ def _refused(deed: Deed, invalid: Sequence[Invalid], done: int) -> Response:
 
 
 async def ids_of(request: Request) -> list[str]:
-    """The ids of a body: a list, or `executionsId` of an object."""
-    content = await body.read_json(request)
-    found = content.get("executionsId") if isinstance(content, dict) else content
+    """The ids of a body."""
+    return _ids(await body.read_json(request))
+
+
+def _ids(found: Any) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(id, str) for id in found):
         raise Malformed("the body must be a list of ids of executions")
     if len(found) > _MOST:
@@ -266,7 +268,7 @@ async def labels_ids(request: Request, parts: Use, caller: Writer, tenant: Tenan
     content = await body.read_json(request)
     if not isinstance(content, dict) or "executionLabels" not in content:
         raise Malformed('the body must be {"executionsId": ["…"], "executionLabels": [{"key": "…", "value": "…"}]}')
-    return await by_ids(parts, tenant, await ids_of(request), _labels(caller, content["executionLabels"]))
+    return await by_ids(parts, tenant, _ids(content.get("executionsId")), _labels(caller, content["executionLabels"]))
 
 
 @router.post("/labels/by-query")

@@ -200,9 +200,9 @@ def test_letters_that_mean_something_to_a_database_are_letters(client: TestClien
 @pytest.mark.usefixtures("flows")
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "kill"), ("POST", "actions/kill")])
 def test_an_execution_is_killed_once(client: TestClient, station: Station, method: str, path: str):
-    id = started(client, "t/nap")["id"]
-    station.tick()
     with at_work(station):
+        id = started(client, "t/nap")["id"]
+        until(lambda: station.state(id) == "RUNNING")
         answer = client.request(method, f"{API}/executions/{id}/{path}")
     assert (answer.status_code, answer.json()["state"]["current"]) == (202, "KILLED")
     problem(client.request(method, f"{API}/executions/{id}/{path}"), 409)
