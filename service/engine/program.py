@@ -160,8 +160,8 @@ class Flowable(Protocol):
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on?"""
 
-    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
-        """Which of these children, in the order in which they were started, would not be there if that one had not ended?"""
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        """Which of the children, in the order in which they were started, would not be there if none of these had ended?"""
 
 
 class RenderFailed(Exception):

@@ -57,7 +57,8 @@ def copied(step: Making, run: TaskRun | None) -> None:
         forced = [each.id for each in lineage]
         below = by_parent(runs)
         for each in lineage:
-            _drop_later(step, each, below)
+            parent = step.runs[each.parent] if each.parent else None
+            _drop_later(step, parent, _main(step, parent, below), {each.id}, below)
         _forget(step, below.get(run.id, ()), below)
     mark(step, [each for each in runs if each.id not in step.gone], forced, fresh=True)
 
@@ -71,7 +72,8 @@ def mark(step: Making, runs: Sequence[TaskRun], forced: Collection[str] = (), *,
     while groups:
         group = groups.pop()
         children = _main(step, group, below)
-        again = [child for child in children if child.id in redo]
+        _drop_later(step, group, children, redo, below)  # there is such only where somebody has changed a state
+        again = [child for child in children if child.id in redo and child.id not in step.gone]
         if again:
             touched.append(group.id if group else None)
         elif group is not None and (not children or (group.state.terminal and group.state is not State.KILLED)):
@@ -153,15 +155,15 @@ def _is_marked(run: TaskRun) -> bool:
     return not run.state.terminal and run.attempt.state is State.CREATED and run.state is not State.BREAKPOINT
 
 
-def _drop_later(step: Making, run: TaskRun, below: Below) -> None:
-    """Forgets what followed a task run in its group."""
-    parent = step.runs[run.parent] if run.parent else None
-    children = _main(step, parent, below)
-    at = next(index for index, child in enumerate(children) if child.id == run.id)
-    later: Collection[int] = range(at + 1, len(children))
-    if parent is not None:
-        node = step.node(parent)
-        later = cast(Any, node.model).later(node, parent.memory, [as_child(step, child) for child in children], at)
+def _drop_later(step: Making, group: TaskRun | None, children: Sequence[TaskRun], ids: Collection[str], below: Below) -> None:
+    """Forgets what followed some of a group's children."""
+    these = [index for index, child in enumerate(children) if child.id in ids]
+    if not these:
+        return
+    later: Collection[int] = range(these[0] + 1, len(children))
+    if group is not None:
+        node = step.node(group)
+        later = cast(Any, node.model).later(node, group.memory, [as_child(step, child) for child in children], these)
     _forget(step, [children[index] for index in later], below)
 
 

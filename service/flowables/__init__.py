@@ -87,9 +87,9 @@ class FlowableTask(Typed):
         """What follows, now that it goes on after a pause?"""
         raise NotImplementedError
 
-    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
-        """Which of these children followed that one? Of tasks in order all that were started after it."""
-        return range(at + 1, len(children))
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        """Which of the children followed any of these? Of tasks in order all that were started after the first."""
+        return range(min(these) + 1, len(children))
 
 
 def limit_of(name: str, value: Any, ask: Ask) -> int:

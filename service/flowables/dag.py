@@ -43,12 +43,12 @@ class Dag(FlowableTask):
         state = worst(*(child.state for child in children if child.state.terminal))
         return _go_on(node, Place(state=state, open=len(started) - len(ended), limit=memory.get("limit", 0)), started, ended)
 
-    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
-        found, ids = [], {children[at].node.id}
-        for index in range(at + 1, len(children)):
-            if not ids.isdisjoint(children[index].node.depends_on):
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        found, ids = [], {children[index].node.id for index in these}
+        for index, child in enumerate(children):
+            if not ids.isdisjoint(child.node.depends_on):
                 found.append(index)
-                ids.add(children[index].node.id)
+                ids.add(child.node.id)
         return found
 
 

@@ -35,7 +35,7 @@ class EachParallel(FlowableTask):
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node, ask.kept()))
 
-    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
         return ()
 
 

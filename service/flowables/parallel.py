@@ -32,7 +32,7 @@ class Parallel(FlowableTask):
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node))
 
-    def later(self, node: Node, memory: Memory, children: Sequence[Ended], at: int) -> Collection[int]:
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
         return ()
 
 
