@@ -161,7 +161,7 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
         names = {run.id: f"{run.node}{list(run.values)}" for run in runs}
         lines = [(names.get(entry.task_run, entry.task), entry.attempt, entry.line.message) for entry in logs.read(session, id, level="TRACE")]
     shown = [(names[run.id], names.get(run.parent or ""), run.iteration, run.history, run.attempts, run.outputs) for run in runs]
-    return {"history": row.execution.history, "attempt": row.execution.attempt, "runs": shown, "lines": sorted(lines)}
+    return {"history": row.execution.history, "attempt": row.execution.attempt, "runs": shown, "lines": sorted(lines, key=str)}
 
 
 @pytest.fixture(scope="module")
