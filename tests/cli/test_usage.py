@@ -60,7 +60,9 @@ def test_without_a_command_the_help_is_shown(headgate: Command, arguments: list[
 @pytest.mark.parametrize(
     "command",
     ["init", "up", "demo", "doctor", "run", "runner", *(f"flow {name}" for name in ("validate", "format", "explain", "create", "list", "execute"))]
-    + [*(f"execution {name}" for name in ("list", "show", "logs", "resume", "kill")), *(f"repo {name}" for name in ("add", "list", "sync"))],
+    + [*(f"execution {name}" for name in ("list", "show", "logs", "resume", "kill"))]
+    + [f"execution {name}" for name in ("restart", "replay", "pause", "continue", "set-state", "set-status", "labels", "delete")]
+    + [*(f"repo {name}" for name in ("add", "list", "sync"))],
 )
 def test_every_command_has_help(headgate: Command, command: str) -> None:
     done = headgate(*command.split(), "--help")
@@ -81,6 +83,7 @@ def test_the_version_is_said(headgate: Command) -> None:
         ["execution", "logs", "abcd", "-f"],
         ["execution", "resume", "abcd"],
         ["execution", "kill", "abcd"],
+        ["execution", "restart", "abcd"],
         ["repo", "list"],
         ["repo", "add", "x"],
     ],
