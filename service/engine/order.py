@@ -35,15 +35,17 @@ def resume(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn:
     main = memory.get("main", "tasks")
     if not children:
         return begin(node, main)
-    turn, last = place(node, main, children), children[-1]
-    return follow(node, turn.memory, last) if last.state.terminal else turn
+    turn = place(node, main, children)
+    return follow(node, turn.memory, children[-1]) if all(child.state.terminal for child in children) else turn
 
 
 def place(node: Node, main: str, children: Sequence[Ended]) -> Turn:
-    """The place of the last of these children in the main list."""
-    *before, last = children
-    state, at = worst(*(child.state for child in before)), node.branches[main].index(last.node)
-    return Turn({"main": main, "branch": main, "at": at, "state": state.value})
+    """The place of the last of these children in the main list: it has still to be followed, unless another one is open, which will be."""
+    last, others = children[-1], children[:-1]
+    ended = [child.state for child in others if child.state.terminal]
+    if last.state.terminal and len(ended) < len(others):
+        ended.append(last.state)
+    return Turn({"main": main, "branch": main, "at": node.branches[main].index(last.node), "state": worst(*ended).value})
 
 
 def leave(node: Node, state: State, main: str = "tasks") -> Turn:

@@ -206,6 +206,9 @@ class Play:
         assert step.refusal is None or step == Step(None, refusal=step.refusal)
         self.execution = step.execution or self.execution
         self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
+        # What is over, or has been forgotten, is not run any more.
+        open = {name(run) for run in self.runs.values() if not run.state.terminal}
+        self.todo = deque(task for task in self.todo if task in open)
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)

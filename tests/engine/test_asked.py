@@ -259,3 +259,22 @@ def test_only_what_has_ended_is_deleted():
 def test_every_state_allows_something_or_says_why_not(state):
     assert any(state in allowed for allowed, _ in ALLOWED.values()) or state is State.KILLING
     assert all(why for _, why in ALLOWED.values())
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_what_came_behind_a_changed_group_stays_and_is_not_done_twice(limit):
+    body = for_each("l", ["x", "y"], group("g", task("a")), task("b"), limit=limit)
+    played = play(flow(group("h", task("c")), task("d"), body))
+    before = set(played.runs)
+    go(played.set("a[x]", WARNING))
+    assert (played.state, played.states["g[x]"], set(played.runs)) == (WARNING, "WARNING", before)
+    go(played.set("c", FAILED))
+    assert (played.state, set(played.runs)) == (FAILED, before)
+
+
+def test_a_pass_with_a_changed_group_is_followed_by_the_condition():
+    played = play(flow(loop_until("l", "true", group("g", task("a")), task("b"))))
+    go(played.set("a", WARNING))
+    assert (played.state, played.states, played.run("l").outputs) == (
+        WARNING, {"l": "WARNING", "g": "WARNING", "a": "WARNING", "b": "SUCCESS"}, {"iterationCount": 1},
+    )  # fmt: skip
