@@ -15,8 +15,9 @@ from service.actions.case import Case
 from service.actions.executions import Order, Prepared
 from service.actions.kit import Kit
 from service.actions.scope import SYSTEM
+from service.engine.asked import RESTARTED
 from service.engine.commands import StartChild
-from service.engine.events import ChildMoved, Killed
+from service.engine.events import ChildMoved, Event, Killed, Restarted
 from service.engine.execution import LOOP, Caller, Execution, TaskRun
 from service.engine.program import Call, RenderFailed, Target
 from service.engine.state import Stamp, State
@@ -35,18 +36,28 @@ class Calls:
         self._kit, self._session, self._now = kit, session, now
         self._ready: list[Prepared] = []
         self._stops: list[tuple[str, str]] = []
+        self._again: list[tuple[str, Restarted]] = []
         self._serials: dict[str, int] = {}
 
     def start(self, case: Case, command: StartChild) -> ChildMoved:
         """Makes one ready; says how it stands."""
         run, call = case.runs[command.task_run], command.call
         attempt = run.attempt.number
+        if (id := self._failed(case.execution, run, call)) is not None:
+            self._again.append((id, Restarted(f"the execution {case.execution.id}", attempt)))
+            return ChildMoved(attempt, call.number, id, State.CREATED, open=call.waits)
         try:
             prepared = self._prepared(case, run, call)
         except (NotFound, Conflict, Invalid, RenderFailed, TooLarge) as failure:
             return ChildMoved(attempt, call.number, None, State.FAILED, message=self._kit.masker.text(str(failure)), open=False)
         self._ready.append(prepared)
         return ChildMoved(attempt, call.number, prepared.execution.id, State.CREATED, open=call.waits)
+
+    def _failed(self, execution: Execution, run: TaskRun, call: Call) -> str | None:
+        """After a restart by a person, the execution that an earlier attempt has called and that failed: that one is restarted. (Rule: KESTRA.md 3.4.)"""
+        if not call.again or execution.labels.get(RESTARTED) != "true" or run.attempt.number == 1:
+            return None
+        return children.failed(self._session, run.id, run.attempt.number, call.number)
 
     def stop(self, task_run: str, by: str) -> None:
         """Has what a task run waits for killed."""
@@ -56,13 +67,15 @@ class Calls:
         """With the batch."""
         for prepared in self._ready:
             executions.add(session, self._kit, prepared, self._now)
+        for id, restarted in self._again:
+            events.add(session, id, None, restarted)
         for task_run, by in self._stops:
             for id in children.open_below(session, task_run):
                 events.add(session, id, None, Killed(by))
 
     def _prepared(self, case: Case, run: TaskRun, call: Call) -> Prepared:
         caller = self._caller(case.execution, run, call)
-        once = f"call:{run.id}:{run.attempt.number}:{call.number}"
+        once = children.name(run.id, run.attempt.number, call.number)
         if call.target is None:
             return Prepared(_iteration(case.execution, caller, self._now), case.row.flow, _order(case.execution, once))
         order = _called(case, run, call.target, once, caller)
@@ -92,6 +105,15 @@ def tell(session: Session, before: State, execution: Execution) -> None:
         events.add(session, caller.execution, caller.run, moved)
 
 
+def tell_again(execution: Execution, event: Event) -> tuple[str, str, ChildMoved] | None:
+    """What a task hears that wanted the execution restarted which it has called, and can't have it: how that has ended."""
+    caller = execution.caller
+    if caller is None or not isinstance(event, Restarted) or event.attempt is None:
+        return None
+    moved = ChildMoved(event.attempt, caller.number, execution.id, execution.state, execution.outputs or {}, open=not execution.state.terminal)
+    return caller.execution, caller.run, moved
+
+
 def _iteration(execution: Execution, caller: Caller, now: datetime) -> Execution:
     """It speaks of the execution around it as of itself, so it needs nothing of its own but variables, which its tasks may set."""
     return replace(
@@ -108,6 +130,10 @@ def _iteration(execution: Execution, caller: Caller, now: datetime) -> Execution
         outputs=None,
         scheduled=None,
         breached=(),
+        trailing=False,
+        parent=None,
+        breakpoints=(),
+        held=None,
         caller=caller,
         kind=LOOP,
     )

@@ -21,6 +21,7 @@ from service.actions.reach import Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.actions.standing import Standing
+from service.engine.events import Deleted
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program
 from service.engine.record import Step
@@ -58,6 +59,7 @@ class Case:
     over: datetime | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)  #: what the execution that takes over begins with
     reported: bool = False
+    erased: Deleted | None = None
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
     _standing: Standing = field(init=False)
@@ -88,6 +90,8 @@ class Case:
             self.position += 1
             self.new[run.id] = self.position
         self._hold(run)
+        if run.keep is not None:
+            self.keeps.forget(run.id)
         self.changed[run.id] = None
         self._fresh.put(run)
 

@@ -6,7 +6,7 @@ what was prepared; whoever calls it sees to it that what that was made from is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,7 @@ from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
 from service.engine.events import Began, Killed
-from service.engine.execution import Caller, Execution, Pin
+from service.engine.execution import NORMAL, Caller, Execution, Pin
 from service.engine.program import RenderFailed
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound
@@ -54,6 +54,8 @@ class Order:
     correlation: str | None = None
     by: str | None = None
     caller: Caller | None = None
+    kind: str = NORMAL
+    breakpoints: tuple[str, ...] = ()
 
     @property
     def renders(self) -> bool:
@@ -75,6 +77,12 @@ class Prepared:
 
 def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: bool = True) -> Prepared:
     """Reads the flow and settles inputs and labels; `alone` as for `settle`. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
+    found, number, flow, pin = of_revision(session, kit, order)
+    return settle(kit, order, flow, found.id, number, pin, now, alone)
+
+
+def of_revision(session: Session, kit: Kit, order: Order) -> tuple[flows.Flow, int, Flow, Pin]:
+    """The flow that is asked for: its row, the revision's number, what it says, and where it runs. Raises NotFound or Conflict."""
     found = flows.get(session, order.environment, (order.namespace, order.flow_id))
     number = order.revision if order.revision is not None else (found.live if found else None)
     if found is None or number is None:
@@ -88,7 +96,7 @@ def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: b
     if found.disabled or flow.disabled:
         raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
     pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
-    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now, alone)
+    return found, number, flow, replace(pin, path=stored.path, blob=stored.blob)
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
@@ -112,6 +120,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
+    check_breakpoints(flow, order.breakpoints)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     calls, share = (CALLS, 1.0) if alone else (TRIGGERED, TRIGGERED_SHARE)
@@ -127,7 +136,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     labels = {**flow.labels, **_system_labels(order, id), **chosen}
     history = (Stamp(State.CREATED, now),)
     execution = Execution(id, order.environment, flow.namespace, flow.id, revision, history, values, labels, flow.variables, order.trigger, pin)
-    execution = replace(execution, scheduled=order.scheduled, caller=order.caller)
+    execution = replace(execution, scheduled=order.scheduled, caller=order.caller, kind=order.kind, breakpoints=order.breakpoints)
     prepared = Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
     if order.trigger is not None or not flow.checks:
         return prepared  # a trigger has conditions of its own; checks are for people, who read what they say
@@ -145,6 +154,15 @@ def _checked(prepared: Prepared, spoken: Sequence[Spoken], masked: Callable[[str
 def _system_labels(order: Order, id: str) -> Mapping[str, str]:
     found = {"system.from": order.origin, "system.correlationId": order.correlation or id}
     return found if order.by is None else found | {"system.username": order.by}
+
+
+def check_breakpoints(flow: Flow, breakpoints: Iterable[str]) -> None:
+    """Raises Invalid for one that stands before no task: `task`, or `task.value`."""
+    for each in breakpoints:
+        if each.partition(".")[0] not in flow.program.nodes:
+            raise Invalid(
+                f"the breakpoint `{each[:100]}` names no task of `{flow.namespace}.{flow.id}`", [{"breakpoint": each[:100], "message": "no such task"}]
+            )
 
 
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:
@@ -178,12 +196,12 @@ def add(session: Session, kit: Kit, prepared: Prepared, now: datetime, *, genera
     return True
 
 
-def kill(session: Session, id: str, by: str) -> Row:
+def kill(session: Session, id: str, by: str, asked: str | None = None, *, cascade: bool = True) -> Row:
     """Asks the executor to stop an execution, or what is done after its end. Raises Conflict when all of it has ended."""
     row = get(session, id)
     if row.execution.over:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value} already")
-    events.add(session, row.execution.id, None, Killed(by))
+    events.add(session, row.execution.id, None, Killed(by, cascade), asked)
     return row
 
 

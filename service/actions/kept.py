@@ -12,7 +12,7 @@ _MOST = 200_000  #: entries of all lists together
 
 
 class Kept:
-    """Used by one thread. What is kept never changes, so that nothing here grows old."""
+    """Used by one thread. What is kept changes only when a group begins anew, and is forgotten here then."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[str, Any] = OrderedDict()
@@ -30,6 +30,11 @@ class Kept:
             while self._entries > _MOST and len(self._found) > 1:
                 self._entries -= _entries(self._found.popitem(last=False)[1])
         return found
+
+    def forget(self, run: str) -> None:
+        """A task run keeps something else now."""
+        if run in self._found:
+            self._entries -= _entries(self._found.pop(run))
 
 
 def _entries(kept: Any) -> int:

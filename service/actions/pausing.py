@@ -33,10 +33,10 @@ PAUSE, APPROVAL = "io.kestra.plugin.core.flow.Pause", "io.kestra.plugin.core.flo
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A pause that can end, and what it is given."""
+    """A pause that can end, and what it is given. `run` is None where somebody has paused the execution as a whole."""
 
     row: Row
-    run: TaskRun
+    run: TaskRun | None
     given: Mapping[str, Any]
 
 
@@ -55,7 +55,9 @@ def asked(node: Node) -> tuple[Input, ...]:
 
 def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Resumption:
     """Settles the inputs of the pause that an execution waits in: of several the oldest one, or that of a task run. Raises Conflict where it waits for nobody,
-    NotFound, Invalid with each input that is wrong."""
+    NotFound, Invalid with each input that is wrong. What somebody has paused as a whole goes on first, and asks for nothing."""
+    if row.execution.held is not None and task_run is None:
+        return Resumption(row, None, {})
     found = waiting(session, kit, row)
     if not found:
         review = waiting(session, kit, row, APPROVAL)
@@ -85,12 +87,15 @@ def settled(node: Node, asked: Sequence[Input], given: Mapping[str, Any], render
     return values
 
 
-def resume(session: Session, prepared: Resumption, by: str) -> None:
+def resume(session: Session, prepared: Resumption, by: str, asked: str | None = None) -> None:
     """Tells the executor. Raises Conflict where it was faster."""
+    if prepared.run is None:
+        events.add(session, prepared.row.execution.id, None, Resumed({}, by), asked)
+        return
     run = executions.run(session, prepared.run.id)
     if run is None or run.state is not State.PAUSED:
         raise Conflict(f"`{prepared.run.node}` of execution {prepared.row.execution.id} does not wait any more")
-    events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by))
+    events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by), asked)
 
 
 class Renderer:

@@ -12,27 +12,45 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from service.actions import calls, reports
+from service.actions import reports
 from service.actions.around import Surroundings
-from service.actions.calls import Calls
-from service.actions.case import Case, started_over
+from service.actions.calls import Calls, tell_again
+from service.actions.case import Case
+from service.actions.copies import Copying, plan
 from service.actions.inline import Ask
 from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.actions.limits import Limits
+from service.actions.storing import store_case, store_job, store_lines
 from service.actions.world import CaseWorld
 from service.engine import events as heard
 from service.engine.advance import advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
+from service.engine.commands import (
+    Command,
+    Copy,
+    DropJob,
+    Erase,
+    Report,
+    RunInline,
+    Say,
+    StartChild,
+    StartJob,
+    StartOver,
+    StopChildren,
+    StopJob,
+    Unwake,
+    WakeAt,
+)
 from service.engine.program import Node, Program, RenderFailed
+from service.engine.record import Step
 from service.engine.state import State
-from service.errors import Bug
-from service.store import events, executions, jobs, logs
+from service.errors import Bug, Conflict
+from service.store import copies, events, executions, replies
 from service.store.database import Session
 from service.store.events import Waiting
 from service.store.executions import Row
-from service.store.logs import Line
+from service.store.replies import Reply
 from service.tasks import Done, TaskFailed
 
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
@@ -40,6 +58,8 @@ INLINE_BUDGET = 500
 
 _SLEEP = "sleep"
 _EMPTY = Program.of(Node("", "", "flowable", None))
+#: What can be asked for without the flow's text.
+_BLIND = (heard.Killed, heard.StatusSet, heard.Labelled, heard.Deleted)
 
 
 class Batch:
@@ -58,6 +78,9 @@ class Batch:
         self._calls = Calls(kit, session, now)
         self._told: list[tuple[str, str, heard.Event]] = []
         self._bodies: dict[tuple[int, str], Program] = {}
+        self._unwoken: dict[tuple[str, str | None, str], None] = {}
+        self._copies: list[Copying] = []
+        self._replies: list[Reply] = []
 
     # hearing
 
@@ -67,16 +90,47 @@ class Batch:
             raise Bug(f"event {waiting.id} of execution {waiting.execution} can't be read by this version")
         self._heard.append(waiting)
         case = self._case(waiting.execution)
-        if case is None or (case.execution.over and waiting.event != heard.Began()):
-            return
+        if case is None or case.erased is not None:
+            self._answer(waiting, f"there is no execution `{waiting.execution}` any more")
+        elif waiting.asked is not None or isinstance(waiting.event, heard.Asked):
+            self._asked(case, waiting, waiting.event)
+        elif not case.execution.over or waiting.event == heard.Began():
+            self._happened(case, waiting)
+
+    def _happened(self, case: Case, waiting: Waiting) -> None:
         if waiting.task_run and not case.path(waiting.task_run).runs:
             return  # a timer of what has been forgotten since
+        if waiting.timer and (waiting.execution, waiting.task_run, "") in self._unwoken:
+            return  # or of what has been begun again
+        assert waiting.event is not None
         if isinstance(waiting.event, heard.Behind):
             self._run_all(case, deque(map(RunInline, waiting.event.task_runs)))
         elif waiting.event == heard.Due("inline") and waiting.task_run:  # of a version before Behind
             self._run_all(case, deque([RunInline(waiting.task_run)]))
         else:
             self._run_all(case, self._advance(case, waiting.task_run, waiting.event))
+
+    def _asked(self, case: Case, waiting: Waiting, event: heard.Event) -> None:
+        """What somebody wants to know the outcome of."""
+        if case.program is _EMPTY and not isinstance(event, _BLIND):
+            self._answer(waiting, f"execution {waiting.execution} is {case.execution.state.value}; this version can't read its revision of the flow any more")
+            return
+        step = self._step(case, waiting.task_run, event)
+        try:
+            copying = [plan(case, command.replay, waiting.asked) for command in step.commands if isinstance(command, Copy)]
+        except Conflict as refused:
+            self._answer(waiting, refused.message)
+            return
+        self._copies += copying
+        if not any(isinstance(each.event, heard.Copied) for each in copying):
+            self._answer(waiting, step.refusal)
+        if step.refusal is not None and (told := tell_again(case.execution, event)) is not None:
+            self._told.append(told)
+        self._run_all(case, self._take(case, step))
+
+    def _answer(self, waiting: Waiting, refusal: str | None) -> None:
+        if waiting.asked is not None:
+            self._replies.append(Reply(waiting.asked, waiting.execution, refusal))
 
     def _run_all(self, case: Case, todo: deque[RunInline | StartChild]) -> None:
         for _ in range(INLINE_BUDGET):
@@ -99,8 +153,13 @@ class Batch:
                 self._later.setdefault(case.execution.id, []).append(command.task_run)
 
     def _advance(self, case: Case, task_run: str | None, event: heard.Event) -> deque[RunInline | StartChild]:
+        return self._take(case, self._step(case, task_run, event))
+
+    def _step(self, case: Case, task_run: str | None, event: heard.Event) -> Step:
+        return advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
+
+    def _take(self, case: Case, step: Step) -> deque[RunInline | StartChild]:
         before = case.execution.state
-        step = advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
         case.take(step)
         self._limits.moved(case.row, before, case.execution.state)
         inline: deque[RunInline | StartChild] = deque()
@@ -115,6 +174,11 @@ class Batch:
         match command:
             case StartJob() | StopJob() | DropJob():
                 self._jobs.append((case.execution.id, command))
+            case Unwake(run, kind):
+                self._timers = [timer for timer in self._timers if timer[:2] != (case.execution.id, run) or (run is None and timer[2] != kind)]
+                self._unwoken[case.execution.id, run, kind] = None
+            case Erase(deletion):
+                case.erased = deletion
             case WakeAt(run, kind, when):
                 self._timers.append((case.execution.id, run, kind, when.timestamp()))
             case StartOver(when):
@@ -125,8 +189,8 @@ class Batch:
                 case.reported = True
             case StopChildren(run, by):
                 self._calls.stop(run, by)
-            case RunInline() | StartChild():
-                raise Bug("inline tasks are run, not noted")
+            case RunInline() | StartChild() | Copy():
+                pass  # dealt with beside their step
 
     # inline tasks
 
@@ -195,6 +259,7 @@ class Batch:
     def end(self, waiting: Waiting, reason: str) -> None:
         """Ends an execution whose event can't be dealt with."""
         self._heard.append(waiting)
+        self._answer(waiting, reason)
         case = self._case(waiting.execution)
         if case is not None and not case.execution.over:
             self._end(case, reason)
@@ -217,56 +282,36 @@ class Batch:
 
     def store(self, session: Session) -> None:
         """Everything at once; to be run as one action of the writer."""
-        for case in self._cases.values():
-            _store(session, case)
+        cases = [case for case in self._cases.values() if case.erased is None]
+        for case in cases:
+            store_case(session, case)
         self._limits.store(session)
         self._written.store(session, self.now.timestamp())
         for execution, command in self._jobs:
-            _apply_job(session, execution, command)
+            store_job(session, execution, command)
+        for execution, run, kind in self._unwoken:
+            events.unwake(session, execution, run, kind)
         events.wake(session, self._timers)
         self._calls.store(session)
         for execution, task_run, event in self._told:
             events.add(session, execution, task_run, event)
+        for copying in self._copies:
+            copying.store(session, self.now.timestamp())
         for execution, task_runs in self._later.items():
             events.add(session, execution, None, heard.Behind(task_runs))
-        for case in self._cases.values():
-            _store_lines(session, case)
+        for case in cases:
+            store_lines(session, case)
         events.remove(session, self._heard)
-        for case in self._cases.values():
+        self._store_answers(session)
+        for case in cases:
             if case.reported:
                 row = Row(case.execution, case.row.flow, case.row.version, case.row.caused, case.row.created_at)
                 reports.execution_moved(session, self._kit, row, self.now.timestamp())
 
-
-def _store(session: Session, case: Case) -> None:
-    if case.execution is not case.row.execution:
-        executions.save(session, case.row, case.execution)
-        calls.tell(session, case.row.execution.state, case.execution)
-    elif case.changed or case.gone:
-        executions.touch(session, case.row)
-    new = [(position, case.runs[id]) for id, position in case.new.items()]
-    flowables = {id for id, node in case.program.nodes.items() if not node.leaf} if new else ()
-    executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
-    executions.forget_runs(session, [*case.gone])
-    if case.over is not None:
-        again = started_over(case.execution, case.variables, case.now, case.over)
-        if executions.add(session, again, case.row.flow, caused=case.row.caused, once=executions.heir(case.execution)):
-            events.add(session, again.id, None, heard.Began())
-
-
-def _store_lines(session: Session, case: Case) -> None:
-    grouped: dict[tuple[str, str, int], list[Line]] = {}
-    for run, task, attempt, line in case.lines:
-        grouped.setdefault((run, task, attempt), []).append(line)
-    for (run, task, attempt), lines in grouped.items():
-        logs.append(session, case.execution.id, run, task, attempt, lines)
-
-
-def _apply_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
-    match command:
-        case StartJob(run, attempt, folder):
-            jobs.queue(session, execution, run, attempt, folder)
-        case StopJob(run, attempt):
-            jobs.stop(session, run, attempt)
-        case DropJob(run, attempt):
-            jobs.drop(session, run, attempt)
+    def _store_answers(self, session: Session) -> None:
+        """What was asked for last: what is deleted may have been copied."""
+        at = self.now.timestamp()
+        for case in self._cases.values():
+            if case.erased is not None:
+                copies.erase(session, case.row, log=case.erased.logs, storage=case.erased.storage, at=at)
+        replies.add(session, self._replies, at)

@@ -1,61 +1,47 @@
-"""Executions: start, look at, follow, stop."""
+"""Executions: start, look at, follow."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from service.actions import executions, pausing, reviewing
+from service.actions import executions
 from service.actions.executions import Order, Prepared
-from service.actions.pausing import Resumption
-from service.actions.reviewing import Decision
 from service.api import body, shapes
 from service.api.access import Reader, Writer
-from service.api.ambiguity import ExecutionRoute
+from service.api.filters import Among, check_kind, pairs
+from service.api.filters import breakpoints as points
 from service.api.found import Found, find
-from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
-from service.engine.execution import TaskRun
-from service.engine.state import State
+from service.api.parts import Parts, Revision, Tenant, Use, listening, pause
+from service.engine.execution import NORMAL, TaskRun
 from service.errors import Invalid, Malformed
 from service.flows.values import BadValue, read_instant
 from service.store import executions as rows
 from service.store import repositories
-from service.store.codec import from_iso, now
+from service.store.codec import now
 from service.store.database import Session
-from service.store.executions import Filter, Row
+from service.store.executions import Row
 
 router = APIRouter(prefix="/executions", tags=["executions"])
-#: The addresses that have to be looked at before that of a start.
-first = APIRouter(prefix="/executions", tags=["executions"], route_class=ExecutionRoute)
-
-_LONGEST_LABEL = 1000
 _FILES = 100  #: parts of a form that may be files, which are then refused by the input's name
 _SORTS = {"state.startDate", "startDate", "created"}
 _CORRELATION = "system.correlationId"
-_FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
-TaskRunId = Annotated[str | None, Query(alias="taskRunId", max_length=LONGEST_WORD)]
+FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
 
 
 @router.get("/search")
-def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the address
+def search(
     parts: Use,
     _: Reader,
-    tenant: Tenant,
-    namespace: str | None = Query(None, max_length=LONGEST_WORD),
-    flow_id: str | None = Query(None, alias="flowId"),
-    state: list[str] | None = Query(None),
-    q: str | None = Query(None, max_length=LONGEST_WORD),
-    labels: list[str] | None = Query(None),
-    start_date: str | None = Query(None, alias="startDate"),
-    end_date: str | None = Query(None, alias="endDate"),
+    wanted: Among,
     sort: str = "state.startDate:desc",
     page: int = Query(1, ge=1, le=100_000),
     size: int = Query(25, ge=1, le=1000),
@@ -64,27 +50,9 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the add
     field, _sep, direction = sort.partition(":")
     if field not in _SORTS or direction not in ("", "asc", "desc"):
         raise Invalid(f"can't sort by `{sort[:60]}`; there is {', '.join(sorted(_SORTS))} with :asc or :desc")
-    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), _pairs(labels))
     with parts.kit.database.read() as session:
         found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
         return {"results": [_shape(parts, session, row, ()) for row in found], "total": total}
-
-
-def _states(names: list[str] | None) -> tuple[str, ...]:
-    wanted = tuple(name.strip().upper() for text in names or () for name in text.split(",") if name.strip())
-    unknown = [name for name in wanted if name not in State.__members__]
-    if unknown:
-        raise Invalid(f"there is no state `{unknown[0][:40]}`; there are {', '.join(State)}")
-    return wanted
-
-
-def _moment(name: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return from_iso(text).timestamp()
-    except ValueError as failure:
-        raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
 
 
 @router.get("/{id}")
@@ -129,13 +97,26 @@ async def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of t
     revision: int | None = Revision,
     schedule_date: str | None = Query(None, alias="scheduleDate"),
     wait: bool = False,
+    kind: str = NORMAL,
+    breakpoints: list[str] | None = Query(None),
 ) -> dict[str, Any]:
     """Starts an execution, at `scheduleDate` where that is given; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body. 422 where a
     check of the flow blocks it."""
-    inputs = await _inputs(request)
+    inputs = await given_inputs(request)
     given = _labels(labels)
-    scheduled, correlation = _date("scheduleDate", schedule_date), given.get(_CORRELATION)
-    order = Order(tenant, namespace, id, inputs, given, revision=revision, scheduled=scheduled, correlation=correlation, by=caller.person)
+    order = Order(
+        tenant,
+        namespace,
+        id,
+        inputs,
+        given,
+        revision=revision,
+        scheduled=_date("scheduleDate", schedule_date),
+        correlation=given.get(_CORRELATION),
+        by=caller.person,
+        kind=check_kind(kind),
+        breakpoints=points(breakpoints),
+    )
     prepared = await run_in_threadpool(_prepare, parts, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
@@ -156,9 +137,10 @@ def _prepare(parts: Parts, order: Order) -> Prepared:
         return executions.prepare(session, parts.kit, order, now())
 
 
-async def _inputs(request: Request) -> Mapping[str, Any]:
-    if body.content_type(request) in _FORM:
-        return await _form(request)
+async def given_inputs(request: Request) -> Mapping[str, Any]:
+    """The inputs that a request gives: the parts of a form, or `inputs` of a JSON body."""
+    if body.content_type(request) in FORM:
+        return await form_of(request)
     content = await body.read_json(request)
     if not isinstance(content, dict):
         raise Malformed('the body must be a JSON object such as {"inputs": {"name": "value"}}')
@@ -171,7 +153,7 @@ async def _inputs(request: Request) -> Mapping[str, Any]:
     return found
 
 
-async def _form(request: Request) -> Mapping[str, Any]:
+async def form_of(request: Request) -> Mapping[str, Any]:
     async with body.capped(request, body.JSON_CAP).form(max_files=_FILES, max_fields=1000, max_part_size=body.JSON_CAP) as form:
         found: dict[str, Any] = {}
         for name, value in form.multi_items():
@@ -183,19 +165,9 @@ async def _form(request: Request) -> Mapping[str, Any]:
 
 def _labels(texts: list[str] | None) -> dict[str, str]:
     """Labels to be given. Raises Invalid."""
-    found = _pairs(texts)
+    found = pairs(texts)
     if any(key.startswith("system.") and key != _CORRELATION for key in found):
         raise Invalid(f"labels whose key begins with `system.` are given by the service alone, but for `{_CORRELATION}`")
-    return found
-
-
-def _pairs(texts: list[str] | None) -> dict[str, str]:
-    found = {}
-    for text in texts or ():
-        key, _colon, value = text.partition(":")
-        if not key or not value or len(text) > _LONGEST_LABEL:
-            raise Invalid(f"label `{text[:60]}` must be key:value, of at most {_LONGEST_LABEL} characters")
-        found[key] = value
     return found
 
 
@@ -214,76 +186,6 @@ async def _ended(parts: Parts, request: Request, id: str) -> None:
             if left <= 0:
                 return
             await pause(parts, woken, min(left, 15.0))
-
-
-@router.delete("/{id}/kill", status_code=202)
-@router.post("/{id}/actions/kill", status_code=202)
-async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant) -> dict[str, Any]:
-    """Stops an execution; 409 when it has ended."""
-
-    def action(session: Session) -> Row:
-        return executions.kill(session, find(session, tenant, id).execution.id, caller.name)
-
-    row = await parts.kit.database.awrite(action)
-    return {"id": row.execution.id, "state": row.execution.state.value}
-
-
-@first.post("/{id}/resume")
-@router.post("/{id}/actions/resume")
-async def resume(
-    id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")
-) -> dict[str, Any]:
-    """Lets a paused execution go on, with the inputs that the pause asks for: parts of a form, or `inputs` of a JSON body. 409 where it waits for nobody."""
-    prepared = await _resumption(request, parts, tenant, id, task_run)
-    await parts.kit.database.awrite(lambda session: pausing.resume(session, prepared, caller.name))
-    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id}
-
-
-@router.post("/{id}/resume/validate")
-@router.post("/{id}/actions/resume/validate")
-async def check_resume(
-    id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")
-) -> dict[str, Any]:
-    """What the inputs come to that a pause would be given; 422 with each that is wrong."""
-    prepared = await _resumption(request, parts, tenant, id, task_run)
-    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id, "inputs": parts.kit.masker.value(dict(prepared.given))}
-
-
-async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task_run: str | None) -> Resumption:
-    given = await _inputs(request) if int(request.headers.get("content-length", "0") or 0) or "transfer-encoding" in request.headers else {}
-
-    def prepare() -> Resumption:
-        with parts.kit.database.read() as session:
-            return pausing.prepare(session, parts.kit, find(session, tenant, id), given, task_run)
-
-    return await run_in_threadpool(prepare)
-
-
-@first.post("/{id}/review")
-@router.post("/{id}/actions/review")
-async def review(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: TaskRunId = None) -> dict[str, Any]:
-    """Approves or denies what an execution waits for. A JSON body has `decision` (APPROVED or DENIED), `comment` and `inputs`; of a form, the parts beside
-    `decision` and `comment` are the inputs. 409 where it waits for nobody's decision."""
-    decision = await _decision(request)
-
-    def prepare() -> Resumption:
-        with parts.kit.database.read() as session:
-            return reviewing.prepare(session, parts.kit, find(session, tenant, id), decision, task_run)
-
-    prepared = await run_in_threadpool(prepare)
-    await parts.kit.database.awrite(lambda session: pausing.resume(session, prepared, caller.name))
-    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id, "decision": decision.decision}
-
-
-async def _decision(request: Request) -> Decision:
-    if body.content_type(request) in _FORM:
-        form = dict(await _form(request))
-        return Decision.of(form.pop("decision", None), form.pop("comment", None), form)
-    content = await body.read_json(request)
-    inputs = content.get("inputs", {}) if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(inputs, dict) or content.keys() - {"decision", "comment", "inputs"}:
-        raise Malformed('the body must be a JSON object such as {"decision": "APPROVED", "comment": "looks good", "inputs": {"name": "value"}}')
-    return Decision.of(content.get("decision"), content.get("comment"), inputs)
 
 
 def _shape(parts: Parts, session: Session, row: Row, runs: tuple[TaskRun, ...]) -> dict[str, Any]:

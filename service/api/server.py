@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, limits, logs, pages, plugins, repositories, runner, validation
+from service.api import (
+    actions,
+    bulk,
+    deletion,
+    errors,
+    evaluation,
+    executions,
+    flows,
+    git,
+    graphs,
+    health,
+    hooks,
+    limits,
+    logs,
+    pages,
+    plugins,
+    repositories,
+    reviewing,
+    runner,
+    validation,
+)
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -16,10 +36,15 @@ _NOUNS: tuple[APIRouter, ...] = (
     validation.router,
     flows.router,
     evaluation.first,
-    executions.first,
+    bulk.router,
+    actions.first,
+    reviewing.first,
     limits.first,
     limits.router,
+    deletion.router,
     executions.router,
+    actions.router,
+    reviewing.router,
     limits.flows,
     evaluation.router,
     logs.router,

@@ -8,7 +8,7 @@ from typing import Any
 
 from runners.fields import format_duration
 from service.actions.kit import Kit
-from service.engine.execution import Attempt, TaskRun
+from service.engine.execution import NORMAL, Attempt, TaskRun
 from service.engine.state import History
 from service.flows.flow import Flow
 from service.flows.loading import written
@@ -60,11 +60,22 @@ def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, reposi
         shown["outputs"] = kit.masker.value(dict(of.outputs))
     if of.scheduled is not None:
         shown["scheduleDate"] = iso(of.scheduled)
+    if of.kind != NORMAL:
+        shown["kind"] = of.kind
+    if of.parent is not None:
+        shown["parentId"] = of.parent
+    if of.breakpoints:
+        shown["breakpoints"] = [_breakpoint(text) for text in of.breakpoints]
     if of.trigger is not None:
         shown["trigger"] = kit.masker.value(dict(of.trigger))
     if of.pin is not None:
         shown["commit"] = {"repository": repository, "sha": of.pin.commit, "ref": of.pin.ref or None, "path": of.pin.path}
     return shown
+
+
+def _breakpoint(text: str) -> dict[str, str]:
+    id, dot, value = text.partition(".")
+    return {"id": id, "value": value} if dot else {"id": id}
 
 
 def task_run(kit: Kit, row: Row, run: TaskRun, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from service.cli.options import DEFAULT_SERVER, Output, OutputOption, Pairs, Ser
 from service.cli.screen import document, say, show
 from service.cli.stop import WRONG, Stop
 
-commands = typer.Typer(help="Executions: list, show, follow, resume, review, kill.", no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(help="Executions: list, show, follow, and all that can be done with them.", no_args_is_help=True, rich_markup_mode=None)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or as much of its beginning as no other has (at least 4 characters).")]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
@@ -150,13 +150,19 @@ def review(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 
 @commands.command()
-def kill(execution: Id, output: OutputOption = Output.TABLE, server: Server = DEFAULT_SERVER, token: Token = "") -> None:
+def kill(
+    execution: Id,
+    cascade: Annotated[bool, typer.Option("--cascade/--no-cascade", help="Whether those that it has started are stopped, too.")] = True,
+    output: OutputOption = Output.TABLE,
+    server: Server = DEFAULT_SERVER,
+    token: Token = "",
+) -> None:
     """Asks an execution to stop."""
     from service.cli.client import Api, path
 
     api = Api(server, token)
     id = str(api.get(f"/executions{path(execution)}")["id"])
-    api.send("DELETE", f"/executions{path(id)}/kill")
+    api.send("DELETE", f"/executions{path(id)}/kill", params={"isOnKillCascade": cascade})
     if output is Output.JSON:
         document({"id": id, "accepted": True})
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import evaluate, executions, flows, repositories, serving
+from service.cli import acts, evaluate, flows, repositories, serving
 from service.cli.screen import say, show
 from service.cli.stop import INTERRUPTED, UNREACHABLE, WRONG, Stop
 from service.errors import ServiceError
@@ -23,7 +23,7 @@ for command in (serving.init, serving.up, serving.demo, serving.doctor, serving.
     program.command()(command)
 program.command("eval")(evaluate.evaluate)
 program.add_typer(flows.commands, name="flow")
-program.add_typer(executions.commands, name="execution")
+program.add_typer(acts.commands, name="execution")
 program.add_typer(repositories.commands, name="repo")
 
 

@@ -10,39 +10,34 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from service.engine import again, folders, limits, watching
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
+from service.engine import folders, limits
+from service.engine.asked import answer
+from service.engine.events import Asked, Began, ChildMoved, Claimed, Copied, Due, Ended, Event, Forced, Freed, Lost, Opened, Unqueued
 from service.engine.execution import Path, TaskRun
-from service.engine.kill import end_when_quiet, kill
-from service.engine.program import Program, Turn, Wakened
+from service.engine.kill import end_when_quiet
+from service.engine.program import Program, Turn
 from service.engine.record import Step, World
-from service.engine.resume import once_more
+from service.engine.reopen import copied
 from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
 from service.engine.step import Making
+from service.engine.waking import due, ended, flow_due
 
 
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
-    """What follows from `event`."""
+    """What follows from `event`. What somebody asks for is answered whatever the state; all else is heard while there is something to do."""
     step = Making(program, path, world)
-    if not path.runs:
+    run = path.runs[-1] if path.runs else None
+    if isinstance(event, Asked):
+        answer(step, run, event)
+    elif isinstance(event, Copied):
+        copied(step, run)
+        limits.begin(step)
+    elif run is None:
         _of_all(step, event)
-    elif not path.runs[-1].state.terminal:
-        _of_run(step, path.runs[-1], event)
+    elif not run.state.terminal:
+        _of_run(step, run, event)
     return step.result()
-
-
-def _of_run(step: Making, run: TaskRun, event: Event) -> None:
-    """What follows from something that a task run hears while it is open."""
-    match event:
-        case ChildMoved():
-            _child_moved(step, run, event)
-        case Due(kind):
-            _due(step, run, kind)
-        case Resumed(given, by):
-            step.wake(run, Wakened("resumed", given, by))
-        case Claimed() | Opened() | Ended() | Lost():
-            _told(step, run, event)
 
 
 def _of_all(step: Making, event: Event) -> None:
@@ -56,10 +51,19 @@ def _of_all(step: Making, event: Event) -> None:
             limits.unqueued(step, state, by)
         case Forced(by):
             limits.forced(step, by)
-        case Killed(by, cascade):
-            kill(step, by, cascade=cascade)
         case Due(kind):
-            _flow_due(step, kind)
+            flow_due(step, kind)
+
+
+def _of_run(step: Making, run: TaskRun, event: Event) -> None:
+    """What follows from something that a task run hears while it is open."""
+    match event:
+        case ChildMoved():
+            _child_moved(step, run, event)
+        case Due(kind):
+            due(step, run, kind)
+        case Claimed() | Opened() | Ended() | Lost():
+            _told(step, run, event)
 
 
 def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Lost) -> None:
@@ -70,7 +74,7 @@ def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Lost) ->
         case Claimed(attempt, runner):
             _claimed(step, run, attempt, runner)
         case Ended():
-            _ended(step, run, event)
+            ended(step, run, event)
         case Lost():
             _lost(step, run, event)
 
@@ -79,13 +83,6 @@ def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
     if run.attempt.number == attempt and run.attempt.state is State.CREATED:
         tried = run.attempt.to(State.RUNNING, step.now, runner=runner)
         step.put(run.to(State.RUNNING, step.now).with_attempt(tried))
-
-
-def _ended(step: Making, run: TaskRun, event: Ended) -> None:
-    if run.attempt.number != event.attempt or run.attempt.state.terminal:
-        return
-    state = State.KILLED if step.execution.state is State.KILLING else event.state
-    step.attempt_over(run, state, event.message, event.outputs)
 
 
 def _lost(step: Making, run: TaskRun, event: Lost) -> None:
@@ -115,24 +112,3 @@ def _child_moved(step: Making, run: TaskRun, event: ChildMoved) -> None:
         return
     node = step.node(run)
     step.decide(run, lambda ask: cast(Turn, node.model.called(node, run.memory, event, ask)))
-
-
-def _due(step: Making, run: TaskRun, kind: str) -> None:
-    if kind != again.RETRY and not step.is_leaf(run):
-        step.wake(run, Wakened(kind))
-    elif kind != again.RETRY:
-        _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
-    elif run.state is State.RETRYING and step.is_leaf(run):
-        step.put(run.to(State.RUNNING, step.now).opened(step.now))
-        step.launch(step.runs[run.id])
-    elif run.state is State.RETRYING:
-        once_more(step, run)
-
-
-def _flow_due(step: Making, kind: str) -> None:
-    if kind == limits.BEGIN:
-        limits.begin(step)
-    elif kind.startswith(watching.OVERDUE):
-        watching.overdue(step, kind)
-    elif kind == again.RETRY and step.execution.state is State.RETRYING:
-        once_more(step, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.engine.events import Deleted, Replayed
 from service.engine.program import Call
 
 
@@ -67,6 +68,28 @@ class StopChildren:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwake:
+    """Forget the timers of this task run, which is done again; where `task_run` is None, those of this kind of the execution."""
+
+    task_run: str | None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Start a new execution as a replay of this one."""
+
+    replay: Replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Delete the execution with its task runs, and what else is asked for."""
+
+    deletion: Deleted
+
+
+@dataclass(frozen=True, slots=True)
 class StartOver:
     """Start a new execution in place of this one, which ended RETRIED, at that time."""
 
@@ -87,4 +110,4 @@ class Report:
     """The execution's state is news for the commit it came from."""
 
 
-Command = RunInline | StartJob | StopJob | DropJob | StartChild | StopChildren | WakeAt | StartOver | Say | Report
+Command = RunInline | StartJob | StopJob | DropJob | StartChild | StopChildren | WakeAt | Unwake | StartOver | Copy | Erase | Say | Report

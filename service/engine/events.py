@@ -106,10 +106,89 @@ class Forced:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarted:
+    """Somebody wants what failed done again: a person, or the task that has called the execution, in its `attempt`."""
+
+    by: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Somebody wants the execution done again as a new one, whose id is `execution`. From a task run, or from what failed (`failed`), or from the beginning.
+    `pin` is that of another revision. `inputs` and `breakpoints` are those of the new one; None: the same inputs."""
+
+    by: str
+    execution: str
+    revision: int
+    task_run: str | None = None
+    failed: bool = False
+    pin: Mapping[str, str] | None = None
+    inputs: Mapping[str, Any] | None = None
+    breakpoints: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The execution is a copy of another one: it goes on from this task run, or from what failed where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateSet:
+    """Somebody says how a task run ended, whatever it came to; the execution goes on from there."""
+
+    state: State
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSet:
+    """Somebody says how the execution ended; nothing follows."""
+
+    state: State
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Somebody gives an execution that has ended other labels; those of the service stay."""
+
+    labels: Mapping[str, str]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Somebody pauses the execution: what runs goes on to its end, nothing new begins."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Somebody lets an execution go on that stands at breakpoints; from now on these are set, or the same (None)."""
+
+    by: str
+    breakpoints: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Somebody wants the execution deleted, and with it what is named."""
+
+    by: str
+    logs: bool = True
+    metrics: bool = True
+    storage: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Behind:
     """Inline tasks that the last batch has left for this one, so that nobody waits behind a long flow. The executor's own: the engine hears of their ends."""
 
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Lost | Due | Resumed | Killed | Freed | Unqueued | Forced
+#: What people ask for: heard whatever the execution's state, and answered.
+Asked = Resumed | Killed | Restarted | Replayed | StateSet | StatusSet | Labelled | Halted | Passed | Deleted
+Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Lost | Due | Freed | Unqueued | Forced | Copied | Asked

@@ -8,7 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from service.engine.program import Memory
-from service.engine.state import History, Stamp, State, moved
+from service.engine.state import History, Stamp, State, moved, reopened
+
+#: What kind of execution one is that says nothing else.
+NORMAL = "NORMAL"
+
+Held = tuple[str, str | None]  #: a task run, and the kind of its timer or None
 
 LOOP = "LOOP"  #: the kind of an execution that is one iteration of a loop: it is in no list, and no limit of its flow counts it
 
@@ -97,6 +102,10 @@ class TaskRun:
         """This task run, moved on."""
         return replace(self, history=moved(self.history, state, now), **changes)
 
+    def reopened(self, state: State, now: datetime) -> TaskRun:
+        """This task run, which has ended, with a new try and this state."""
+        return replace(self.opened(now), history=reopened(self.history, state, now), calls=0)
+
     def with_attempt(self, attempt: Attempt) -> TaskRun:
         """This task run with its current try replaced."""
         return replace(self, attempts=(*self.attempts[:-1], attempt))
@@ -110,9 +119,10 @@ class TaskRun:
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a flow's revision. One that was started over in place of a failed one says which `attempt` it is (from 1), and
-    what the first one was. `waited`: a task of it has waited for a time or a person. `caller`: a task of another execution has started it. `kind` is None
-    for one that people see in their lists. `outputs` are there once it has ended, None where it gave none. It begins at `scheduled` where that is set.
-    `breached` are the SLAs that it has broken. `trailing`: it has ended, and what is done after the end is under way."""
+    what the first one was. `waited`: a task of it has waited for a time or a person. `outputs` are there once it has ended, None where it gave none. It begins
+    at `scheduled` where that is set. `breached` are the SLAs that it has broken. `trailing`: it has ended, and what is done after the end is under way.
+    `caller`: a task of another execution has started it. `parent` is the execution that it is a replay of. `breakpoints` are tasks before which it stops.
+    `held`: somebody has paused it, and this waits until it goes on: task runs that have ended, and timers that have come."""
 
     id: str
     environment: str
@@ -136,7 +146,10 @@ class Execution:
     breached: tuple[str, ...] = ()
     trailing: bool = False
     caller: Caller | None = None
-    kind: str | None = None
+    kind: str = NORMAL
+    parent: str | None = None
+    breakpoints: tuple[str, ...] = ()
+    held: tuple[Held, ...] | None = None
 
     @property
     def state(self) -> State:
@@ -167,6 +180,14 @@ class Execution:
     def to(self, state: State, now: datetime) -> Execution:
         """This execution, moved on."""
         return replace(self, history=moved(self.history, state, now))
+
+    def reopened(self, state: State, now: datetime) -> Execution:
+        """This execution, which has ended, opened again or with another end. What it gave back counts only while it has ended."""
+        return replace(self, history=reopened(self.history, state, now), outputs=self.outputs if state.terminal else None)
+
+    def stops_before(self, run: TaskRun) -> bool:
+        """Whether a breakpoint is set before a task run: `task`, or `task.value`."""
+        return bool(self.breakpoints) and not {run.node, f"{run.node}.{run.value}"}.isdisjoint(self.breakpoints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,12 @@ def kill(record: Record, by: str, *, cascade: bool) -> None:
         record.execution = replace(record.execution, trailing=False)
     if record.execution.state.terminal or record.execution.state is State.KILLING:
         return
-    never_began = record.execution.state in (State.CREATED, State.QUEUED)
-    record.move_execution(State.KILLED if never_began else State.KILLING)
+    record.execution = replace(record.execution, held=None)
     record.say("WARN", f"Killed by {by}")
+    if record.execution.state in (State.CREATED, State.QUEUED):
+        leave_queue(record, State.KILLED)
+        return
+    record.move_execution(State.KILLING)
     for run in _at_work(record):
         if run.calls and not cascade:
             record.put(replace(run, calls=0))
@@ -46,6 +49,12 @@ def stop(record: Record, state: State) -> None:
     give_back(record, state)
     record.execution = record.execution.to(state, record.now)
     record.commands.append(Report())
+
+
+def leave_queue(record: Record, state: State) -> None:
+    """Ends an execution that waits for a place; one that was restarted has task runs that were to be done again."""
+    _stop_all(record, state)
+    record.move_execution(state)
 
 
 def _stop_all(record: Record, state: State) -> None:

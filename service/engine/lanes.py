@@ -7,8 +7,8 @@ outlives its group. What is remembered is a handful of numbers, however many lan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from service.engine import order
@@ -38,7 +38,8 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a group stands: its list and how far that is, the worst end so far, the next lane, how many lanes are open and may be (0: all)."""
+    """Where a group stands: its list and how far that is, the worst end so far, the next lane, how many lanes are open and may be (0: all). `behind`: by lane,
+    the last task that was done already behind the one that is open; there is such only where somebody has changed a state."""
 
     branch: str | None = MAIN
     at: int = 0
@@ -46,15 +47,17 @@ class Place:
     next: int = 0
     open: int = 0
     limit: int = 0
+    behind: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, memory: Memory) -> Place:
         """What a group remembered."""
-        return cls(memory["branch"], memory["at"], State(memory["state"]), memory["next"], memory["open"], memory["limit"])
+        return cls(memory["branch"], memory["at"], State(memory["state"]), memory["next"], memory["open"], memory["limit"], memory.get("behind", {}))
 
     def memory(self) -> dict[str, Any]:
         """What a group remembers."""
-        return {"branch": self.branch, "at": self.at, "state": self.state.value, "next": self.next, "open": self.open, "limit": self.limit}
+        found = {"branch": self.branch, "at": self.at, "state": self.state.value, "next": self.next, "open": self.open, "limit": self.limit}
+        return {**found, "behind": dict(self.behind)} if self.behind else found
 
     def ended(self, child: Ended) -> Place:
         """One child of the main list less."""
@@ -71,7 +74,9 @@ def follow(node: Node, memory: Memory, child: Ended, lanes: Lanes) -> Turn:
     place = Place.of(memory)
     if (turn := handled(node, place, child)) is not None:
         return turn
-    following = _next_of(node.branches[MAIN], child) if lanes.ordered else None
+    following = _next_of(node.branches[MAIN], child, place.behind) if lanes.ordered else None
+    if place.behind:
+        place = replace(place, behind={lane: at for lane, at in place.behind.items() if lane != str(child.iteration)})
     if following is not None:
         place = replace(place, state=worst(place.state, child.state))
         return Turn(place.memory(), (Start(following, child.value, child.iteration),))
@@ -80,13 +85,27 @@ def follow(node: Node, memory: Memory, child: Ended, lanes: Lanes) -> Turn:
 
 def resume(node: Node, memory: Memory, children: Sequence[Ended], lanes: Lanes) -> Turn:
     """Where the lanes stand when these are the children of the main list. Those that a failure has stopped go on."""
+    if (turn := over(node, memory, children)) is not None:
+        return turn
+    tasks = node.branches[MAIN]
     last = {child.iteration if lanes.ordered else number: child for number, child in enumerate(children)}
-    onward = [child for child in last.values() if lanes.ordered and child.state.terminal and _next_of(node.branches[MAIN], child) is not None]
-    starts = tuple(Start(cast(Node, _next_of(node.branches[MAIN], child)), child.value, child.iteration) for child in onward)
-    open = sum(not child.state.terminal for child in last.values()) + len(starts)
+    busy = {child.iteration if lanes.ordered else number for number, child in enumerate(children) if not child.state.terminal}
+    onward = [child for lane, child in last.items() if lanes.ordered and lane not in busy and _next_of(tasks, child) is not None]
+    starts = tuple(Start(cast(Node, _next_of(tasks, child)), child.value, child.iteration) for child in onward)
+    behind = {str(lane): tasks.index(last[lane].node) for lane in busy if last[lane].state.terminal}
     state = worst(*(child.state for child in children if child.state.terminal))
-    turn = _fill(node, Place(state=state, next=len(last), open=open, limit=memory["limit"]), lanes)
+    place = Place(state=state, next=len(last), open=len(busy) + len(starts), limit=memory.get("limit", 0), behind=behind)
+    turn = _fill(node, place, lanes)
     return replace(turn, start=(*starts, *turn.start))
+
+
+def over(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn | None:
+    """The end of the main list where one of its children has ended badly, and stays so; None where none has."""
+    ended = [child.state for child in children if child.state.terminal]
+    if not any(state in order.STOPS for state in ended):
+        return None
+    place = Place(state=worst(*ended), next=len(children), open=len(children) - len(ended), limit=memory.get("limit", 0))
+    return leave(node, place)
 
 
 def handled(node: Node, place: Place, child: Ended) -> Turn | None:
@@ -105,9 +124,10 @@ def leave(node: Node, place: Place) -> Turn:
     return _enter(node, place, order.after(MAIN, place.state))
 
 
-def _next_of(tasks: tuple[Node, ...], child: Ended) -> Node | None:
-    """The task behind a child in its lane."""
-    at = next(index for index, task in enumerate(tasks) if task is child.node)
+def _next_of(tasks: tuple[Node, ...], child: Ended, behind: Mapping[str, int] | None = None) -> Node | None:
+    """The task behind a child in its lane, and behind what was done already."""
+    at = (behind or {}).get(str(child.iteration), -1)
+    at = at if at >= 0 else next(index for index, task in enumerate(tasks) if task is child.node)
     return tasks[at + 1] if at + 1 < len(tasks) else None
 
 

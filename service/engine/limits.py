@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from service.engine import order
 from service.engine.commands import WakeAt
+from service.engine.kill import leave_queue
 from service.engine.program import Wakened
+from service.engine.reopen import go_on
 from service.engine.state import State
 from service.engine.step import Making
 from service.engine.watching import set_timers
@@ -38,14 +40,17 @@ def created(step: Making) -> None:
 
 def begin(step: Making) -> None:
     """Runs an execution, if there is a place for it."""
-    if step.execution.state is not State.CREATED:
+    if step.execution.state not in (State.CREATED, State.RESTARTED):
         return
     state = step.world.admission(step.execution)
     if state is State.RUNNING:
         _run(step)
         return
     step.say(*_TOLD[state])
-    step.move_execution(state)
+    if state is State.QUEUED:
+        step.move_execution(state)
+    else:
+        leave_queue(step, state)
 
 
 def freed(step: Making) -> None:
@@ -62,7 +67,7 @@ def unqueued(step: Making, state: State, by: str) -> None:
     if state is State.RUNNING:
         _run(step)
     else:
-        step.move_execution(state)
+        leave_queue(step, state)
 
 
 def forced(step: Making, by: str) -> None:
@@ -80,5 +85,10 @@ def forced(step: Making, by: str) -> None:
 
 
 def _run(step: Making) -> None:
+    """Begins; what was opened again goes on where it is marked."""
+    opened = bool(step.execution.memory)
     step.move_execution(State.RUNNING)
-    step.take(None, order.begin(step.program.root))
+    if opened:
+        go_on(step, {None})
+    else:
+        step.take(None, order.begin(step.program.root))

@@ -25,7 +25,7 @@ def follow(node: Node, memory: Memory, child: Ended) -> Turn:
     main, branch, at, state = memory.get("main", "tasks"), memory["branch"], memory["at"], State(memory["state"])
     if branch == main:
         state = worst(state, child.state)
-    if child.state in STOPS:
+    if child.state in STOPS or (branch == main and state in STOPS):
         return _turn(node, main, after(branch, state), 0, state)
     return _turn(node, main, branch, at + 1, state)
 
@@ -35,10 +35,17 @@ def resume(node: Node, memory: Memory, children: Sequence[Ended]) -> Turn:
     main = memory.get("main", "tasks")
     if not children:
         return begin(node, main)
-    *before, last = children
-    state, at = worst(*(child.state for child in before)), node.branches[main].index(last.node)
-    memory = {"main": main, "branch": main, "at": at, "state": state.value}
-    return follow(node, memory, last) if last.state.terminal else Turn(memory)
+    turn = place(node, main, children)
+    return follow(node, turn.memory, children[-1]) if all(child.state.terminal for child in children) else turn
+
+
+def place(node: Node, main: str, children: Sequence[Ended]) -> Turn:
+    """The place of the last of these children in the main list: it has still to be followed, unless another one is open, which will be."""
+    last, others = children[-1], children[:-1]
+    ended = [child.state for child in others if child.state.terminal]
+    if last.state.terminal and len(ended) < len(others):
+        ended.append(last.state)
+    return Turn({"main": main, "branch": main, "at": node.branches[main].index(last.node), "state": worst(*ended).value})
 
 
 def leave(node: Node, state: State, main: str = "tasks") -> Turn:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -246,6 +246,9 @@ class Flowable(Protocol):
 
     def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
         """What follows from where a child execution stands now?"""
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        """Which of the children, in the order in which they were started, would not be there if none of these had ended?"""
 
 
 class RenderFailed(Exception):

@@ -15,8 +15,15 @@ from service.engine.state import State
 #: Ends that may follow CREATED directly; any other end shows a RUNNING before it.
 _WITHOUT_START = frozenset({State.SKIPPED, State.KILLED})
 
+#: States in which a task run has not begun, or not again.
+UNSTARTED = frozenset({State.CREATED, State.RESTARTED, State.BREAKPOINT})
+
 #: States in which a task run waits, and nothing is done for it.
-WAITING = frozenset({State.PAUSED, State.RETRYING})
+WAITING = frozenset({State.PAUSED, State.RETRYING, State.BREAKPOINT})
+
+
+#: What follows a wait without the execution being seen to run in between.
+_FROM_WAITS = frozenset({State.KILLING, State.KILLED, State.RESTARTED})
 
 
 class World(Protocol):
@@ -39,7 +46,7 @@ class World(Protocol):
         """All task runs of the execution that have not ended. Asked only while it is being killed."""
 
     def below(self, execution: str, run: str | None) -> Sequence[TaskRun]:
-        """All task runs below one, or all of the execution, in the order in which they were made. Asked only when failed work is tried again."""
+        """All task runs below one, or all of the execution, in the order in which they were made. Asked only when work is done again, or goes on."""
 
     def standing(self, execution: str, but: Collection[str]) -> frozenset[State]:
         """A state of a task that is under way, if there is one (others may be with it); else those of all that waits. `but` are task runs that do not
@@ -66,12 +73,14 @@ class Gave:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of an event. `execution` is None when it did not change; `runs` are the new and the changed ones, `gone` those that are no more."""
+    """What came of an event. `execution` is None when it did not change; `runs` are the new and the changed ones, `gone` those that are no more. `refusal` says
+    why nothing came of what somebody asked for."""
 
     execution: Execution | None
     runs: tuple[TaskRun, ...] = ()
     commands: tuple[Command, ...] = ()
     gone: tuple[str, ...] = ()
+    refusal: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +95,8 @@ class Record:
     changed: dict[str, None] = field(default_factory=dict)
     gone: dict[str, None] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
+    refusal: str | None = None
+    reopened: bool = False  #: the execution has been opened again, and may have ended again
 
     def __post_init__(self) -> None:
         self.execution = self.path.execution
@@ -93,6 +104,8 @@ class Record:
 
     def result(self) -> Step:
         """What came of it."""
+        if self.refusal is not None:
+            return Step(None, refusal=self.refusal)
         execution = None if self.execution is self.path.execution else self.execution
         return Step(execution, tuple(self.runs[id] for id in self.changed), tuple(self.commands), tuple(self.gone))
 
@@ -130,11 +143,27 @@ class Record:
         self.changed.pop(run.id, None)
         self.gone[run.id] = None
 
+    def refuse(self, why: str) -> None:
+        """What somebody asked for is not done: the step changes nothing."""
+        self.refusal = f"execution {self.execution.id} is {self.execution.state.value}{why}"
+
+    def hold(self, run: TaskRun, kind: str | None) -> None:
+        """What has come to a task run is looked at when the execution goes on."""
+        held = self.execution.held or ()
+        if (run.id, kind) not in held:
+            self.execution = replace(self.execution, held=(*held, (run.id, kind)))
+
+    def reopen_execution(self, state: State) -> None:
+        """The execution, opened again after its end, or with another end."""
+        self.execution = self.execution.reopened(state, self.now)
+        self.reopened = self.reopened or not state.terminal
+        self.commands.append(Report())
+
     def move_execution(self, state: State) -> None:
         """The execution, moved on. What ends a wait is seen to run, however short that was."""
         if self.execution.state is state:
             return
-        if self.execution.state in WAITING and state not in (State.KILLING, State.KILLED):
+        if self.execution.state in WAITING and state not in _FROM_WAITS:
             self.execution = self.execution.to(State.RUNNING, self.now)
         self.execution = self.execution.to(state, self.now)
         self.commands.append(Report())
@@ -151,7 +180,7 @@ class Record:
 
     def ended(self, run: TaskRun, state: State, attempt: Attempt) -> TaskRun:
         """The task run, ended, with the attempt that ended it. A folder that is held for it is held no longer."""
-        began = run if run.state is not State.CREATED or state in _WITHOUT_START else run.to(State.RUNNING, self.now)
+        began = run if run.state not in UNSTARTED or state in _WITHOUT_START else run.to(State.RUNNING, self.now)
         if attempt.holds:
             self.commands.append(DropJob(run.id, attempt.number))
             attempt = replace(attempt, holds=False)
@@ -182,5 +211,10 @@ def show(record: Record) -> None:
     states = {run.state for run in record.runs.values() if run.state in WAITING or record.works(run)}
     if states <= WAITING:
         states |= record.world.standing(record.execution.id, {*record.runs, *record.gone})
-    waits = bool(states) and states <= WAITING
-    record.move_execution(State.RUNNING if not waits else State.PAUSED if states == {State.PAUSED} else State.RETRYING)
+    held = record.execution.held is not None
+    if not states <= WAITING or not (states or held):
+        record.move_execution(State.RUNNING)
+    elif held or states == {State.PAUSED}:
+        record.move_execution(State.PAUSED)
+    else:
+        record.move_execution(State.BREAKPOINT if State.BREAKPOINT in states else State.RETRYING)

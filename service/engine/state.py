@@ -1,7 +1,7 @@
 """States of executions and task runs, and the only moves between them.
 
 Laws: every change of a state goes through `moved`; a move that MOVES does not list is a bug of ours, never a user's
-mistake; nothing follows a terminal state of the same attempt (restart and change-state open a new one).
+mistake; nothing follows a terminal state of the same attempt (restart and change-state open a new one, and go through `reopened`).
 """
 
 from __future__ import annotations
@@ -54,13 +54,16 @@ MOVES: dict[State, frozenset[State]] = {
     S.QUEUED: frozenset({S.RUNNING, S.CANCELLED, S.FAILED, S.KILLED}),
     S.SUBMITTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.RESUBMITTED},
     S.RUNNING: _ENDS | {S.PAUSED, S.RETRYING, S.KILLING, S.KILLED, S.RETRIED, S.RESUBMITTED, S.BREAKPOINT},
-    S.PAUSED: _ENDS | {S.RUNNING, S.RESTARTED, S.KILLING, S.KILLED},
-    S.RETRYING: frozenset({S.RUNNING, S.FAILED, S.WARNING, S.KILLING, S.KILLED, S.CANCELLED, S.RETRIED}),
-    S.RESTARTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.QUEUED},
-    S.BREAKPOINT: frozenset({S.RUNNING, S.KILLING, S.KILLED, S.CANCELLED, S.FAILED}),
+    S.PAUSED: _ENDS | {S.RUNNING, S.RESTARTED, S.KILLING, S.KILLED, S.SKIPPED},
+    S.RETRYING: frozenset({S.RUNNING, S.FAILED, S.WARNING, S.KILLING, S.KILLED, S.CANCELLED, S.RETRIED, S.RESTARTED}),
+    S.RESTARTED: _ENDS | {S.RUNNING, S.KILLING, S.KILLED, S.QUEUED, S.SKIPPED, S.BREAKPOINT},
+    S.BREAKPOINT: frozenset({S.RUNNING, S.RESTARTED, S.SKIPPED, S.KILLING, S.KILLED, S.CANCELLED, S.FAILED}),
     S.KILLING: frozenset({S.KILLED}),
     **{terminal: frozenset() for terminal in TERMINAL},
 }
+
+#: What a person may make of an end: work that is done again (in a replay groups go on at once), or another end. Each opens a new attempt.
+REOPENED = _ENDS | {S.RESTARTED, S.RUNNING, S.SKIPPED}
 
 #: How bad an end is; a group takes the worst of its children. One that failed for now is not as bad as one that has ended for good.
 _BADNESS = {S.SKIPPED: 0, S.SUCCESS: 0, S.WARNING: 1, S.RETRYING: 2, S.CANCELLED: 3, S.RETRIED: 4, S.FAILED: 5, S.KILLED: 6}
@@ -91,6 +94,13 @@ def moved(history: History, state: State, now: datetime) -> History:
         return history
     if state not in MOVES[current]:
         raise IllegalMove(f"{current} -> {state}")
+    return (*_shortened(history), Stamp(state, now))
+
+
+def reopened(history: History, state: State, now: datetime) -> History:
+    """The history of what has ended, and that a person opens again or gives another end."""
+    if history[-1].state not in TERMINAL or state not in REOPENED:
+        raise IllegalMove(f"{history[-1].state} -> {state}")
     return (*_shortened(history), Stamp(state, now))
 
 

@@ -18,7 +18,7 @@ from service.engine.ends import conclude
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet, kill
 from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
-from service.engine.record import Record, Step, show
+from service.engine.record import UNSTARTED, Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
 
@@ -40,9 +40,9 @@ class Making(Record):
     def result(self) -> Step:
         """Everything that follows."""
         self._work_off()
-        if self.execution is not self.path.execution or self.changed or self.gone:
+        if self.refusal is None and (self.execution is not self.path.execution or self.changed or self.gone):
             watching.look(self)
-        if self.execution.state.terminal and not self.path.execution.state.terminal:
+        if self.execution.state.terminal and (self.reopened or not self.path.execution.state.terminal):
             self.trail()
         show(self)
         return Record.result(self)
@@ -55,17 +55,20 @@ class Making(Record):
                 end_when_quiet(self)
             elif self.execution.over:
                 self.agenda.clear()
+            elif self.execution.held is not None:
+                self.hold(run, None)
             else:
-                self._follow(run)
+                self.follow(run)
 
     def trail(self) -> None:
         """Begins what is done after the end. It changes nothing of the end."""
         if self.program.after is not None:
-            self.execution = replace(self.execution, trailing=True)
+            self.execution = replace(self.execution, trailing=True, held=None)
             self.take(None, order.begin(self.program.after))
             self._work_off()
 
-    def _follow(self, run: TaskRun) -> None:
+    def follow(self, run: TaskRun) -> None:
+        """Asks the parent of a task run that has ended what follows."""
         child = as_child(self, run)
         if run.parent is None:
             self.take(None, order.follow(self.node(None), self.execution.memory, child))
@@ -158,7 +161,13 @@ class Making(Record):
             values=(*(parent.values if parent else ()), *(() if start.value is None else (start.value,))),
         ).opened(now)
         self.put(run)
-        if self._wanted(run, node):
+        self.admit(run)
+
+    def admit(self, run: TaskRun, *, passing: bool = False) -> None:
+        """Has a task run begin, unless a breakpoint stands before it (which this one is `passing`), or it is not wanted."""
+        if not passing and self.execution.stops_before(run):
+            self.put(run.to(State.BREAKPOINT, self.now))
+        elif self._wanted(run, self.node(run)):
             self.launch(run)
 
     def _wanted(self, run: TaskRun, node: Node) -> bool:
@@ -177,6 +186,9 @@ class Making(Record):
         """Has the current attempt of a task run done."""
         node = self.node(run)
         if node.runs == "runner":
+            if run.state is State.BREAKPOINT:
+                run = run.to(State.RUNNING, self.now)
+                self.put(run)
             self.queue(run)
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
@@ -209,7 +221,7 @@ class Making(Record):
         self.close(run, state, message, outputs)
 
     def _fails_for_now(self, run: TaskRun, message: str | None) -> None:
-        began = run if run.state is not State.CREATED else run.to(State.RUNNING, self.now)
+        began = run if run.state not in UNSTARTED else run.to(State.RUNNING, self.now)
         self.put(began.to(State.RETRYING, self.now))
         self.say("WARN", f"Attempt {run.attempt.number} failed and will be tried again" + (f": {message}" if message else ""), run)
         if again.owner(self, run)[1] is not run:

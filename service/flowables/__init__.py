@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -71,6 +71,8 @@ class FlowableTask(Typed):
     NESTS: ClassVar[bool] = True
     #: Whether it is tried again by itself, as what does something is: it calls another flow, and has no tasks of its own.
     LEAF: ClassVar[bool] = False
+    #: Whether its `tasks` are done in executions below it, of which it remembers how they have ended.
+    CALLS: ClassVar[bool] = False
     #: Whether its `tasks` share a folder, on the one runner that holds it.
     HOLDS: ClassVar[bool] = False
     #: How its own tasks are joined: for the graph of a flow, and for what runs before what.
@@ -91,6 +93,10 @@ class FlowableTask(Typed):
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         """What follows, now that it goes on after a pause?"""
         raise NotImplementedError
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        """Which of the children followed any of these? Of tasks in order all that were started after the first."""
+        return range(min(these) + 1, len(children))
 
     def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
         """What follows from where an execution that it has called stands now?"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import ClassVar
 
@@ -36,10 +36,20 @@ class Dag(FlowableTask):
         return _go_on(node, place.ended(child), memory["started"], [*memory["ended"], child.node.id])
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
+        if (turn := lanes.over(node, memory, children)) is not None:
+            return turn
         started = [child.node.id for child in children]
         ended = [child.node.id for child in children if child.state.terminal]
         state = worst(*(child.state for child in children if child.state.terminal))
-        return _go_on(node, Place(state=state, open=len(started) - len(ended), limit=memory["limit"]), started, ended)
+        return _go_on(node, Place(state=state, open=len(started) - len(ended), limit=memory.get("limit", 0)), started, ended)
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        found, ids = [], {children[index].node.id for index in these}
+        for index, child in enumerate(children):
+            if not ids.isdisjoint(child.node.depends_on):
+                found.append(index)
+                ids.add(child.node.id)
+        return found
 
 
 def _go_on(node: Node, place: Place, started: Sequence[str], ended: Sequence[str]) -> Turn:

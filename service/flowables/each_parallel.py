@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -34,6 +34,9 @@ class EachParallel(FlowableTask):
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node, ask.kept()))
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        return ()
 
 
 def _lanes(node: Node, values: Sequence[str]) -> Lanes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -38,6 +38,12 @@ class ForEach(FlowableTask):
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node, ask.kept()))
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        if memory.get("limit") == 1:  # each value waits for the one before it
+            return FlowableTask.later(self, node, memory, children, these)
+        first = {children[index].iteration: index for index in sorted(these, reverse=True)}
+        return [index for index, child in enumerate(children) if first.get(child.iteration, index) < index]
 
 
 def _lanes(node: Node, values: Sequence[str]) -> Lanes:

@@ -33,6 +33,7 @@ class Loop(FlowableTask):
     """Runs its tasks for each value: `item.value`, `item.index`, for maps `item.key`. Iterations are executions of their own below this one."""
 
     TYPE = "io.kestra.plugin.core.flow.Loop"
+    CALLS: ClassVar[bool] = True
     DECLARES: ClassVar[Mapping[str, Declared]] = {"outputs": "outputs"}
     JOINED = Joined("chain", "dynamic", "each value")
     OUTPUTS: ClassVar[Mapping[str, str]] = {

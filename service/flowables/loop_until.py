@@ -44,15 +44,16 @@ class LoopUntil(FlowableTask):
         tasks = node.branches["tasks"]
         if memory["branch"] != "tasks":
             return _with(memory, order.follow(node, memory, child))
-        if child.state in order.STOPS:
+        if child.state in order.STOPS or State(memory["state"]) in order.STOPS:
             return _with(memory, order.follow(node, memory, child))
-        if child.node is not tasks[-1]:
+        if memory["at"] + 1 < len(tasks):
             turn = _with(memory, order.follow(node, memory, child))
             return replace(turn, start=tuple(replace(start, iteration=child.iteration) for start in turn.start))
         return self._passed(node, memory, worst(State(memory["state"]), child.state), ask)
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
-        return _with(memory, order.resume(node, memory, children))
+        placed = _with({**memory, "pass": (children[-1].iteration or 0) + 1}, order.place(node, "tasks", children))
+        return self.follow(node, placed.memory, children[-1], ask) if all(child.state.terminal for child in children) else placed
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
         return replace(self._pass(node, memory["pass"], memory["since"], ask), clear=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -31,6 +31,9 @@ class Parallel(FlowableTask):
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         return lanes.resume(node, memory, children, _lanes(node))
+
+    def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
+        return ()
 
 
 def _lanes(node: Node) -> Lanes:

@@ -1,7 +1,8 @@
 """Keeps the data folder from growing for ever: what nobody will ask for again is let go, a little at a time.
 
 Flows, revisions, executions, logs and stored files are the record and stay. What goes: bodies of webhooks that were dealt with, the audit of those that
-were refused, finished attempts of the queue, keys whose time is over, exported trees beyond a cache's size; and the repositories are packed.
+were refused, finished attempts of the queue, answers that were given, keys whose time is over, files of executions that were deleted, exported trees beyond a
+cache's size; and the repositories are packed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from service.actions import deletion
 from service.actions.kit import Kit
 from service.errors import ServiceError
-from service.store import deliveries, jobs, kv, repositories
+from service.store import deliveries, jobs, kv, replies, repositories
 from service.store.database import Session
 from service.store.hub import Topic
 
@@ -24,6 +26,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 _KEPT = 30 * _DAY  #: seconds after which what came from outside may go
 _EXPORTS = 2 << 30  #: bytes of exported trees that are kept
 _BATCH = 500  #: rows in one transaction: nobody waits long behind it
+_FEW = 20  #: executions whose files are deleted in one step
 _QUIET = 60.0  #: seconds after a start before the first chore: then there is enough to do
 _END = object()
 
@@ -69,11 +72,18 @@ class Housekeeping:
         """Every chore, and how often it is due."""
         for forget, kept in ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY), (kv.forget, 0.0)):
             yield partial(self._rows, forget, kept), _HOUR
+        yield partial(self._rows, replies.forget, _HOUR), _HOUR
+        yield self._leftovers, _HOUR
         yield self._exports, _HOUR
         yield self._packing, _DAY
 
     def _rows(self, forget: Callable[[Session, float, int], int], kept: float, at: float) -> Iterator[None]:
         while self._kit.database.write(lambda session: forget(session, at - kept, _BATCH)) == _BATCH:
+            yield
+        yield
+
+    def _leftovers(self, _: float) -> Iterator[None]:
+        while deletion.clear(self._kit, _FEW) == _FEW:
             yield
         yield
 

@@ -26,3 +26,6 @@ class Storage(Protocol):
 
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""
+
+    def remove(self, namespace: str, flow: str, execution: str) -> None:
+        """Deletes all files of an execution, of which there may be none."""

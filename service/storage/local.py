@@ -80,6 +80,10 @@ class LocalStorage:
         prefix = [*namespace.split("."), flow, "executions", execution]
         return parts[: len(prefix)] == prefix
 
+    def remove(self, namespace: str, flow: str, execution: str) -> None:
+        """See `Storage.remove`."""
+        shutil.rmtree(self._path([*namespace.split("."), flow, "executions", execution]), ignore_errors=True)
+
     def _path(self, parts: Sequence[str]) -> Path:
         return self._root.joinpath(*(_encoded(part) for part in parts))
 

@@ -7,19 +7,38 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from service.engine.execution import LOOP
+from service.engine.state import State
 from service.store.codec import from_json
 from service.store.database import Session
 from service.store.tables import Execution as Table
-from service.store.tables import core
+from service.store.tables import TaskRun as RunTable
+from service.store.tables import by, core
 
-_table = core(Table)
+_table, _runs = core(Table), core(RunTable)
 _open = select(_table.c.id).where(_table.c.caller_run == bindparam("b_run"), _table.c.ended_at.is_(None)).order_by(_table.c.created_at, _table.c.id)
+_called = by(_table, "once")
+_BAD = (State.FAILED.value, State.KILLED.value)
 _serial = select(func.max(_table.c.serial)).where(_table.c.root_id == bindparam("b_root"))
 
 
 def open_below(session: Session, task_run: str) -> tuple[str, ...]:
     """The executions that a task run has called, and that have not ended."""
     return tuple(session.execute(_open, {"b_run": task_run}).scalars())
+
+
+def name(task_run: str, attempt: int, number: int) -> str:
+    """The `once` of an execution that an attempt calls under a number."""
+    return f"call:{task_run}:{attempt}:{number}"
+
+
+def failed(session: Session, task_run: str, before: int, number: int) -> str | None:
+    """The execution that the last attempt before this one has called under a number, where that has failed, or was killed."""
+    for attempt in range(before - 1, 0, -1):
+        row = session.execute(_called, {"once": name(task_run, attempt, number)}).first()
+        if row is not None:
+            return str(row.id) if row.state in _BAD else None
+    return None
 
 
 def count_below(session: Session, root: str) -> int:
@@ -33,3 +52,12 @@ def outputs(session: Session, task_run: str) -> Mapping[int, Mapping[str, Any]]:
     statement = select(_table.c.caller, _table.c.outputs).where(_table.c.caller_run == task_run).order_by(_table.c.created_at, _table.c.id)
     found = {int(from_json(row.caller)["number"]): from_json(row.outputs) or {} for row in session.execute(statement)}
     return dict(sorted(found.items()))
+
+
+def iterations(session: Session, execution: str) -> tuple[str, ...]:
+    """The iterations of the loops of an execution, and of the loops in these."""
+    below = select(_runs.c.execution_id.label("around"), _table.c.id).join(_table, _table.c.caller_run == _runs.c.id).where(_table.c.kind == LOOP)
+    tree = below.where(_runs.c.execution_id == execution).cte("iterations", recursive=True)
+    again = select(_runs.c.execution_id, _table.c.id).join(_table, _table.c.caller_run == _runs.c.id).join(tree, _runs.c.execution_id == tree.c.id)
+    tree = tree.union_all(again.where(_table.c.kind == LOOP))
+    return tuple(session.execute(select(tree.c.id)).scalars())

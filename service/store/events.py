@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from service.engine.events import Began, Behind, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
+from service.engine.events import Due, Event
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
@@ -18,8 +18,7 @@ from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
 
-_EVENTS = (Began, Behind, ChildMoved, Claimed, Opened, Ended, Lost, Due, Resumed, Killed, Freed, Unqueued, Forced)
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _EVENTS}
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 #: An event that could not be dealt with this often ends its execution.
 FAILURES = 5
@@ -35,13 +34,14 @@ class Waiting:
     event: Event | None
     failures: int = 0
     timer: bool = False
+    asked: str | None = None
 
 
-def add(session: Session, execution: str, task_run: str | None, event: Event) -> int:
-    """Lets the executor know; returns the event's number."""
+def add(session: Session, execution: str, task_run: str | None, event: Event, asked: str | None = None) -> int:
+    """Lets the executor know; returns the event's number. The answer will be found under `asked`."""
     values = {"execution_id": execution, "task_run_id": task_run, "kind": type(event).__name__, "payload": to_json(asdict(event))}
     announce(session, ("events", ""))
-    result = session.execute(insert(_table).values(**values, not_before=0.0, failures=0))
+    result = session.execute(insert(_table).values(**values, not_before=0.0, failures=0, asked=asked))
     (number,) = result.inserted_primary_key or (0,)
     return int(number)
 
@@ -57,7 +57,8 @@ def waiting(session: Session, at: float, limit: int, among: Collection[str] | No
     due = select(_timers).where(_timers.c.due_at <= at, _free(_timers.c.execution_id, at)).order_by(_timers.c.due_at, _timers.c.id)
     if among is not None:
         events, due = events.where(_table.c.execution_id.in_(among)), due.where(_timers.c.execution_id.in_(among))
-    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures) for row in session.execute(events.limit(limit))]
+    rows = session.execute(events.limit(limit))
+    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures, asked=row.asked) for row in rows]
     found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in session.execute(due.limit(limit))]
     return tuple(found)
 
@@ -102,6 +103,24 @@ def wake(session: Session, timers: Iterable[tuple[str, str | None, str, float]])
         announce(session, ("events", ""))
 
 
+def unwake(session: Session, execution: str, run: str | None, kind: str) -> None:
+    """Forgets the timers of a task run; for None those of this kind of the execution."""
+    only = _timers.c.task_run_id == run if run is not None else _timers.c.task_run_id.is_(None) & (_timers.c.kind == kind)
+    session.execute(delete(_timers).where(_timers.c.execution_id == execution, only))
+
+
+def asked(session: Session, execution: str) -> tuple[str, ...]:
+    """What is still to be answered of an execution."""
+    statement = select(_table.c.asked).where(_table.c.execution_id == execution, _table.c.asked.is_not(None))
+    return tuple(session.execute(statement).scalars())
+
+
+def forget_all(session: Session, execution: str) -> None:
+    """Nothing is heard of an execution any more."""
+    for table in (_table, _timers):
+        session.execute(delete(table).where(table.c.execution_id == execution))
+
+
 def next_due(session: Session, at: float) -> float | None:
     """The earliest moment, seen from `at`, at which `waiting` finds something; None when nothing is to come."""
     released = select(func.max(_table.c.not_before).label("at")).where(_table.c.not_before > at).group_by(_table.c.execution_id).subquery()
@@ -118,7 +137,7 @@ def _event(kind: str, payload: str) -> Event | None:
     """None for a row that can't be read: it fails alone, not the batch that it is in."""
     try:
         values: dict[str, Any] = from_json(payload)
-        if kind in ("Ended", "ChildMoved", "Unqueued"):
+        if "state" in values:
             values["state"] = State(values["state"])
         return _KINDS[kind](**values)
     except (ValueError, KeyError, TypeError):

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
-from service.engine.execution import Caller, Execution, Path, Pin, TaskRun
+from service.engine.execution import NORMAL, Caller, Execution, Path, Pin, TaskRun
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
 from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
@@ -36,8 +36,8 @@ class Row:
     created_at: float
 
 
-def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None) -> bool:
-    """Stores a new execution; False when one with the same `once` exists."""
+def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None, at: float | None = None) -> bool:
+    """Stores a new execution; False when one with the same `once` exists. `at` is when it came to be, where its history began before."""
     pin, caller = execution.pin, execution.caller
     if pin is None:
         raise Bug(f"execution {execution.id} has no pin")
@@ -76,8 +76,10 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
         caller_run=caller and caller.run,
         root_id=caller and caller.root,
         serial=caller and caller.serial,
+        parent_id=execution.parent,
+        breakpoints=to_json(execution.breakpoints),
         version=1,
-        created_at=execution.created.timestamp(),
+        created_at=execution.created.timestamp() if at is None else at,
         ended_at=_epoch(execution.ended),
     )
     announce(session, ("execution", execution.id), ("executions", ""))
@@ -99,9 +101,14 @@ def get(session: Session, id: str) -> Row | None:
     return None if row is None else _row(row)
 
 
+def several(session: Session, ids: Sequence[str]) -> tuple[Row, ...]:
+    """Some executions by id, those that are there, in the order of their ids."""
+    return tuple(_row(row) for row in session.execute(select(_table).where(_table.c.id.in_(ids)).order_by(_table.c.id)))
+
+
 def heir(execution: Execution) -> str:
     """The `once` of the execution that takes over from one that ends RETRIED."""
-    return f"again:{execution.original or execution.id}:{execution.attempt + 1}"
+    return f"again:{execution.id}:{execution.attempt + 1}"
 
 
 def taken_over_by(session: Session, execution: Execution) -> str | None:
@@ -126,7 +133,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    hidden: bool = False
+    kind: str | None = NORMAL
 
 
 def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
@@ -138,10 +145,16 @@ def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_
     return tuple(_row(row) for row in rows), total
 
 
+def chunk(session: Session, wanted: Filter, after: str, until: str, limit: int) -> tuple[Row, ...]:
+    """Some of those that are wanted, in the order of their ids, between two of these."""
+    where = (*_where(wanted), _table.c.id > after, _table.c.id < until)
+    return tuple(_row(row) for row in session.execute(select(_table).where(*where).order_by(_table.c.id).limit(limit)))
+
+
 def _where(wanted: Filter) -> list[Any]:
     where = [_table.c.environment == wanted.environment]
-    if not wanted.hidden:
-        where.append(_table.c.kind.is_(None))
+    if wanted.kind is not None:
+        where.append(_table.c.kind == wanted.kind)
     if wanted.namespace:
         where.append((_table.c.namespace == wanted.namespace) | _table.c.namespace.startswith(wanted.namespace + ".", autoescape=True))
     if wanted.flow_id:
@@ -206,6 +219,10 @@ def save(session: Session, row: Row, execution: Execution) -> None:
             joined_at=_joined(execution),
             breached=to_json(execution.breached),
             trailing=execution.trailing,
+            attempt=execution.attempt,
+            breakpoints=to_json(execution.breakpoints),
+            held=None if execution.held is None else to_json(execution.held),
+            caller=None if execution.caller is None else to_json(asdict(execution.caller)),
             version=row.version + 1,
             ended_at=_epoch(execution.ended),
         )
@@ -387,6 +404,9 @@ def _row(row: Any) -> Row:
         row.trailing,
         None if row.caller is None else Caller(**from_json(row.caller)),
         row.kind,
+        row.parent_id,
+        tuple(from_json(row.breakpoints)),
+        None if row.held is None else tuple((run, kind) for run, kind in from_json(row.held)),
     )
     return Row(execution, row.flow, row.version, row.caused, row.created_at)
 

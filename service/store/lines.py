@@ -20,7 +20,7 @@ WAITS = frozenset({State.CREATED, State.QUEUED, State.RESTARTED})
 #: States in which it has a place.
 HOLDS = frozenset(state for state in State if not state.terminal and state not in WAITS)
 
-_COUNTED = _table.c.kind.is_(None) | (_table.c.kind != LOOP)
+_COUNTED = _table.c.kind != LOOP
 _held = select(func.count()).where(_COUNTED, _table.c.flow == bindparam("b_flow"), _table.c.state.in_([state.value for state in sorted(HOLDS)]))
 _line = (
     select(_table.c.joined_at, _table.c.id, _table.c.state)

@@ -215,7 +215,7 @@ IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED') AND joined_at IS NOT
 class Execution(SQLModel, table=True):
     """An execution. `joined_at` is its place in the line of those of its flow that want to run, NULL before its date; `breached` are the SLAs that it has
     broken; `trailing`: it has ended, and what is done after the end is under way. `caller` says which task of another execution has started it; `caller_run`,
-    `root_id` and `serial` stand in it, too, and are looked up."""
+    `root_id` and `serial` stand in it, too, and are looked up. `held` is what waits while somebody has paused it, NULL while nobody has."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
@@ -258,18 +258,21 @@ class Execution(SQLModel, table=True):
     joined_at: float | None = None
     breached: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     trailing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    kind: str | None = None
+    kind: str = Field(default="NORMAL", sa_column_kwargs={"server_default": "NORMAL"})
     caller: str | None = Field(default=None, sa_column=_text(nullable=True))
     caller_run: str | None = None
     root_id: str | None = None
     serial: int | None = None
+    parent_id: str | None = None
+    breakpoints: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    held: str | None = Field(default=None, sa_column=_text(nullable=True))
     version: int = 1
     created_at: float
     ended_at: float | None = None
 
 
 #: Task runs that are under way, and groups that wait. Written so that SQLite sees that its index is for them.
-STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING'))")
+STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING', 'BREAKPOINT'))")
 
 
 class TaskRun(SQLModel, table=True):
@@ -304,9 +307,9 @@ class TaskRun(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """What the executor still has to hear, in order."""
+    """What the executor still has to hear, in order. Who waits for an answer to it finds that under `asked`."""
 
-    __table_args__ = (Index("ix_event_set_aside", "not_before", "execution_id"),)
+    __table_args__ = (Index("ix_event_set_aside", "not_before", "execution_id"), Index("ix_event_execution", "execution_id"))
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
@@ -315,12 +318,32 @@ class Event(SQLModel, table=True):
     payload: str = Field(sa_column=_text())
     not_before: float = 0.0
     failures: int = 0
+    asked: str | None = None
+
+
+class Reply(SQLModel, table=True):
+    """What the executor has answered; `refusal` is NULL where it has done as asked. Kept for a while."""
+
+    __table_args__ = (Index("ix_reply_at", "at"),)
+
+    asked: str = Field(primary_key=True)
+    execution_id: str = Field(primary_key=True)
+    refusal: str | None = Field(default=None, sa_column=_text(nullable=True))
+    at: float
+
+
+class Leftover(SQLModel, table=True):
+    """An execution that was deleted, and whose files are to be deleted, too."""
+
+    execution_id: str = Field(primary_key=True)
+    namespace: str
+    flow_id: str
 
 
 class Timer(SQLModel, table=True):
     """A task run, or an execution as a whole, that waits for a time."""
 
-    __table_args__ = (Index("ix_timer_due", "due_at"),)
+    __table_args__ = (Index("ix_timer_due", "due_at"), Index("ix_timer_execution", "execution_id", "task_run_id"))
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
@@ -336,7 +359,12 @@ class Job(SQLModel, table=True):
     it.
     """
 
-    __table_args__ = (UniqueConstraint("task_run_id", "attempt"), Index("ix_job_state", "state", "lane", "id"), Index("ix_job_lease", "state", "lease_until"))
+    __table_args__ = (
+        UniqueConstraint("task_run_id", "attempt"),
+        Index("ix_job_state", "state", "lane", "id"),
+        Index("ix_job_lease", "state", "lease_until"),
+        Index("ix_job_execution", "execution_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str

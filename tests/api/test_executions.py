@@ -201,11 +201,11 @@ def test_letters_that_mean_something_to_a_database_are_letters(client: TestClien
 @pytest.mark.usefixtures("flows")
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "kill"), ("POST", "actions/kill")])
 def test_an_execution_is_killed_once(client: TestClient, station: Station, method: str, path: str):
-    id = started(client, "t/nap")["id"]
-    station.tick()
-    assert client.request(method, f"{API}/executions/{id}/{path}").status_code == 202
-    station.tick()
-    assert station.state(id) == "KILLED"
+    with at_work(station):
+        id = started(client, "t/nap")["id"]
+        until(lambda: station.state(id) == "RUNNING")
+        answer = client.request(method, f"{API}/executions/{id}/{path}")
+    assert (answer.status_code, answer.json()["state"]["current"]) == (202, "KILLED")
     problem(client.request(method, f"{API}/executions/{id}/{path}"), 409)
 
 
@@ -315,9 +315,9 @@ def paused(client: TestClient, station: Station) -> str:
 @pytest.mark.parametrize("path", ["resume", "actions/resume"])
 @pytest.mark.parametrize("sent", [{"json": {"inputs": {"reason": "because", "amount": 4}}}, {"files": {"reason": (None, "because"), "amount": (None, "4")}}])
 def test_a_paused_execution_is_resumed_once(client: TestClient, station: Station, paused: str, path: str, sent: dict):
-    answer = client.post(f"{API}/executions/{paused}/{path}", **sent)
+    with at_work(station):
+        answer = client.post(f"{API}/executions/{paused}/{path}", **sent)
     assert answer.status_code == 200, answer.text
-    station.tick()
     shown = client.get(f"{API}/executions/{paused}").json()
     assert [stamp["state"] for stamp in shown["state"]["histories"]] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
     assert (shown["taskRunList"][1]["outputs"], shown["taskRunList"][0]["outputs"]["resumed"]["by"]) == ({"value": "because 4"}, "local")

@@ -60,7 +60,9 @@ def test_without_a_command_the_help_is_shown(headgate: Command, arguments: list[
 @pytest.mark.parametrize(
     "command",
     ["init", "up", "demo", "doctor", "run", "runner", *(f"flow {name}" for name in ("validate", "format", "explain", "create", "list", "execute"))]
-    + [*(f"execution {name}" for name in ("list", "show", "logs", "resume", "review", "kill")), *(f"repo {name}" for name in ("add", "list", "sync"))],
+    + [*(f"execution {name}" for name in ("list", "show", "logs", "resume", "review", "kill"))]
+    + [f"execution {name}" for name in ("restart", "replay", "pause", "continue", "set-state", "set-status", "labels", "delete")]
+    + [*(f"repo {name}" for name in ("add", "list", "sync"))],
 )
 def test_every_command_has_help(headgate: Command, command: str) -> None:
     done = headgate(*command.split(), "--help")
@@ -82,6 +84,7 @@ def test_the_version_is_said(headgate: Command) -> None:
         ["execution", "resume", "abcd"],
         ["execution", "review", "abcd", "--approve"],
         ["execution", "kill", "abcd"],
+        ["execution", "restart", "abcd"],
         ["repo", "list"],
         ["repo", "add", "x"],
     ],

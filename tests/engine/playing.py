@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.engine.advance import advance
-from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, WakeAt
-from service.engine.events import Began, ChildMoved, Claimed, Due, Ended, Event, Forced, Freed, Killed, Lost, Opened, Resumed, Unqueued
+from service.engine.commands import Command, Copy, DropJob, Report, RunInline, Say, StartChild, StartJob, StartOver, StopChildren, StopJob, Unwake, WakeAt
+from service.engine.events import (
+    Asked,
+    Began,
+    ChildMoved,
+    Claimed,
+    Copied,
+    Due,
+    Ended,
+    Event,
+    Forced,
+    Freed,
+    Halted,
+    Killed,
+    Lost,
+    Opened,
+    Passed,
+    Replayed,
+    Restarted,
+    Resumed,
+    StateSet,
+    Unqueued,
+)
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import AFTER, Call, Node, Program, RenderFailed, Watch
-from service.engine.record import WAITING, Gave
-from service.engine.state import MOVES, Stamp, State
+from service.engine.record import WAITING, Gave, Step
+from service.engine.state import MOVES, REOPENED, Stamp, State
 from service.expressions import truthy
 from service.flowables import FlowableTask
 from service.flowables.allow_failure import AllowFailure
@@ -226,6 +247,9 @@ class Play:
     folders: dict[str, str] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
+    begun: set[tuple[str, int]] = field(default_factory=set)
+    copies: list[Replayed] = field(default_factory=list)
+    refusal: str | None = None
     now: datetime = START
     place: State = State.RUNNING  #: what becomes of it under the limit of its flow
     gives: Gave = field(default_factory=lambda: Gave({}))
@@ -271,13 +295,20 @@ class Play:
         self.now += timedelta(seconds=1)
         before = self.execution, dict(self.runs)
         step = advance(self.program, self._path(task), event, self)
+        self.refusal = step.refusal
+        assert step.refusal is None or step == Step(None, refusal=step.refusal)
         self.execution = step.execution or self.execution
         self.runs = {id: run for id, run in (self.runs | {run.id: run for run in step.runs}).items() if id not in step.gone}
         self.names |= {run.id: name(run) for run in step.runs}
+        # What is over, or has been forgotten, is not run any more.
+        open = {name(run) for run in self.runs.values() if not run.state.terminal}
+        self.todo = deque(task for task in self.todo if task in open)
+        self.called = {call: each for call, each in self.called.items() if call.partition("#")[0] in open}
+        self.waited_for &= self.called.keys()
         self.kept |= {run.id: run.keep for run in step.runs if run.keep is not None}
         for command in step.commands:
             self._carry_out(command)
-        self._check(*before)
+        self._check(*before, event)
         return list(step.commands)
 
     def begin(self) -> Play:
@@ -390,6 +421,45 @@ class Play:
         self.hear(Freed())
         return self
 
+    def restart(self) -> Play:
+        """Somebody wants what failed done again."""
+        self.hear(Restarted("ann"))
+        return self
+
+    def say_state(self, task: str, state: State) -> Play:
+        """Somebody says how a task ended."""
+        self.hear(StateSet(state, "ann"), task)
+        return self
+
+    def halt(self) -> Play:
+        """Somebody pauses the execution."""
+        self.hear(Halted("ann"))
+        return self
+
+    def unhalt(self) -> Play:
+        """Somebody resumes the execution as a whole."""
+        self.hear(Resumed({}, "ann"))
+        return self
+
+    def pass_on(self, *breakpoints: str) -> Play:
+        """Somebody lets it go on from a breakpoint."""
+        self.hear(Passed("ann", breakpoints or None))
+        return self
+
+    def replayed(self, task: str | None, *breakpoints: str) -> Play:
+        """A replay from a task, or of what failed: the executor's copy, begun."""
+        run = self.run(task) if task else None
+        self.hear(Replayed("ann", "e2", 1, run.id if run else None, failed=task is None), task)
+        assert self.refusal is None, self.refusal
+        of = self.execution
+        opened = of.reopened(State.RESTARTED, self.now) if of.state.terminal else of.to(State.RESTARTED, self.now)
+        copy = Play(self.program, replace(opened, id="e2", breakpoints=breakpoints, held=None), now=self.now, made=1000)
+        for each in self.runs.values():
+            copy.runs[f"c{each.id}"] = replace(each, id=f"c{each.id}", execution="e2", parent=f"c{each.parent}" if each.parent else None)
+        copy.kept = {f"c{id}": kept for id, kept in self.kept.items()}
+        copy.hear(Copied(), f"c{run.id}" if run else None)
+        return copy
+
     # what a test sees
 
     def run(self, task: str) -> TaskRun:
@@ -437,6 +507,7 @@ class Play:
     def _carry_out(self, command: Command) -> None:
         match command:
             case RunInline(run):
+                self._begin_once(self.runs[run])
                 self.started.append(name(self.runs[run]))
                 self.todo.append(name(self.runs[run]))
             case StartJob() | StopJob() | DropJob():
@@ -446,14 +517,36 @@ class Play:
                 self.called[self.started[-1]] = call
             case StopChildren(run):
                 self.stopped.append(name(self.runs[run]))
-            case WakeAt():
-                self.timers.append(command)
+            case WakeAt() | Unwake():
+                self._set_timer(command)
             case StartOver(when):
                 self.started_over.append(when)
             case Say(level, message):
                 self.said.append((level, message))
+            case _:
+                self._report(command)
+
+    def _begin_once(self, run: TaskRun) -> None:
+        """No attempt begins twice."""
+        assert (run.id, run.attempt.number) not in self.begun
+        self.begun.add((run.id, run.attempt.number))
+
+    def _set_timer(self, command: WakeAt | Unwake) -> None:
+        if isinstance(command, WakeAt):
+            self.timers.append(command)
+        else:
+            self.timers = [each for each in self.timers if each.task_run != command.task_run or (each.task_run is None and each.kind != command.kind)]
+
+    def _report(self, command: Command) -> None:
+        match command:
+            case StartOver(when):
+                self.started_over.append(when)
+            case Copy(replay):
+                self.copies.append(replay)
             case Report():
                 self.reports += 1
+            case _:
+                raise AssertionError(f"a play can't do this: {command}")
 
     def _tell_runners(self, command: StartJob | StopJob | DropJob) -> None:
         task = self.names[command.task_run]
@@ -465,6 +558,7 @@ class Play:
                     self.folders[task] = "opening"
                     return
                 assert folder is None or self.folders.get(self.names[folder]) == "open", "there is no folder for it"
+                self._begin_once(self.runs[run])
                 self.started.append(task)
                 self.jobs[task] = attempt
             case StopJob() if task in self.folders:
@@ -475,7 +569,7 @@ class Play:
                 self.jobs.pop(task, None)
                 self.folders.pop(task, None)
 
-    def _check(self, execution: Execution, runs: Mapping[str, TaskRun]) -> None:
+    def _check(self, execution: Execution, runs: Mapping[str, TaskRun], event: Event) -> None:
         """Terminal is terminal, histories only grow by listed moves, and what has ended has an ended attempt."""
         _check_history(execution.history, self.execution.history)
         for run in self.runs.values():
@@ -485,13 +579,13 @@ class Play:
             _check_history(old.history if old else (), run.history)
             assert run.state.terminal == run.attempt.state.terminal or run.state is State.RETRYING, run
             assert all(attempt.state.terminal for attempt in run.attempts[:-1])
-            assert old is None or not old.state.terminal or old == run
+            assert old is None or not old.state.terminal or old == run or len(run.attempts) > len(old.attempts)
         if self.state.terminal:
             trailing = self.trailing_runs()
             assert trailing or not self.folders, "a folder is held that nobody wants"
             assert all(run.state.terminal for run in self.runs.values() if run.id not in trailing)
             assert self.execution.trailing == any(not self.runs[id].state.terminal for id in trailing)
-            assert not execution.state.terminal or self.execution.history == execution.history
+            assert not execution.state.terminal or self.execution.history == execution.history or isinstance(event, Asked)
 
 
 def name(run: TaskRun) -> str:
@@ -502,13 +596,17 @@ def name(run: TaskRun) -> str:
 def _check_history(old: tuple[Stamp, ...], new: tuple[Stamp, ...]) -> None:
     assert new[: len(old)] == old
     for first, second in zip(new, new[1:], strict=False):
-        assert second.state in MOVES[first.state]
+        assert second.state in (REOPENED if first.state.terminal else MOVES[first.state])
         assert second.date >= first.date
 
 
 def play(program: Program, results: Mapping[str, State | Sequence[State]] | None = None) -> Play:
     """Runs a flow to its end; tasks that `results` does not name end well. Of a list each attempt gets its own, and the last stands for all further ones."""
-    played = Play(program).begin()
+    return go(Play(program).begin(), results)
+
+
+def go(played: Play, results: Mapping[str, State | Sequence[State]] | None = None) -> Play:
+    """Runs one that has begun to its end, or until it waits for somebody."""
     left = {task: [ends] if isinstance(ends, State) else list(ends) for task, ends in (results or {}).items()}
     while played.todo or played.jobs or played.folders or (played.timers and not played.state.terminal):
         waiting = next((task for task, state in played.folders.items() if state != "open"), None)

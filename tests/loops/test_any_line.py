@@ -59,7 +59,8 @@ class Life:
     def let_in(self) -> None:
         if self.ids:
             self.crowded = True
-            event: Event = self.random.choice([Forced("ann"), Unqueued(State.RUNNING, "ann"), Unqueued(State.CANCELLED, "ann")])
+            wanted: list[Event] = [Forced("ann"), Unqueued(State.RUNNING, "ann"), Unqueued(State.CANCELLED, "ann")]
+            event = self.random.choice(wanted)
             self.station.database.write(partial(events.add, execution=self.random.choice(self.ids), task_run=None, event=event))
 
     def cut(self) -> None:

@@ -233,7 +233,7 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
     called = of.flow, "" if caller is None else f"{caller.task} {caller.number} {caller.serial} {caller.item}"
     labels = {key: value for key, value in of.labels.items() if key != "system.correlationId"}
     whole = {"history": of.history, "attempt": of.attempt, "outputs": of.outputs, "labels": labels, "breached": of.breached, "over": of.over}
-    return whole | {"called": called, "runs": shown, "lines": sorted(lines)}
+    return whole | {"called": called, "runs": shown, "lines": sorted(lines, key=str)}
 
 
 def without_ids(outputs: Any) -> Any:

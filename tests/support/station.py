@@ -253,7 +253,7 @@ class Station:
     def every(self) -> list[rows.Row]:
         """All executions, oldest first."""
         with self.database.read() as session:
-            found, _ = rows.search(session, rows.Filter(ENVIRONMENT, hidden=True), limit=1000, offset=0, oldest_first=True)
+            found, _ = rows.search(session, rows.Filter(ENVIRONMENT, kind=None), limit=1000, offset=0, oldest_first=True)
         return list(found)
 
 

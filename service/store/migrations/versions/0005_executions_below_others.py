@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Brings the schema to this revision."""
     with op.batch_alter_table("execution", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("kind", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="NORMAL"))
         batch_op.add_column(sa.Column("caller", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("caller_run", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("root_id", sa.String(), nullable=True))
