@@ -109,12 +109,12 @@ class Case:
     # what is known
 
     def path(self, task_run: str | None) -> Path:
-        """The task run with its ancestors, as this batch left them; the bare execution for what is no more."""
+        """The task run with its ancestors, as this batch left them; the bare execution for what is no more, or is another execution's."""
         chain: list[TaskRun] = []
         while task_run is not None:
             if task_run not in self.runs:
                 stored = None if task_run in self.gone else executions.run(self.session, task_run)
-                if stored is None:
+                if stored is None or stored.execution != self.execution.id:
                     break
                 self._hold(stored)
             chain.append(self.runs[task_run])

@@ -15,6 +15,7 @@ from service.actions.steps import Batch
 from service.engine.events import Deleted, Event, Halted, Killed, Labelled, Passed, Restarted, Resumed, StateSet, StatusSet
 from service.engine.state import State
 from service.git.helper import Helper
+from service.loops.housekeeping import Housekeeping
 from service.store import events, replies
 from service.store import executions as rows
 from tests.loops.test_constructs import shown, tasks
@@ -251,3 +252,45 @@ def test_a_replay_costs_one_pass(station: Station):
 
     few, many = cost(50), cost(500)
     assert many - few < 2 * 450, "one row for each copied task run, and little else"
+
+
+def test_a_task_run_of_another_execution_is_none_of_this_one(station: Station):
+    one = ran(station, tasks("\n- {id: a, type: execution.Fail}\n"))
+    other = station.start("t", "f")
+    station.tick()
+    foreign = station.runs(other)["a"].id
+    for name, event in (("set", StateSet(State.SUCCESS, "ann")), ("replay", replay(station, other, "a")[2])):
+        station.database.write(lambda session: events.add(session, one, foreign, event, name))  # noqa: B023 - waited for
+        station.tick()
+        with station.database.read() as session:
+            assert "no such task run" in str(replies.of(session, name)[0].refusal) or "it has no task run" in str(replies.of(session, name)[0].refusal)
+    assert (station.state(one), station.state(other), len(station.every())) == ("FAILED", "FAILED", 2)
+
+
+def test_the_commit_hears_of_a_restart(station: Station):
+    fails = f"{{id: a, type: {CORE}.execution.Fail, condition: '{{{{ taskrun.attemptsCount == 0 }}}}'}}"
+    sha = station.push({".flows/f.yml": f"id: f\nnamespace: t\ntriggers: [{{id: push, type: headgate.git.Push}}]\ntasks:\n  - {fails}\n"})
+    station.tick()
+    (row,) = station.every()
+    assert station.statuses(sha)["headgate/runs"][0] == "failure"
+    station.database.write(lambda session: events.add(session, row.execution.id, None, Restarted("ann"), "q"))
+    station.tick()
+    assert {context: state for context, (state, _) in station.statuses(sha).items()} == {
+        "headgate/flows": "success", "headgate/runs": "success", "headgate/t.f": "success",
+    }  # fmt: skip
+
+
+def test_answers_and_files_that_nobody_needs_any_more_go(station: Station):
+    id = ran(station, tasks("\n- {id: a, type: execution.Fail}\n"))
+    folder = station.folder / "storage" / "t" / "f" / "executions" / id
+    folder.mkdir(parents=True)
+    assert asked(station, id, Deleted("ann")) is None
+    assert folder.exists()
+    loop = Housekeeping(station.kit)
+    for hours in (0, 2, 2):
+        station.clock.forward(hours=hours)
+        while loop.tick(station.clock.now) == 0.0:
+            pass
+    assert not folder.exists()
+    with station.database.read() as session:
+        assert (replies.count(session, "q"), session.exec_driver_sql("SELECT count(*) FROM leftover").scalar()) == (0, 0)
