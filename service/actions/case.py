@@ -9,7 +9,8 @@ from datetime import datetime
 from random import random
 from typing import Any
 
-from service.actions.files import Whose
+from runners.protocol import Metric
+from service.actions.attempts import whose
 from service.actions.kept import Kept
 from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
@@ -29,6 +30,7 @@ from service.store.codec import new_id
 from service.store.database import Session
 from service.store.executions import Row
 from service.store.logs import Line
+from service.store.metrics import Source
 
 Logged = tuple[str, str, int, Line]  #: task run, task, attempt, line
 
@@ -55,6 +57,8 @@ class Case:
     over: datetime | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)  #: what the execution that takes over begins with
     reported: bool = False
+    metrics: list[tuple[Source, Metric]] = field(default_factory=list)
+    cached: dict[str, tuple[Mapping[str, Any], float | None]] = field(default_factory=dict)  #: outputs to keep, by key, and for how many seconds
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
     _standing: Standing = field(init=False)
@@ -149,12 +153,12 @@ class Case:
         results = Results(self._stored, self._fresh, step)
         scope = of_execution(self.kit, execution, node, self._lineage(run, step), results)
         reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
-        reach = Reach(self.kit, _whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
+        reach = Reach(self.kit, whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
         return Rendering(self.kit, scope, reach, of_task(execution, node, source))
 
     def keys(self) -> Keys:
         """The KV store, with what the batch has written."""
-        return Keys(_whose(self.execution), lambda: nullcontext(self.session), self.now, self.written)
+        return Keys(whose(self.execution), lambda: nullcontext(self.session), self.now, self.written)
 
     def _lineage(self, run: TaskRun | None, step: Mapping[str, TaskRun]) -> Sequence[TaskRun]:
         """A task run with those around it, as the step that is being made has them."""
@@ -233,10 +237,6 @@ class CaseWorld:
     def truthy(self, text: str) -> bool:
         """Whether a rendered condition holds."""
         return truthy(text)
-
-
-def _whose(execution: Execution) -> Whose:
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
 def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime) -> Execution:

@@ -10,27 +10,21 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, Any, BinaryIO
 
-from pydantic_core import PydanticCustomError
-
-from runners.fields import parse_duration
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
-from service.actions.files import Files, Whose
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Metric, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
+from service.actions import cached, log_files
+from service.actions.attempts import Attempted, look_up, whose
+from service.actions.files import Files
 from service.actions.kit import Kit
-from service.actions.layers import Stored
-from service.actions.places import Where, of_task
-from service.actions.reach import CALLS, Reach
-from service.actions.results import Results
-from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost
-from service.engine.execution import Execution
-from service.engine.program import Node, RenderFailed
+from service.engine.program import RenderFailed
 from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
-from service.store import events, executions, jobs, logs, repositories, runners
+from service.store import caches, events, executions, jobs, logs, metrics, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
 from service.store.executions import OUTPUT_LIMIT
@@ -76,7 +70,9 @@ class Dispatch:
             if queued is None:
                 return None
             try:
-                return self._rendered(queued, runner.base)
+                job, work = self._rendered(queued, runner.base)
+                if not self._is_known(queued, job, work):
+                    return job
             except RenderFailed as failure:
                 self._refuse(queued, str(failure))
             except Exception:  # noqa: BLE001 - a job's run: the lease must not be left to run out
@@ -98,42 +94,49 @@ class Dispatch:
 
         self._kit.database.write(action)
 
-    def _rendered(self, queued: QueuedJob, base: str) -> Job:
+    def _rendered(self, queued: QueuedJob, base: str) -> tuple[Job, Attempted]:
         """The job with everything filled in. Raises RenderFailed with the place."""
+        lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
+        folder = f"{base}/{lease.directory}"
         with self._kit.database.read() as session:
-            row = executions.get(session, queued.execution_id)
-            path = executions.path(session, row, queued.task_run_id) if row else None
-            if row is None or path is None or not path.runs:
-                raise RenderFailed("the execution of this job is gone")
-            execution, run = row.execution, path.runs[-1]
-            flow = self._kit.reader.revision(session, row.flow, execution.revision).flow
-            if flow is None or run.node not in flow.program.nodes:
-                raise RenderFailed("this version of Headgate can't read the flow's revision any more")
-            node = flow.program.nodes[run.node]
-            lease = Lease(queued.task_run_id, queued.attempt, queued.epoch)
-            folder = f"{base}/{lease.directory}"
-            more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
-            scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), more)
-            reach = Reach(self._kit, _whose(execution), lambda: nullcontext(session), now, calls=CALLS)
-            source = flow.source
-            place = of_task(execution, node, lambda: source)
-            rendering = Rendering(self._kit, scope, reach, place)
-            spec, timeout = rendering.nested(node.spec), _timeout(rendering, node, place)
+            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: folder})
+            execution, node = work.execution, work.node
+            spec = work.rendering.nested(work.task.spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
-        return Job(
+        job = Job(
             lease=lease,
             execution=execution.id,
             namespace=execution.namespace,
             flow=execution.flow,
             task=node.id,
-            type=node.type,
+            type=work.task.type,
             spec=spec,
             tree=Tree(repository.name, execution.pin.commit) if repository and execution.pin and execution.pin.commit else None,
-            masks=tuple(sorted(rendering.used)),
-            timeout=timeout,
+            masks=tuple(sorted(work.rendering.used)),
+            timeout=work.timeout,
             log_level=node.log_level,
             labels=dict(execution.labels),
         )
+        return job, work
+
+    def _is_known(self, queued: QueuedJob, job: Job, work: Attempted) -> bool:
+        """Whether an earlier run of the same task gave its outputs, which are then this one's; else notes where they will be kept."""
+        if not cached.is_on(work.node):
+            return False
+        key = cached.key_of(work.execution, work.node, work.task, job.spec, job.lease.directory)
+        with self._kit.database.read() as session:
+            outputs = caches.get(session, key, now().timestamp())
+        if outputs is None:
+            self._kit.database.write(lambda session: jobs.caches(session, queued, key, cached.ttl_of(work.node)))
+            return False
+
+        def action(session: Session) -> None:
+            jobs.end(session, queued.task_run_id, queued.attempt, "known")
+            logs.append(session, queued.execution_id, queued.task_run_id, work.node.id, queued.attempt, [Line(now(), "INFO", cached.SAID)])
+            events.add(session, queued.execution_id, queued.task_run_id, Ended(queued.attempt, State.SUCCESS, outputs))
+
+        self._kit.database.write(action)
+        return True
 
     # reports
 
@@ -185,15 +188,34 @@ class Dispatch:
         message = None if outcome.message is None else self._kit.masker.text(outcome.message)
         digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
 
+        event, log_file = _event(lease, outcome, outputs, message), None
+        if isinstance(event, Ended) and (log_file := self._log_file(lease)) is not None:
+            event = replace(event, log_file=log_file)
+
         def action(session: Session) -> None:
             held = jobs.get(session, lease.task_run, lease.attempt)
             if held is not None and held.state == "done" and held.result == digest:
                 return
             held = _must_hold(session, lease)
             jobs.end(session, lease.task_run, lease.attempt, digest)
-            events.add(session, held.execution_id, lease.task_run, _event(lease, outcome, outputs, message))
+            events.add(session, held.execution_id, lease.task_run, event)
+            _keep(session, held, event, outcome.metrics)
+            if log_file is not None:
+                logs.forget_attempt(session, held.execution_id, lease.task_run, lease.attempt)
 
         self._kit.database.write(action)
+
+    def _log_file(self, lease: Lease) -> str | None:
+        """The file that the log of an attempt has become; None for one whose log is none."""
+        with self._kit.database.read() as session:
+            held = _held(session, lease)
+            row = executions.get(session, held.execution_id) if held else None
+            run = executions.run(session, lease.task_run) if held else None
+            flow = self._kit.reader.revision(session, row.flow, row.execution.revision).flow if row else None
+        node = flow.program.nodes.get(run.node) if flow and run else None
+        if row is None or node is None or not node.log_to_file:
+            return None
+        return log_files.of_attempt(self._kit, row.execution, node.id, lease.task_run, lease.attempt)
 
     def adopt(self, runner: str, lease: Lease) -> Adopted:
         """See `Dispatcher.adopt`."""
@@ -207,7 +229,7 @@ class Dispatch:
 
         held, line, base = self._kit.database.write(action)
         try:
-            return Adopted(self._rendered(held, base), line)
+            return Adopted(self._rendered(held, base)[0], line)
         except RenderFailed as failure:
             self._refuse(held, str(failure))
             raise Gone(str(failure)) from failure
@@ -231,7 +253,7 @@ class Dispatch:
             held = _must_hold(session, lease)
             execution = _row(session, held).execution
         with _rejecting():
-            return _chunks(Files(self._kit, _whose(execution), self._kit.database.read).open(uri))
+            return _chunks(Files(self._kit, whose(execution), self._kit.database.read).open(uri))
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
         """See `Files.put`."""
@@ -283,6 +305,17 @@ def _row(session: Session, job: QueuedJob) -> executions.Row:
     return row
 
 
+def _keep(session: Session, held: QueuedJob, event: Ended | Lost, published: Sequence[Metric]) -> None:
+    """What is kept of an attempt beside its end: its numbers, and its outputs for the next run of the same task."""
+    row, run, at = executions.get(session, held.execution_id), executions.run(session, held.task_run_id), now().timestamp()
+    if row is None or run is None or not isinstance(event, Ended):
+        return
+    source = metrics.Source(run.node, run.id, held.attempt)
+    metrics.add(session, row.execution, [(source, metric) for metric in published[: metrics.MOST]], at)
+    if held.cache_key is not None and event.state in (State.SUCCESS, State.WARNING):
+        caches.put(session, held.cache_key, held.execution_id, event.outputs, at, held.cache_ttl)
+
+
 def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
     if outcome.result in (Result.LOST, Result.HANDED):
         return Lost(lease.attempt, message or "the runner lost the work", counts=outcome.result is Result.LOST)
@@ -291,20 +324,6 @@ def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str
         too_large = TooLarge(f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
         return Ended(lease.attempt, State.FAILED, message=too_large.message)
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
-
-
-def _whose(execution: Execution) -> Whose:
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
-
-
-def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
-    if node.timeout is None:
-        return None
-    text = rendering.text(node.timeout).strip()
-    try:
-        return parse_duration(text).total_seconds()
-    except PydanticCustomError as wrong:
-        raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

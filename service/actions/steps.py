@@ -13,27 +13,25 @@ from typing import Any
 
 from service.actions import reports
 from service.actions.case import Case, CaseWorld, started_over
-from service.actions.inline import Ask
+from service.actions.inline import Ask, Later
 from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.engine import events as heard
 from service.engine.advance import BEGIN, advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.program import Node, Program, RenderFailed
+from service.engine.program import Node, Program
 from service.engine.state import State
 from service.errors import Bug
-from service.store import events, executions, jobs, logs
+from service.store import caches, events, executions, jobs, logs, metrics
 from service.store.database import Session
 from service.store.events import Waiting
 from service.store.executions import Row
 from service.store.logs import Line
-from service.tasks import Done, TaskFailed
 
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
 INLINE_BUDGET = 500
 
-_SLEEP = "sleep"
 _EMPTY = Program.of(Node("", "", "flowable", None))
 
 
@@ -115,16 +113,11 @@ class Batch:
         run = next(iter(case.path(task_run).runs[-1:]), None)
         if run is None or run.state.terminal:
             return None
-        attempt = run.attempt.number
-        ask = Ask(case, run, self._source(case))
-        try:
-            came = case.program.nodes[run.node].model.run(ask)
-            if isinstance(came, Done):
-                return ask.ended(attempt, came)
-        except (RenderFailed, TaskFailed) as failure:
-            return heard.Ended(attempt, State.FAILED, message=ask.masked(str(failure)))
-        self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
-        return None
+        came = Ask(case, run, self._source(case)).outcome()
+        if isinstance(came, Later):
+            self._timers.append((case.execution.id, run.id, came.kind, (self.now + came.duration).timestamp()))
+            return None
+        return came
 
     # what the batch knows
 
@@ -190,6 +183,9 @@ class Batch:
             events.add(session, execution, None, heard.Behind(task_runs))
         for case in self._cases.values():
             _store_lines(session, case)
+            metrics.add(session, case.execution, case.metrics, self.now.timestamp())
+            for key, (outputs, ttl) in case.cached.items():
+                caches.put(session, key, case.execution.id, outputs, self.now.timestamp(), ttl)
         events.remove(session, self._heard)
         for case in self._cases.values():
             if case.reported:
@@ -222,8 +218,8 @@ def _store_lines(session: Session, case: Case) -> None:
 
 def _apply_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
     match command:
-        case StartJob(run, attempt):
-            jobs.queue(session, execution, run, attempt)
+        case StartJob(run, attempt, pool):
+            jobs.queue(session, execution, run, attempt, pool=pool)
         case StopJob(run, attempt):
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):

@@ -12,10 +12,11 @@ from typing import cast
 
 from service.engine import again, order
 from service.engine.commands import StartJob
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Claimed, Due, Ended, Event, Exited, Handed, Killed, Lost, Resumed
 from service.engine.execution import Path, TaskRun
+from service.engine.exit import leave
 from service.engine.kill import kill
-from service.engine.program import Program, Turn, Wakened
+from service.engine.program import Program, RenderFailed, Turn, Wakened
 from service.engine.record import Step, World
 from service.engine.resume import once_more
 from service.engine.state import State
@@ -25,8 +26,8 @@ from service.engine.step import Making
 LOST_LIMIT = 3
 
 
-#: The kind of timer at which an execution begins.
-BEGIN = "begin"
+#: The kind of timer at which an execution begins, and that of an attempt's `timeout`.
+BEGIN, TIMEOUT = "begin", "timeout"
 
 
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
@@ -42,12 +43,8 @@ def advance(program: Program, path: Path, event: Event, world: World) -> Step:
             _flow_due(step, kind)
         case _ if run is None or run.state.terminal:
             pass
-        case Claimed(attempt, runner):
-            _claimed(step, run, attempt, runner)
-        case Ended():
-            _ended(step, run, event)
-        case Lost():
-            _lost(step, run, event)
+        case Claimed() | Ended() | Exited() | Handed() | Lost():
+            _of_attempt(step, run, event)
         case Due(kind):
             _due(step, run, kind)
         case Resumed(given, by):
@@ -61,24 +58,58 @@ def _begin(step: Making) -> None:
         step.take(None, order.begin(step.program.root))
 
 
-def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
-    if run.attempt.number == attempt and run.attempt.state is State.CREATED:
+def _of_attempt(step: Making, run: TaskRun, event: Claimed | Ended | Exited | Handed | Lost) -> None:
+    """What happened to an attempt; nothing where that is over, or another one."""
+    if run.attempt.number != event.attempt or run.attempt.state.terminal:
+        return
+    match event:
+        case Claimed(_, runner):
+            _claimed(step, run, runner)
+        case Ended():
+            _ended(step, run, event)
+        case Exited():
+            _exited(step, run, event)
+        case Handed():
+            _handed(step, run, event)
+        case Lost():
+            _lost(step, run, event)
+
+
+def _claimed(step: Making, run: TaskRun, runner: str) -> None:
+    # One that was handed on has begun in the executor.
+    if run.attempt.runner is None:
         tried = run.attempt.to(State.RUNNING, step.now, runner=runner)
         step.put(run.to(State.RUNNING, step.now).with_attempt(tried))
 
 
 def _ended(step: Making, run: TaskRun, event: Ended) -> None:
-    if run.attempt.number != event.attempt or run.attempt.state.terminal:
-        return
     state = State.KILLED if step.execution.state is State.KILLING else event.state
-    step.attempt_over(run, state, event.message, event.outputs)
+    step.attempt_over(_filed(run, event.log_file), state, event.message, event.outputs)
+
+
+def _exited(step: Making, run: TaskRun, event: Exited) -> None:
+    run = _filed(run, event.log_file)
+    if step.execution.state is State.KILLING:
+        step.close(run, State.KILLED, None, {})
+    else:
+        leave(step, run, event.state)
+
+
+def _handed(step: Making, run: TaskRun, event: Handed) -> None:
+    if step.execution.state is not State.KILLING:
+        step.commands.append(StartJob(run.id, event.attempt, event.pool))
+
+
+def _filed(run: TaskRun, log_file: str | None) -> TaskRun:
+    return run if log_file is None else run.with_attempt(replace(run.attempt, log_file=log_file))
 
 
 def _lost(step: Making, run: TaskRun, event: Lost) -> None:
-    if run.attempt.number != event.attempt or run.attempt.state.terminal:
-        return
     if step.execution.state is State.KILLING:
         step.close(run, State.KILLED, event.message, {})
+        return
+    if step.node(run).delivery == "at_most_once":
+        step.close(run, State.FAILED, f"lost: {event.message}; not done again, because its delivery is at_most_once", {})
         return
     step.say("WARN", f"Attempt {event.attempt} {'is lost' if event.counts else 'was handed back'}: {event.message}", run)
     if event.counts and sum(tried.lost for tried in run.attempts) + 1 >= LOST_LIMIT:
@@ -87,12 +118,14 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     tried = replace(step.through(run.attempt, State.FAILED, event.message), lost=event.counts, returned=not event.counts)
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
-    step.commands.append(StartJob(again.id, again.attempt.number))
+    step.launch(again)
 
 
 def _due(step: Making, run: TaskRun, kind: str) -> None:
     if kind != again.RETRY and not step.is_leaf(run):
         _wake(step, run, Wakened(kind))
+    elif kind == TIMEOUT:
+        _timed_out(step, run)
     elif kind != again.RETRY:
         _ended(step, run, Ended(run.attempt.number, State.SUCCESS))
     elif run.state is State.RETRYING and step.is_leaf(run):
@@ -100,6 +133,16 @@ def _due(step: Making, run: TaskRun, kind: str) -> None:
         step.launch(step.runs[run.id])
     elif run.state is State.RETRYING:
         once_more(step, run)
+
+
+def _timed_out(step: Making, run: TaskRun) -> None:
+    """The time of a task that only waits is over. Its `timeout` could be read when it began to wait."""
+    written = step.node(run).timeout or ""
+    try:
+        told = f"the task timed out after {step.ask(run).text(written)}"
+    except RenderFailed:
+        told = "the task timed out"
+    _ended(step, run, Ended(run.attempt.number, State.FAILED, message=told))
 
 
 def _wake(step: Making, run: TaskRun, why: Wakened) -> None:

@@ -15,10 +15,11 @@ class RunInline:
 
 @dataclass(frozen=True, slots=True)
 class StartJob:
-    """Put the attempt into the queue for runners."""
+    """Put the attempt into the queue for runners, or into that of the service's own pool."""
 
     task_run: str
     attempt: int
+    pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,30 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED."""
+    """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED. `log_file` is where its log went, where that is a file."""
 
     attempt: int
     state: State
     outputs: Mapping[str, Any] = field(default_factory=dict)
     message: str | None = None
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The attempt has ended, and with it the whole execution, in this state."""
+
+    attempt: int
+    state: State
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The attempt turned out to be work that is not done in the executor: it goes into the queue for runners, or into that of the service's own pool."""
+
+    attempt: int
+    pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +88,4 @@ class Behind:
     task_runs: Sequence[str]
 
 
-Event = Behind | Began | Claimed | Ended | Lost | Due | Resumed | Killed
+Event = Behind | Began | Claimed | Ended | Exited | Handed | Lost | Due | Resumed | Killed

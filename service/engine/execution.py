@@ -24,7 +24,8 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back."""
+    """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back. `log_file` is where
+    its log went, where that is a file."""
 
     number: int
     history: History
@@ -32,6 +33,7 @@ class Attempt:
     message: str | None = None
     lost: bool = False
     returned: bool = False
+    log_file: str | None = None
 
     @property
     def state(self) -> State:

@@ -16,7 +16,7 @@ def kill(record: Record, by: str) -> None:
     record.move_execution(State.KILLED if never_began else State.KILLING)
     record.say("WARN", f"Killed by {by}")
     for run in _leaves(record):
-        if run.attempt.state is State.RUNNING and record.node(run).runs == "runner":
+        if run.attempt.state is State.RUNNING and run.attempt.runner is not None:
             record.commands.append(StopJob(run.id, run.attempt.number))
         else:
             record.commands.append(DropJob(run.id, run.attempt.number))

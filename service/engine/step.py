@@ -16,7 +16,7 @@ from service.engine import again, order
 from service.engine.commands import RunInline, StartJob, WakeAt
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet
-from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn
+from service.engine.program import QUEUED, Ask, Ended, Node, RenderFailed, Start, Turn
 from service.engine.record import Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
@@ -122,8 +122,8 @@ class Making(Record):
     def launch(self, run: TaskRun) -> None:
         """Has the current attempt of a task run done."""
         node = self.node(run)
-        if node.runs == "runner":
-            self.commands.append(StartJob(run.id, run.attempt.number))
+        if node.runs in QUEUED:
+            self.commands.append(StartJob(run.id, run.attempt.number, node.runs == "pool"))
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
         self.put(run)

@@ -132,6 +132,7 @@ class Lowering:
             retry=common.retry,
             cache=common.task_cache,
             worker=common.worker_selector or common.worker_group,
+            delivery=common.delivery,
             depends_on=child.depends_on,
             description=common.description,
             disabled=common.disabled,

@@ -1,7 +1,7 @@
 """Keeps the data folder from growing for ever: what nobody will ask for again is let go, a little at a time.
 
 Flows, revisions, executions, logs and stored files are the record and stay. What goes: bodies of webhooks that were dealt with, the audit of those that
-were refused, finished attempts of the queue, keys whose time is over, exported trees beyond a cache's size; and the repositories are packed.
+were refused, finished attempts of the queue, keys and kept outputs whose time is over, exported trees beyond a cache's size; and the repositories are packed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 
 from service.actions.kit import Kit
 from service.errors import ServiceError
-from service.store import deliveries, jobs, kv, repositories
+from service.store import caches, deliveries, jobs, kv, repositories
 from service.store.database import Session
 from service.store.hub import Topic
 
@@ -67,7 +67,8 @@ class Housekeeping:
 
     def _all(self) -> Iterator[tuple[Work, float]]:
         """Every chore, and how often it is due."""
-        for forget, kept in ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY), (kv.forget, 0.0)):
+        rows = ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY), (kv.forget, 0.0), (caches.forget, 0.0))
+        for forget, kept in rows:
             yield partial(self._rows, forget, kept), _HOUR
         yield self._exports, _HOUR
         yield self._packing, _DAY

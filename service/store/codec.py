@@ -112,6 +112,7 @@ def attempts_to_json(attempts: Sequence[Attempt]) -> str:
                 "message": attempt.message,
                 "lost": attempt.lost,
                 **({"returned": True} if attempt.returned else {}),
+                **({"log_file": attempt.log_file} if attempt.log_file else {}),
             }
             for attempt in attempts
         ]
@@ -121,6 +122,14 @@ def attempts_to_json(attempts: Sequence[Attempt]) -> str:
 def attempts_from(text: str) -> tuple[Attempt, ...]:
     """A task run's tries from their column."""
     return tuple(
-        Attempt(entry["number"], history_from(entry["history"]), entry["runner"], entry["message"], entry["lost"], entry.get("returned", False))
+        Attempt(
+            entry["number"],
+            history_from(entry["history"]),
+            entry["runner"],
+            entry["message"],
+            entry["lost"],
+            entry.get("returned", False),
+            entry.get("log_file"),
+        )
         for entry in json.loads(text)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from service.engine.events import Began, Behind, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Behind, Claimed, Due, Ended, Event, Exited, Handed, Killed, Lost, Resumed
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
@@ -18,7 +18,7 @@ from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
 
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Behind, Claimed, Ended, Lost, Due, Resumed, Killed)}
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Began, Behind, Claimed, Ended, Exited, Handed, Lost, Due, Resumed, Killed)}
 
 #: An event that could not be dealt with this often ends its execution.
 FAILURES = 5
@@ -112,7 +112,7 @@ def _event(kind: str, payload: str) -> Event | None:
     """None for a row that can't be read: it fails alone, not the batch that it is in."""
     try:
         values: dict[str, Any] = from_json(payload)
-        if kind == "Ended":
+        if kind in ("Ended", "Exited"):
             values["state"] = State(values["state"])
         return _KINDS[kind](**values)
     except (ValueError, KeyError, TypeError):

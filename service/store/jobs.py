@@ -31,17 +31,21 @@ class Job:
     lease_until: float | None
     stop: bool
     result: str | None
+    pool: bool = False
+    cache_key: str | None = None
+    cache_ttl: float | None = None
 
 
-def queue(session: Session, execution: str, task_run: str, attempt: int) -> None:
-    """Puts an attempt into the queue."""
-    session.execute(insert(_table).values(execution_id=execution, task_run_id=task_run, attempt=attempt, epoch=0, state="queued", stop=False))
-    announce(session, ("jobs", ""))
+def queue(session: Session, execution: str, task_run: str, attempt: int, *, pool: bool = False) -> None:
+    """Puts an attempt into the queue of the runners, or into that of the service's own pool."""
+    values = {"execution_id": execution, "task_run_id": task_run, "attempt": attempt, "epoch": 0, "state": "queued", "stop": False, "pool": pool}
+    session.execute(insert(_table).values(**values))
+    announce(session, ("pool" if pool else "jobs", ""))
 
 
-def claim(session: Session, runner: str, until: float) -> Job | None:
-    """Leases the oldest waiting attempt to a runner."""
-    oldest = select(_table.c.id).where(_table.c.state == "queued").order_by(_table.c.id).limit(1).scalar_subquery()
+def claim(session: Session, runner: str, until: float | None, *, pool: bool = False) -> Job | None:
+    """Leases the oldest waiting attempt to a runner, or to the pool, whose leases have no end."""
+    oldest = select(_table.c.id).where(_table.c.state == "queued", _table.c.pool.is_(pool)).order_by(_table.c.id).limit(1).scalar_subquery()
     statement = update(_table).where(_table.c.id == oldest).values(state="leased", runner=runner, lease_until=until, epoch=_table.c.epoch + 1)
     row = session.execute(statement.returning(*_table.c)).first()
     return None if row is None else Job(**row._mapping)
@@ -81,9 +85,14 @@ def expired(session: Session, at: float) -> tuple[Job, ...]:
     return tuple(Job(**row._mapping) for row in session.execute(statement))
 
 
-def leased(session: Session) -> tuple[Job, ...]:
-    """All leases."""
-    return tuple(Job(**row._mapping) for row in session.execute(select(_table).where(_table.c.state == "leased")))
+def leased(session: Session, *, pool: bool = False) -> tuple[Job, ...]:
+    """All leases of runners, or of the pool."""
+    return tuple(Job(**row._mapping) for row in session.execute(select(_table).where(_table.c.state == "leased", _table.c.pool.is_(pool))))
+
+
+def caches(session: Session, job: Job, key: str, ttl: float | None) -> None:
+    """Notes where the outputs of a leased attempt are kept once it has ended well."""
+    session.execute(update(_table).where(_table.c.id == job.id, _table.c.epoch == job.epoch).values(cache_key=key, cache_ttl=ttl))
 
 
 def extend(session: Session, jobs: Iterable[Job], until: float) -> None:

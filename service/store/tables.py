@@ -305,9 +305,10 @@ class Timer(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """An attempt in the hands of the dispatcher. Ids only: rendering happens at claim time."""
+    """An attempt in the hands of the dispatcher. Ids only: rendering happens at claim time. `pool`: the service does it itself, and there is no lease that
+    runs out. `cache_key` and `cache_ttl` are where its outputs are kept, and for how many seconds, where they are."""
 
-    __table_args__ = (UniqueConstraint("task_run_id", "attempt"), Index("ix_job_state", "state", "id"), Index("ix_job_lease", "state", "lease_until"))
+    __table_args__ = (UniqueConstraint("task_run_id", "attempt"), Index("ix_job_state", "state", "pool", "id"), Index("ix_job_lease", "state", "lease_until"))
 
     id: int | None = Field(default=None, primary_key=True)
     execution_id: str
@@ -319,6 +320,47 @@ class Job(SQLModel, table=True):
     lease_until: float | None = None
     stop: bool = False
     result: str | None = None
+    pool: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cache_key: str | None = None
+    cache_ttl: float | None = None
+
+
+class Metric(SQLModel, table=True):
+    """A number that an attempt published. Whose it is stands with it, so that it is added up without its execution; a timer's value is in milliseconds."""
+
+    __table_args__ = (
+        Index("ix_metric_execution", "execution_id", "id"),
+        Index("ix_metric_flow", "environment", "namespace", "flow_id", "name", "at"),
+        Index("ix_metric_task", "environment", "namespace", "flow_id", "task_id", "name", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    execution_id: str
+    environment: str
+    namespace: str
+    flow_id: str
+    task_id: str
+    task_run_id: str
+    attempt: int
+    name: str
+    type: str
+    value: float
+    tags: str = Field(sa_column=_text())
+    description: str | None = Field(default=None, sa_column=_text(nullable=True))
+    at: float
+
+
+class CachedOutputs(SQLModel, table=True):
+    """The outputs of a task, for the next run of the same. `key` says what is the same; the execution is the one that made them."""
+
+    __tablename__ = "cached_outputs"
+    __table_args__ = (Index("ix_cached_outputs_expires", "expires_at"), Index("ix_cached_outputs_execution", "execution_id"))
+
+    key: str = Field(primary_key=True)
+    execution_id: str
+    outputs: str = Field(sa_column=_text())
+    made_at: float
+    expires_at: float | None = None
 
 
 class LogChunk(SQLModel, table=True):
