@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, metrics, pages, plugins, repositories, runner, validation
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -20,6 +20,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     executions.router,
     evaluation.router,
     logs.router,
+    metrics.router,
     runner.people,
 )
 

@@ -84,11 +84,11 @@ def _claimed(step: Making, run: TaskRun, runner: str) -> None:
 
 def _ended(step: Making, run: TaskRun, event: Ended) -> None:
     state = State.KILLED if step.execution.state is State.KILLING else event.state
-    step.attempt_over(_filed(run, event.log_file), state, event.message, event.outputs)
+    step.attempt_over(_filed(step, run, event.log_file), state, event.message, event.outputs)
 
 
 def _exited(step: Making, run: TaskRun, event: Exited) -> None:
-    run = _filed(run, event.log_file)
+    run = _filed(step, run, event.log_file)
     if step.execution.state is State.KILLING:
         step.close(run, State.KILLED, None, {})
     else:
@@ -100,8 +100,11 @@ def _handed(step: Making, run: TaskRun, event: Handed) -> None:
         step.commands.append(StartJob(run.id, event.attempt, event.pool))
 
 
-def _filed(run: TaskRun, log_file: str | None) -> TaskRun:
-    return run if log_file is None else run.with_attempt(replace(run.attempt, log_file=log_file))
+def _filed(step: Making, run: TaskRun, log_file: str | None) -> TaskRun:
+    if log_file is None:
+        return run
+    step.put(run.with_attempt(replace(run.attempt, log_file=log_file)))
+    return step.runs[run.id]
 
 
 def _lost(step: Making, run: TaskRun, event: Lost) -> None:

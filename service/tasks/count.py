@@ -26,6 +26,7 @@ class Count(ServerTask):
 
     TYPE = "io.kestra.plugin.core.execution.Count"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.executions.Counts", "io.kestra.plugin.kestra.executions.Count")
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset({"expression"})
     OUTPUTS: ClassVar[Mapping[str, str]] = {
         "results": "Of each flow that `expression` holds for: `namespace`, `flowId` and `count`.",
         "total": "The counts of these added up.",
