@@ -22,7 +22,8 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 _MONTH = timedelta(days=30)
 _SORTS = frozenset({"timestamp", "id"})
-Word = Annotated[str | None, Query(max_length=LONGEST_WORD)]
+Start = Annotated[str | None, Query(alias="startDate", max_length=LONGEST_WORD)]
+End = Annotated[str | None, Query(alias="endDate", max_length=LONGEST_WORD)]
 
 
 @router.get("/names/{namespace}/{flowId}")
@@ -54,8 +55,8 @@ def aggregate(  # noqa: PLR0913, PLR0917 - one parameter for each part of the ad
     parts: Use,
     _: Reader,
     tenant: Tenant,
-    start: Word = Query(None, alias="startDate"),
-    end: Word = Query(None, alias="endDate"),
+    start: Start = None,
+    end: End = None,
     aggregation: str = "sum",
 ) -> dict[str, Any]:
     """What a metric of a flow came to over time; the last thirty days when nothing else is said."""
@@ -71,8 +72,8 @@ def aggregate_of_task(  # noqa: PLR0913, PLR0917 - one parameter for each part o
     parts: Use,
     _: Reader,
     tenant: Tenant,
-    start: Word = Query(None, alias="startDate"),
-    end: Word = Query(None, alias="endDate"),
+    start: Start = None,
+    end: End = None,
     aggregation: str = "sum",
 ) -> dict[str, Any]:
     """What a metric of a task came to over time."""
@@ -84,8 +85,8 @@ def of_execution(  # noqa: PLR0913, PLR0917 - one parameter for each filter of t
     row: Found,
     parts: Use,
     _: Reader,
-    task: Word = Query(None, alias="taskId"),
-    task_run: Word = Query(None, alias="taskRunId"),
+    task: str | None = Query(None, alias="taskId", max_length=LONGEST_WORD),
+    task_run: str | None = Query(None, alias="taskRunId", max_length=LONGEST_WORD),
     sort: str = "timestamp:asc",
     page: int = Query(1, ge=1, le=100_000),
     size: int = Query(10, ge=1, le=1000),

@@ -221,8 +221,6 @@ NOT_RUN = "is part of the flow language, but this version of Headgate does not r
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("taskCache", "{enabled: true, ttl: PT1H}"),
-        ("logToFile", "true"),
         ("workerGroup", "{key: gpu}"),
         ("workerSelector", "{tags: [gpu]}"),
         ("version", "latest"),
