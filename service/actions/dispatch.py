@@ -10,13 +10,12 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Metric, Order, Outcome, Rejected, Result, RunnerInfo, Tree, encode
-from service.actions import cached, log_files
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, RunnerInfo, Tree, encode
+from service.actions import cached, outcomes
 from service.actions.attempts import Attempted, look_up, whose
 from service.actions.files import Files
 from service.actions.kit import Kit
@@ -24,14 +23,12 @@ from service.engine.events import Claimed, Ended, Lost
 from service.engine.program import RenderFailed
 from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
-from service.store import caches, events, executions, jobs, logs, metrics, repositories, runners
+from service.store import caches, events, executions, jobs, logs, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
-from service.store.executions import OUTPUT_LIMIT
 from service.store.jobs import Job as QueuedJob
 from service.store.logs import RUNNER, Line
 
-_STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 _CHUNK = 1 << 16
 _log = logging.getLogger("headgate.dispatch")
 
@@ -188,9 +185,11 @@ class Dispatch:
         message = None if outcome.message is None else self._kit.masker.text(outcome.message)
         digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
 
-        event, log_file = _event(lease, outcome, outputs, message), None
-        if isinstance(event, Ended) and (log_file := self._log_file(lease)) is not None:
-            event = replace(event, log_file=log_file)
+        event = outcomes.event_of(lease, outcome, outputs, message)
+        with self._kit.database.read() as session:
+            job = _held(session, lease)
+        if isinstance(event, Ended) and job is not None:
+            event = outcomes.filed(self._kit, job, event)
 
         def action(session: Session) -> None:
             held = jobs.get(session, lease.task_run, lease.attempt)
@@ -199,23 +198,10 @@ class Dispatch:
             held = _must_hold(session, lease)
             jobs.end(session, lease.task_run, lease.attempt, digest)
             events.add(session, held.execution_id, lease.task_run, event)
-            _keep(session, held, event, outcome.metrics)
-            if log_file is not None:
-                logs.forget_attempt(session, held.execution_id, lease.task_run, lease.attempt)
+            if isinstance(event, Ended):
+                outcomes.keep(session, self._kit, held, event, outcome.metrics)
 
         self._kit.database.write(action)
-
-    def _log_file(self, lease: Lease) -> str | None:
-        """The file that the log of an attempt has become; None for one whose log is none."""
-        with self._kit.database.read() as session:
-            held = _held(session, lease)
-            row = executions.get(session, held.execution_id) if held else None
-            run = executions.run(session, lease.task_run) if held else None
-            flow = self._kit.reader.revision(session, row.flow, row.execution.revision).flow if row else None
-        node = flow.program.nodes.get(run.node) if flow and run else None
-        if row is None or node is None or not node.log_to_file:
-            return None
-        return log_files.of_attempt(self._kit, row.execution, node.id, lease.task_run, lease.attempt)
 
     def adopt(self, runner: str, lease: Lease) -> Adopted:
         """See `Dispatcher.adopt`."""
@@ -303,27 +289,6 @@ def _row(session: Session, job: QueuedJob) -> executions.Row:
     if row is None:
         raise Gone("the execution is gone")
     return row
-
-
-def _keep(session: Session, held: QueuedJob, event: Ended | Lost, published: Sequence[Metric]) -> None:
-    """What is kept of an attempt beside its end: its numbers, and its outputs for the next run of the same task."""
-    row, run, at = executions.get(session, held.execution_id), executions.run(session, held.task_run_id), now().timestamp()
-    if row is None or run is None or not isinstance(event, Ended):
-        return
-    source = metrics.Source(run.node, run.id, held.attempt)
-    metrics.add(session, row.execution, [(source, metric) for metric in published[: metrics.MOST]], at)
-    if held.cache_key is not None and event.state in (State.SUCCESS, State.WARNING):
-        caches.put(session, held.cache_key, held.execution_id, event.outputs, at, held.cache_ttl)
-
-
-def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
-    if outcome.result in (Result.LOST, Result.HANDED):
-        return Lost(lease.attempt, message or "the runner lost the work", counts=outcome.result is Result.LOST)
-    size = len(to_json(outputs))
-    if size > OUTPUT_LIMIT:
-        too_large = TooLarge(f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
-        return Ended(lease.attempt, State.FAILED, message=too_large.message)
-    return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

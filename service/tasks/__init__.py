@@ -89,8 +89,7 @@ class InlineAsk(Ask, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which executions are meant, of those that may be seen or changed. `below`: those of the namespaces under `namespace`, too. Times are those of their
-    creation."""
+    """Which executions are meant; times are of their creation. `below`: also those of the namespaces under `namespace`."""
 
     namespace: str | None = None
     flow: str | None = None

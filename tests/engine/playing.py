@@ -10,7 +10,7 @@ from typing import Any
 
 from service.engine.advance import advance
 from service.engine.commands import Command, DropJob, Report, RunInline, Say, StartJob, StartOver, StopJob, WakeAt
-from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost, Resumed
+from service.engine.events import Began, Claimed, Due, Ended, Event, Exited, Handed, Killed, Lost, Resumed
 from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Node, Program, RenderFailed
 from service.engine.record import WAITING
@@ -41,6 +41,11 @@ def task(id: str, **rest: Any) -> Node:
 def job(id: str, **rest: Any) -> Node:
     """A task for a runner."""
     return Node(id, "runner", "runner", None, **rest)
+
+
+def served(id: str, **rest: Any) -> Node:
+    """A task that the service does itself."""
+    return Node(id, "pool", "pool", None, **rest)
 
 
 def group(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
@@ -221,6 +226,17 @@ class Play:
         """The task's attempt ends."""
         self.jobs.pop(task, None)
         self.hear(Ended(self.run(task).attempt.number, state, outputs, message), task)
+        return self
+
+    def exit(self, task: str, state: State = OK) -> Play:
+        """The task ends the execution."""
+        self.jobs.pop(task, None)
+        self.hear(Exited(self.run(task).attempt.number, state), task)
+        return self
+
+    def hand(self, task: str) -> Play:
+        """An inline task turns out to be work for a runner."""
+        self.hear(Handed(self.run(task).attempt.number), task)
         return self
 
     def lose(self, task: str) -> Play:

@@ -34,11 +34,13 @@ from tests.engine.playing import (
     parallel,
     pause,
     retry,
+    served,
     switch,
     task,
 )
 
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
+_EXITS = st.sampled_from([OK, WARNING, FAILED, KILLED, State.CANCELLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
 _RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
 
@@ -74,8 +76,9 @@ _MAKERS = [
 
 @st.composite
 def leaves(draw) -> Node:
-    make = draw(st.sampled_from([task, job]))
-    return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()), retry=draw(_RETRY))
+    make, delivery = draw(st.sampled_from([task, job, served])), draw(st.sampled_from(["at_least_once", "at_least_once", "at_most_once"]))
+    common = {"allow_failure": draw(st.booleans()), "allow_warning": draw(st.booleans()), "retry": draw(_RETRY), "delivery": delivery}
+    return make("", run_if=draw(_RUN_IF), **common)
 
 
 def groups(children):
@@ -122,16 +125,25 @@ def given_up(run: TaskRun) -> bool:
     return len(run.history) > 1 and run.history[-2].state is State.RETRYING and run.state.terminal
 
 
-def play_at_random(played: Play, draw) -> bool:
-    """Plays to the end with drawn outcomes; whether it was killed on the way."""
+def play_at_random(played: Play, draw) -> State | None:
+    """Plays to the end with drawn outcomes. How it ended where it was killed on the way, or a task of its own ended it."""
     killed = False
     played.begin()
     while not played.state.terminal:
-        running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+        running = [name(run) for run in played.active("") if run.attempt.runner is not None and not run.attempt.state.terminal]
         deed = draw(st.integers(0, 30))
         if deed == 0 and not killed:
             killed = True
             played.kill()
+        elif deed == 1 and played.todo and not killed:
+            end = draw(_EXITS)
+            played.exit(played.todo.popleft(), end)
+            if end is not KILLED:
+                assert played.state is end
+                return end
+            killed = True
+        elif deed == 2 and played.todo and not killed:
+            played.hand(played.todo.popleft())
         elif played.todo and not killed:
             played.end(played.todo.popleft(), draw(_ENDS))
         elif running and deed < 5:
@@ -146,7 +158,7 @@ def play_at_random(played: Play, draw) -> bool:
             assert played.state in WAITING, "it waits, and does not say so"
             assert played.timers, "it waits for nothing"
             played.due()
-    return killed
+    return KILLED if killed else None
 
 
 @settings(max_examples=300)
@@ -155,12 +167,12 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, retry, d
     named_tasks, named_errors, named_finally = named(tasks, "t"), named(errors, "e"), named(finally_, "f")
     program = flow(*named_tasks, errors=named_errors, finally_=named_finally, retry=retry)
     played = Play(program)
-    killed = play_at_random(played, data.draw)
+    cut = play_at_random(played, data.draw)
     assert played.state.terminal, played.states
     # Each task has one run for each value, whatever was lost or repeated on the way.
     assert len({name(run) for run in played.runs.values()}) == len(played.runs)
-    if killed:
-        assert played.state is KILLED
+    if cut is not None:
+        assert played.state is cut
         return
     for run in played.runs.values():
         node = program.nodes[run.node]

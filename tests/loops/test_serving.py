@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from textwrap import indent
 from threading import Event
 from typing import Any
@@ -307,7 +308,7 @@ def test_log_entries_go_by_their_level_and_their_time(station: Station):
 def test_keys_go_whose_time_is_over_or_all_of_some_namespaces(station: Station):
     at = station.clock.now.timestamp()
     for namespace, key, ends in (("t", "a", at + 1), ("t", "b", None), ("t.x", "c", at + 1), ("u", "d", None)):
-        station.database.write(lambda session, name=(namespace, key), ends=ends: kv.put(session, ENVIRONMENT, *name, 1, at=at, expires_at=ends))
+        station.database.write(partial(kv.put, environment=ENVIRONMENT, namespace=namespace, key=key, value=1, at=at, expires_at=ends))
     expired = "\n- {id: purge, type: kv.PurgeKV}\n"
     assert outputs(station, served(station, expired), "purge") == {"size": 2}
     all_of = "\n- {id: purge, type: kv.PurgeKV, namespaces: ['t*'], keyPattern: 'b*', behavior: {type: key, expiredOnly: false}}\n"
