@@ -59,9 +59,9 @@ class Recorded:
                 self._check()
                 yield "storage", len(self._kit.storage.remove(one.namespace, one.flow, one.id))
         for name in (name for name in ("log", "metric", "execution") if name in what):
-            while (slice := self._write(partial(purge.forget_left, what=name, ids=ids)))[0]:
+            while (gone := self._write(partial(purge.forget_left, what=name, ids=ids)))[0]:
                 if name != "execution":
-                    yield name, slice[1]
+                    yield name, gone[1]
         if "execution" in what and ids:
             yield "execution", self._write(partial(purge.forget_executions, ids=ids))
 

@@ -1,7 +1,7 @@
 """Server tasks: taken out of the queue and done by the service itself, outside of the executor.
 
 One is done at least once. Its lease has no end, for only one service works on a database; what a service was doing when it died is lost, and done again when
-the next one starts. What a task logs is stored as it goes on; its end, its numbers and what must not be done twice are stored together.
+the next one starts. Its end, what it has logged, its numbers and what must not be done twice are stored together.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from service.actions.records import Recorded
 from service.engine.events import Claimed, Ended, Event, Lost
 from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.errors import Conflict, Invalid, NotFound, Unavailable
+from service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
 from service.store import caches, events, jobs, logs, metrics
 from service.store.codec import now
 from service.store.database import Session
@@ -64,18 +64,28 @@ def recover(session: Session) -> int:
     """At start: what the last service was doing is lost, and the engine decides what becomes of it. How many."""
     found = jobs.leased(session, pool=True)
     for job in found:
-        jobs.end(session, job.task_run_id, job.attempt, "lost")
-        events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, _LOST))
+        lose(session, job, _LOST)
     return len(found)
+
+
+def lose(session: Session, job: Job, message: str) -> None:
+    """Nobody does it any more."""
+    held = jobs.get(session, job.task_run_id, job.attempt)
+    if held is not None and held.state == "leased" and held.epoch == job.epoch:
+        jobs.end(session, job.task_run_id, job.attempt, "lost")
+        events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
 
 
 def serve(kit: Kit, job: Job, ending: threading.Event) -> None:
     """Does one server task, and stores what came of it. `ending`: the service ends, and whoever starts next does it again."""
     work = _Work(kit, job, ending)
+    event: Event
     try:
-        event = work.outcome()
+        event = work.filed(work.outcome())
     except Stopped as stopped:
         event = work.stopped(str(stopped))
+    except ServiceError as failure:
+        event = Ended(job.attempt, State.FAILED, message=failure.message)
     except Exception:  # noqa: BLE001 - a job's run
         _log.exception("server task %s of execution %s failed", job.task_run_id, job.execution_id)
         event = Ended(job.attempt, State.FAILED, message="a fault of Headgate's own ended this task; the service's log has the error")
@@ -93,10 +103,11 @@ class _Work:
         self._resumption: Resumption | None = None
         self._cache_key: str | None = None
         self._deadline = float("inf")
+        self.execution = job.execution_id
 
     # the task
 
-    def outcome(self) -> Event:
+    def outcome(self) -> Ended:
         """What came of it."""
         try:
             with self._scope() as work:
@@ -152,12 +163,17 @@ class _Work:
             return Ended(attempt, State.FAILED, message=f"the task timed out after {length}")
         return Ended(attempt, State.KILLED, message="the task was killed")
 
+    def filed(self, event: Ended) -> Ended:
+        """With what it has logged as a file, where the task wants that."""
+        if not self._lines or not self._work.node.log_to_file:
+            return event
+        run = self._work.run
+        uri = log_files.put(self._kit, self._work.execution, run.node, run.id, self._job.attempt, self._lines)
+        self._lines = []
+        return replace(event, log_file=uri)
+
     def store(self, event: Event) -> None:
         """The end with all that belongs to it, unless the attempt is nobody's any more."""
-        if isinstance(event, Ended) and self._lines and self._work.node.log_to_file:
-            run = self._work.run
-            uri = log_files.put(self._kit, self._work.execution, run.node, run.id, self._job.attempt, self._lines)
-            event, self._lines = replace(event, log_file=uri), []
         while True:
             try:
                 self._kit.database.write(partial(self._store, event=event))
@@ -222,10 +238,6 @@ class _Work:
     @property
     def now(self) -> datetime:
         return now()
-
-    @property
-    def execution(self) -> str:
-        return self._job.execution_id
 
     @property
     def namespace(self) -> str:

@@ -40,6 +40,8 @@ IGNORED_FLOW = {
     "assets": _ASSETS,
 }
 IGNORED_TASK = {"assets": _ASSETS}
+_OF_ITS_TASKS = "only a task that does something itself has it, not a group"
+IGNORED_GROUP = dict.fromkeys(("taskCache", "logToFile", "delivery"), _OF_ITS_TASKS)
 
 
 class Listener(Model):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 
 from service.actions import serving
 from service.actions.kit import Kit
 from service.store.hub import Topic
 from service.store.jobs import Job
+
+_log = logging.getLogger("headgate.pool")
 
 _THREADS = 2
 
@@ -49,6 +53,9 @@ class Pool:
     def _serve(self, job: Job) -> None:
         try:
             serving.serve(self._kit, job, self._ending)
+        except Exception:  # noqa: BLE001 - a job's run: it is done again, and not for ever
+            _log.exception("server task %s of execution %s has come to nothing", job.task_run_id, job.execution_id)
+            self._kit.database.write(partial(serving.lose, job=job, message="the service could not store what came of it; its log has the error"))
         finally:
             self._free.release()
             self._kit.database.hub.publish([("pool", "")])

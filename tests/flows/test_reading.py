@@ -250,6 +250,15 @@ def test_what_flows_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
     assert flow(text).refusal() == f"`dev.x` can't be started: `{key}`, at 5:1, is not run by this version"
 
 
+@pytest.mark.parametrize("written", ["taskCache: {enabled: true}", "logToFile: true", "delivery: at_most_once"])
+def test_what_only_a_task_that_does_something_has_is_without_effect_on_a_group(written):
+    name = written.partition(":")[0]
+    text = tasks(f"- id: a\n  type: {SEQUENTIAL}\n  {written}\n  tasks: [{{id: b, type: {LOG}, message: x}}]")
+    (found,) = lines(text)
+    assert found.startswith(f".flows/x.yaml:6:5: notice HG-0207: `{name}` is ignored: only a task that does something itself has it")
+    assert flow(text).refusal() is None
+
+
 def test_what_does_no_harm_is_ignored():
     found = flow(tasks(f"- {{id: a, type: {LOG}, message: x, assets: {{}}}}", "extend: {expect: {state: SUCCESS}}\nrevision: 4\ntenantId: main\n"))
     assert found.program.nodes["a"].spec == {"message": "x"}
