@@ -71,7 +71,7 @@ class Ask:
         if (wrong := misfit(metric, self._published)) is not None:
             raise TaskFailed(wrong)
         source = Source(self._run.node, self._run.id, self._run.attempt.number)
-        self._case.metrics.append((source, replace(metric, tags=self._rendering.masked(dict(metric.tags)))))
+        self._case.metrics.append((source, masked(metric, self._rendering.masked)))
 
     def outcome(self) -> heard.Event | Later:
         """Does the task."""
@@ -185,3 +185,8 @@ def check_size(what: str, values: Mapping[str, Any]) -> None:
 def misfit(metric: Metric, number: int) -> str | None:
     """Why an attempt can't publish its so manieth metric; None when it can."""
     return f"more than {metrics.MOST:,} metrics" if number > metrics.MOST else metrics.fits(metric)
+
+
+def masked(metric: Metric, mask: Callable[[Any], Any]) -> Metric:
+    """A metric whose texts hold no secret."""
+    return replace(metric, name=mask(metric.name), tags=mask(dict(metric.tags)), description=mask(metric.description))

@@ -8,6 +8,7 @@ from typing import Any
 
 from runners.protocol import Lease, Metric, Outcome, Result
 from service.actions import log_files
+from service.actions.inline import masked, misfit
 from service.actions.kit import Kit
 from service.engine.events import Ended, Lost
 from service.engine.state import State
@@ -16,6 +17,7 @@ from service.store.codec import now, to_json
 from service.store.database import Session
 from service.store.executions import OUTPUT_LIMIT
 from service.store.jobs import Job
+from service.store.logs import Line
 
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 
@@ -46,9 +48,12 @@ def keep(session: Session, kit: Kit, held: Job, event: Ended, published: Sequenc
     row, run, at = executions.get(session, held.execution_id), executions.run(session, held.task_run_id), now().timestamp()
     if row is None or run is None:
         return
-    source, mask = metrics.Source(run.node, run.id, held.attempt), kit.masker.value
-    safe = [(source, replace(metric, tags=mask(dict(metric.tags)))) for metric in published[: metrics.MOST]]
-    metrics.add(session, row.execution, safe, at)
+    source = metrics.Source(run.node, run.id, held.attempt)
+    metrics.add(session, row.execution, [(source, masked(metric, kit.masker.value)) for metric in published[: metrics.MOST]], at)
+    wrong = [why for number, metric in enumerate(published, 1) if (why := misfit(metric, number)) is not None]
+    if wrong:
+        told = f"{len(wrong)} metrics are not stored: {kit.masker.text(wrong[0])}"
+        logs.append(session, held.execution_id, run.id, run.node, held.attempt, [Line(now(), "WARN", told)])
     if held.cache_key is not None and event.state in (State.SUCCESS, State.WARNING):
         caches.put(session, held.cache_key, held.execution_id, event.outputs, at, held.cache_ttl)
     if event.log_file is not None:

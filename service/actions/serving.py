@@ -24,7 +24,7 @@ from service import ion
 from service.actions import cached, executions, log_files, pausing
 from service.actions.attempts import Attempted, look_up, whose
 from service.actions.files import may_write
-from service.actions.inline import check_size, misfit
+from service.actions.inline import check_size, masked, misfit
 from service.actions.kit import Kit
 from service.actions.pausing import Resumption
 from service.actions.records import Recorded
@@ -274,7 +274,7 @@ class _Work:
     def metric(self, metric: Metric) -> None:
         if (wrong := misfit(metric, len(self._metrics) + 1)) is not None:
             raise TaskFailed(wrong)
-        self._metrics.append(replace(metric, tags=self._masked(dict(metric.tags))))
+        self._metrics.append(masked(metric, self._masked))
 
     def _masked(self, value: Any) -> Any:
         return Masker(self._used).value(self._kit.masker.value(value))

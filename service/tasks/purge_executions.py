@@ -37,7 +37,7 @@ class PurgeExecutions(ServerTask):
     end_date: Text = Field(description="Those created before this time.")
     states: Dynamic[list[Text]] | None = Field(None, description="Those that ended so; all that have ended when absent.")
     purge_execution: Dynamic[bool] = Field(True, description="The executions themselves.")
-    purge_log: Dynamic[bool] = Field(True, description="Their logs.")
+    purge_log: Dynamic[bool] = Field(True, description="Their logs; where the executions go, these go in any case.")
     purge_metric: Dynamic[bool] = Field(True, description="Their metrics.")
     purge_storage: Dynamic[bool] = Field(True, description="Their stored files.")
     batch_size: Dynamic[int] = Field(100, description="How many at a time.")

@@ -198,6 +198,13 @@ def test_numbers_of_tasks_and_of_runners_are_stored(station: Station):
     )
 
 
+def test_a_number_of_a_runner_that_can_not_be_stored_is_told(station: Station):
+    id = ran(station, tasks(JOB % "description: x"))
+    finish(station, claimed(station), Outcome(Result.SUCCESS, metrics=(Metric("n" * 300, "counter", 1.0), Metric("ok", "counter", 1.0))))
+    assert (station.state(id), [one[1] for one in published(station, id)]) == ("SUCCESS", ["ok"])
+    assert station.log(id) == [f"1 metrics are not stored: the name of the metric `{'n' * 60}…` is longer than 256 characters"]
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
