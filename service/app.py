@@ -55,6 +55,7 @@ from service.jq.programs import Programs
 from service.loops import Runner
 from service.loops.executor import Executor
 from service.loops.housekeeping import Housekeeping
+from service.loops.pool import Pool
 from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
@@ -151,13 +152,14 @@ class Service:
         )
         self.dispatch = Dispatch(self.kit)
         self._sender = HttpSender(time.time)
-        self._reconciler, self._reporter = Reconciler(self.kit), Reporter(self.kit, self._sender)
+        self._reconciler, self._reporter, self._pool = Reconciler(self.kit), Reporter(self.kit, self._sender), Pool(self.kit)
         loops = (
             Executor(replace(self.kit, jq=self._executors_jq)),
             Scheduler(self.kit),
             Reaper(self.kit),
             self._reconciler,
             self._reporter,
+            self._pool,
             Housekeeping(self.kit),
         )
         self._loops = [Runner(loop, self.database.hub) for loop in loops]
@@ -237,6 +239,7 @@ class Service:
             loop.stop()
         for loop in self._loops:
             loop.join(10)
+        self._pool.close()
         self._reconciler.close()
         self._reporter.close()
         self._sender.close()

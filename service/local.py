@@ -37,6 +37,7 @@ from service.flows.inputs import Input
 from service.git.repository import FLOWS
 from service.loops import Runner
 from service.loops.executor import Executor
+from service.loops.pool import Pool
 from service.settings import read as read_settings
 from service.store import executions as execution_rows
 from service.store import flows as flow_rows
@@ -188,18 +189,22 @@ class LocalRun:
             LocalDispatch(self._kit, self._tree), LocalDispatch(self._kit, self._tree), self._service.data / "runner", backend=self._backend, timing=_TIMING
         )
         working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
-        runner = Runner(Executor(self._kit), self._service.database.hub)
+        pool = Pool(self._kit)
+        loops = [Runner(loop, self._service.database.hub) for loop in (Executor(self._kit), pool)]
         try:
-            runner.start()
+            for loop in loops:
+                loop.start()
             working.start()
             id = self._follow_all(id)
         finally:
             stop.set()
             if working.is_alive():  # a signal may come before anything has begun
                 working.join(_ENDING)
-            runner.stop()
-            if runner.alive:
-                runner.join(5)
+            for loop in loops:
+                loop.stop()
+            for loop in loops:
+                loop.join(5)
+            pool.close()
         with self._service.database.read() as session:
             row = executions.get(session, id)
             shown = shapes.execution(self._kit, row, execution_rows.runs(session, id), now(), None)

@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from runners.protocol import Metric
 from service.actions.around import Around, Surroundings
-from service.actions.files import Whose
+from service.actions.attempts import whose
 from service.actions.kept import Kept
 from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
@@ -31,6 +32,7 @@ from service.store.codec import new_id
 from service.store.database import Session
 from service.store.executions import Row
 from service.store.logs import Line
+from service.store.metrics import Source
 
 Logged = tuple[str, str, int, Line]  #: task run, task, attempt, line
 
@@ -60,6 +62,8 @@ class Case:
     variables: Mapping[str, Any] = field(default_factory=dict)  #: what the execution that takes over begins with
     reported: bool = False
     erased: Deleted | None = None
+    metrics: list[tuple[Source, Metric]] = field(default_factory=list)
+    cached: dict[str, tuple[Mapping[str, Any], float | None]] = field(default_factory=dict)  #: outputs to keep, by key, and for how many seconds
     _fresh: Fresh = field(default_factory=Fresh)
     _stored: Stored | None = None
     _standing: Standing = field(init=False)
@@ -184,11 +188,6 @@ class Case:
                 break
             lineage.append(above)
         return lineage[::-1]
-
-
-def whose(execution: Execution) -> Whose:
-    """In whose name its templates and tasks read."""
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
 
 
 def started_over(execution: Execution, variables: Mapping[str, Any], now: datetime, when: datetime) -> Execution:

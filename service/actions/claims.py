@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from runners.protocol import Gone, Lease
-from service.actions.files import Whose
 from service.engine.execution import Execution
 from service.engine.program import RenderFailed
 from service.store import executions, jobs, repositories
@@ -69,8 +68,3 @@ def row(session: Session, job: QueuedJob) -> executions.Row:
     if found is None:
         raise Gone("the execution is gone")
     return found
-
-
-def whose(execution: Execution) -> Whose:
-    """In whose name its files are read."""
-    return Whose(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)

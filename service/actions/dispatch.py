@@ -11,33 +11,20 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Any
 
-from pydantic_core import PydanticCustomError
-
-from runners.fields import parse_duration
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, Result, RunnerInfo, Tree, encode
-from service.actions import claims
-from service.actions.around import Surroundings
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
+from service.actions import cached, claims, outcomes
+from service.actions.attempts import Attempted, look_up
 from service.actions.job_files import JobFiles
-from service.actions.layers import Stored
-from service.actions.places import Where, of_task
-from service.actions.reach import CALLS, Reach
-from service.actions.results import Results
-from service.actions.scope import Rendering, of_execution
 from service.engine.events import Claimed, Ended, Lost, Opened
-from service.engine.program import Node, RenderFailed
+from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.errors import TooLarge
-from service.store import events, executions, jobs, logs, repositories, runners
+from service.store import caches, events, executions, jobs, logs, repositories, runners
 from service.store.codec import now, to_json
 from service.store.database import Session
-from service.store.executions import OUTPUT_LIMIT
 from service.store.jobs import Job as QueuedJob
 from service.store.logs import RUNNER, Line
 
-_STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 _log = logging.getLogger("headgate.dispatch")
 
 #: How many folders a runner holds at most, for each job that it runs at once: each is a copy of a commit's files on its disk.
@@ -75,7 +62,9 @@ class Dispatch(JobFiles):
             if queued is None:
                 return None
             try:
-                return self._rendered(queued, runner.base)
+                job, work = self._rendered(queued, runner.base)
+                if not self._is_known(queued, job, work):
+                    return job
             except Gone:
                 # Its folder has been lost meanwhile; the group hears of that, and drops what was in it.
                 _log.info("job %s of execution %s has no folder any more", queued.task_run_id, queued.execution_id)
@@ -100,46 +89,53 @@ class Dispatch(JobFiles):
 
         self._kit.database.write(action)
 
-    def _rendered(self, queued: QueuedJob, base: str) -> Job:
+    def _rendered(self, queued: QueuedJob, base: str) -> tuple[Job, Attempted]:
         """The job with everything filled in. Raises RenderFailed with the place, and Gone where the folder is lost that it shares."""
         with self._kit.database.read() as session:
-            row = executions.get(session, queued.execution_id)
-            path = executions.path(session, row, queued.task_run_id) if row else None
-            if row is None or path is None or not path.runs:
-                raise RenderFailed("the execution of this job is gone")
-            execution, run = row.execution, path.runs[-1]
-            flow = self._kit.reader.revision(session, row.flow, execution.revision).flow
-            if flow is None or run.node not in flow.program.nodes:
-                raise RenderFailed("this version of Headgate can't read the flow's revision any more")
-            node = flow.program.nodes[run.node]
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
-            more = {"workingDir": lambda: folder, "outputDir": lambda: folder}
-            scope = of_execution(self._kit, execution, node, path.runs, Results(Stored(session, execution.id)), Surroundings(session).of(execution), more)
-            reach = Reach(self._kit, claims.whose(execution), lambda: nullcontext(session), now, calls=CALLS)
-            source = flow.source
-            place = of_task(execution, node, lambda: source)
-            rendering = Rendering(self._kit, scope, reach, place)
-            spec, timeout = rendering.nested(node.spec), None if queued.holds else _timeout(rendering, node, place)
+            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: folder})
+            execution, node = work.execution, work.node
+            spec = work.rendering.nested(work.task.spec)
             if queued.holds:
                 claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
-        return Job(
+        job = Job(
             lease=lease,
             execution=execution.id,
             namespace=execution.namespace,
             flow=execution.flow,
             task=node.id,
-            type=node.type,
+            type=work.task.type,
             spec=spec,
             tree=Tree(repository.name, execution.pin.commit) if repository and execution.pin and execution.pin.commit else None,
-            masks=tuple(sorted(rendering.used)),
-            timeout=timeout,
+            masks=tuple(sorted(work.rendering.used)),
+            timeout=work.timeout,
             log_level=node.log_level,
             labels=dict(execution.labels),
             folder=shared,
             holds=queued.holds,
         )
+        return job, work
+
+    def _is_known(self, queued: QueuedJob, job: Job, work: Attempted) -> bool:
+        """Whether an earlier run of the same task gave its outputs, which are then this one's; else notes where they will be kept."""
+        if not cached.is_on(work.node):
+            return False
+        key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory)
+        with self._kit.database.read() as session:
+            outputs = caches.get(session, key, now().timestamp())
+        if outputs is None:
+            self._kit.database.write(lambda session: jobs.caches(session, queued, key, cached.ttl_of(work.node)))
+            return False
+
+        def action(session: Session) -> None:
+            jobs.end(session, queued.task_run_id, queued.attempt, "known")
+            logs.append(session, queued.execution_id, queued.task_run_id, work.node.id, queued.attempt, [Line(now(), "INFO", cached.SAID)])
+            events.add(session, queued.execution_id, queued.task_run_id, Ended(queued.attempt, State.SUCCESS, outputs))
+
+        self._kit.database.write(action)
+        return True
 
     # reports
 
@@ -201,6 +197,11 @@ class Dispatch(JobFiles):
         outputs = self._kit.masker.value(dict(outcome.outputs))
         message = None if outcome.message is None else self._kit.masker.text(outcome.message)
         digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
+        event = outcomes.event_of(lease, outcome, outputs, message)
+        with self._kit.database.read() as session:
+            job = claims.find(session, lease)
+        if isinstance(event, Ended) and job is not None:
+            event = outcomes.filed(self._kit, job, event)
 
         def action(session: Session) -> None:
             held = jobs.get(session, lease.task_run, lease.attempt)
@@ -208,7 +209,9 @@ class Dispatch(JobFiles):
                 return
             held = claims.must_hold(session, lease)
             jobs.end(session, lease.task_run, lease.attempt, digest)
-            events.add(session, held.execution_id, lease.task_run, _event(lease, outcome, outputs, message))
+            events.add(session, held.execution_id, lease.task_run, event)
+            if isinstance(event, Ended):
+                outcomes.keep(session, self._kit, held, event, outcome.metrics)
 
         self._kit.database.write(action)
 
@@ -224,7 +227,7 @@ class Dispatch(JobFiles):
 
         held, line, base = self._kit.database.write(action)
         try:
-            return Adopted(self._rendered(held, base), line)
+            return Adopted(self._rendered(held, base)[0], line)
         except RenderFailed as failure:
             self._refuse(held, str(failure))
             raise Gone(str(failure)) from failure
@@ -238,23 +241,3 @@ def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     jobs.end(session, job.task_run_id, job.attempt, "lost")
     message = f"runner {job.runner} has been silent for {silence:.0f} s"
     events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
-
-
-def _event(lease: Lease, outcome: Outcome, outputs: dict[str, Any], message: str | None) -> Ended | Lost:
-    if outcome.result in (Result.LOST, Result.HANDED):
-        return Lost(lease.attempt, message or "the runner lost the work", counts=outcome.result is Result.LOST)
-    size = len(to_json(outputs))
-    if size > OUTPUT_LIMIT:
-        too_large = TooLarge(f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
-        return Ended(lease.attempt, State.FAILED, message=too_large.message)
-    return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
-
-
-def _timeout(rendering: Rendering, node: Node, place: Where | str) -> float | None:
-    if node.timeout is None:
-        return None
-    text = rendering.text(node.timeout).strip()
-    try:
-        return parse_duration(text).total_seconds()
-    except PydanticCustomError as wrong:
-        raise RenderFailed(f"{place}`timeout` is `{text[:100]}`: {wrong}") from wrong

@@ -52,6 +52,12 @@ def may_read(session: Session, whose: Whose, namespace: str) -> bool:
     return owner is None or (whose.pin is not None and owner == whose.pin.repository)
 
 
+def may_write(session: Session, whose: Whose, namespace: str) -> bool:
+    """Its own namespace, and what belongs to its repository or to nobody: what stands above is read by all below it, and written by its owner alone."""
+    owner = repositories.owner(session, whose.environment, namespace)
+    return namespace == whose.namespace or owner is None or (whose.pin is not None and owner == whose.pin.repository)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A file of a commit."""

@@ -8,6 +8,7 @@ from typing import IO, BinaryIO
 
 from runners.protocol import CACHE, Gone, Lease, Rejected, Tree
 from service.actions import claims
+from service.actions.attempts import whose
 from service.actions.files import Files
 from service.actions.kit import Kit
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
@@ -42,7 +43,7 @@ class JobFiles:
         with _rejecting():
             if cache is not None:
                 return _chunks(self._kit.storage.kept(cache))
-            return _chunks(Files(self._kit, claims.whose(execution), self._kit.database.read).open(uri))
+            return _chunks(Files(self._kit, whose(execution), self._kit.database.read).open(uri))
 
     def put(self, lease: Lease, name: str, stream: BinaryIO) -> str:
         """See `Files.put`."""

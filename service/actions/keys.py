@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from service.actions.files import Reading, Whose, may_read
+from service.actions.files import Reading, Whose, may_read, may_write
 from service.errors import Forbidden
-from service.store import kv, repositories
+from service.store import kv
 from service.store.database import Session
 
 _Name = tuple[str, str, str]  #: environment, namespace, key
@@ -126,8 +126,5 @@ class Keys:
             raise Forbidden(f"the namespace `{namespace[:150]}` belongs to another repository; its keys are not read from here")
 
     def _allow_writing(self, session: Session, namespace: str) -> None:
-        """What stands above a flow's namespace is read by all below it, and written by its owner alone."""
-        owner = repositories.owner(session, self._whose.environment, namespace)
-        mine = owner is None or (self._whose.pin is not None and owner == self._whose.pin.repository)
-        if not mine and namespace != self._whose.namespace:
+        if not may_write(session, self._whose, namespace):
             raise Forbidden(f"the namespace `{namespace[:150]}` belongs to another repository; its keys are not written from here")

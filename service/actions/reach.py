@@ -126,7 +126,7 @@ class Reach:
         with self.reading() as session:
             stored = list(islice(logs.read(session, whose.execution or "", level="ERROR"), _MOST_ENTRIES))
         fresh = [Entry(0, whose.execution or "", run, task, attempt, line) for run, task, attempt, line in self.unstored() if line.level == "ERROR"]
-        return [_shown(whose, entry) for entry in (*stored, *fresh)][:_MOST_ENTRIES]
+        return [shown(whose, entry) for entry in (*stored, *fresh)][:_MOST_ENTRIES]
 
     def _http(self, call: HttpCall) -> HttpAnswer:
         if self._until is None:
@@ -147,7 +147,7 @@ def _asked(read: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
-def _shown(whose: Whose, entry: Entry) -> Mapping[str, Any]:
+def shown(whose: Whose, entry: Entry) -> Mapping[str, Any]:
     """A log entry with the names that Kestra's have."""
     shown: dict[str, Any] = {
         "namespace": whose.namespace,

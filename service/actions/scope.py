@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from runners.masking import Masker
 from service.actions.around import Around, Over
@@ -167,9 +168,9 @@ class Rendering:
         """To text; raises RenderFailed with the place."""
         return str(self._try(self._kit.expressions.text, template))
 
-    def typed(self, value: Any) -> Any:
-        """A value of any nesting, types kept; raises RenderFailed with the place."""
-        return self._try(self._kit.expressions.typed, value)
+    def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
+        """A value of any nesting, types kept, with `more` variables over those of the scope; raises RenderFailed with the place."""
+        return self._try(self._kit.expressions.typed, value, more)
 
     def nested(self, value: Any) -> Any:
         """A value of any nesting, every text rendered to text; raises RenderFailed with the place."""
@@ -181,8 +182,9 @@ class Rendering:
             self._own = len(self.used), Masker(self.used)
         return self._own[1].value(self._kit.masker.value(value))
 
-    def _try(self, render: Callable[..., Any], value: Any) -> Any:
+    def _try(self, render: Callable[..., Any], value: Any, more: Mapping[str, Any] | None = None) -> Any:
+        scope = ChainMap(dict(more), cast("dict[str, Any]", self._scope)) if more else self._scope
         try:
-            return render(value, self._scope, self._ports, self._budget)
+            return render(value, scope, self._ports, self._budget)
         except ExpressionError as failure:
             raise RenderFailed(self.masked(self._place.said(failure) if isinstance(self._place, Where) else str(failure))) from failure

@@ -17,12 +17,12 @@ from service.actions.around import Surroundings
 from service.actions.calls import Calls, tell_again
 from service.actions.case import Case
 from service.actions.copies import Copying, plan
-from service.actions.inline import Ask
+from service.actions.inline import Ask, Later
 from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.actions.limits import Limits
-from service.actions.storing import store_case, store_job, store_lines
+from service.actions.storing import store_case, store_job, store_kept
 from service.actions.world import CaseWorld
 from service.engine import events as heard
 from service.engine.advance import advance
@@ -42,7 +42,7 @@ from service.engine.commands import (
     Unwake,
     WakeAt,
 )
-from service.engine.program import Node, Program, RenderFailed
+from service.engine.program import Node, Program
 from service.engine.record import Step
 from service.engine.state import State
 from service.errors import Bug, Conflict
@@ -51,12 +51,10 @@ from service.store.database import Session
 from service.store.events import Waiting
 from service.store.executions import Row
 from service.store.replies import Reply
-from service.tasks import Done, TaskFailed
 
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
 INLINE_BUDGET = 500
 
-_SLEEP = "sleep"
 _EMPTY = Program.of(Node("", "", "flowable", None))
 #: What can be asked for without the flow's text.
 _BLIND = (heard.Killed, heard.StatusSet, heard.Labelled, heard.Deleted)
@@ -199,16 +197,11 @@ class Batch:
         run = next(iter(case.path(task_run).runs[-1:]), None)
         if run is None or run.state.terminal:
             return None
-        attempt = run.attempt.number
-        ask = Ask(case, run, self._source(case))
-        try:
-            came = case.program.nodes[run.node].model.run(ask)
-            if isinstance(came, Done):
-                return ask.ended(attempt, came)
-        except (RenderFailed, TaskFailed) as failure:
-            return heard.Ended(attempt, State.FAILED, message=ask.masked(str(failure)))
-        self._timers.append((case.execution.id, run.id, _SLEEP, (self.now + came.duration).timestamp()))
-        return None
+        came = Ask(case, run, self._source(case)).outcome()
+        if isinstance(came, Later):
+            self._timers.append((case.execution.id, run.id, came.kind, (self.now + came.duration).timestamp()))
+            return None
+        return came
 
     # what the batch knows
 
@@ -300,7 +293,7 @@ class Batch:
         for execution, task_runs in self._later.items():
             events.add(session, execution, None, heard.Behind(task_runs))
         for case in cases:
-            store_lines(session, case)
+            store_kept(session, case)
         events.remove(session, self._heard)
         self._store_answers(session)
         for case in cases:

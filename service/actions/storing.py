@@ -6,7 +6,7 @@ from service.actions import calls
 from service.actions.case import Case, started_over
 from service.engine import events as heard
 from service.engine.commands import DropJob, StartJob, StopJob
-from service.store import events, executions, jobs, logs
+from service.store import caches, events, executions, jobs, logs, metrics
 from service.store.database import Session
 from service.store.logs import Line
 
@@ -28,8 +28,15 @@ def store_case(session: Session, case: Case) -> None:
             events.add(session, again.id, None, heard.Began())
 
 
-def store_lines(session: Session, case: Case) -> None:
-    """What was said."""
+def store_kept(session: Session, case: Case) -> None:
+    """What was said, published, and is kept for the next run of the same task."""
+    _store_lines(session, case)
+    metrics.add(session, case.execution, case.metrics, case.now.timestamp())
+    for key, (outputs, ttl) in case.cached.items():
+        caches.put(session, key, case.execution.id, outputs, case.now.timestamp(), ttl)
+
+
+def _store_lines(session: Session, case: Case) -> None:
     grouped: dict[tuple[str, str, int], list[Line]] = {}
     for run, task, attempt, line in case.lines:
         grouped.setdefault((run, task, attempt), []).append(line)
@@ -40,8 +47,8 @@ def store_lines(session: Session, case: Case) -> None:
 def store_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
     """What is wanted of runners."""
     match command:
-        case StartJob(run, attempt, folder):
-            jobs.queue(session, execution, run, attempt, folder)
+        case StartJob(run, attempt, folder, pool):
+            jobs.queue(session, execution, run, attempt, folder, pool=pool)
         case StopJob(run, attempt):
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):

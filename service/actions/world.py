@@ -9,7 +9,8 @@ from itertools import islice
 from random import random
 from typing import Any
 
-from service.actions.case import Case, whose
+from service.actions.attempts import whose
+from service.actions.case import Case
 from service.actions.files import Files
 from service.actions.giving import outputs_of
 from service.actions.places import Where

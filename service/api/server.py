@@ -18,6 +18,7 @@ from service.api import (
     hooks,
     limits,
     logs,
+    metrics,
     pages,
     plugins,
     repositories,
@@ -48,6 +49,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     limits.flows,
     evaluation.router,
     logs.router,
+    metrics.router,
     runner.people,
 )
 

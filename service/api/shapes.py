@@ -16,6 +16,7 @@ from service.store import flows
 from service.store.codec import from_epoch, iso
 from service.store.executions import Row
 from service.store.logs import Entry
+from service.store.metrics import Published
 
 
 def state(history: History, now: datetime) -> dict[str, Any]:
@@ -101,6 +102,8 @@ def attempt(kit: Kit, one: Attempt, now: datetime) -> dict[str, Any]:
         shown["workerId"] = one.runner
     if one.message:
         shown["message"] = kit.masker.text(one.message)
+    if one.log_file:
+        shown["logFile"] = one.log_file
     return shown
 
 
@@ -173,3 +176,20 @@ def log_entry(entry: Entry, row: Row) -> dict[str, Any]:
     if entry.task:
         shown |= {"taskId": entry.task, "taskRunId": entry.task_run, "attemptNumber": max(0, entry.attempt - 1)}
     return shown
+
+
+def metric(one: Published, row: Row) -> dict[str, Any]:
+    """A number that a task run published."""
+    return {
+        "tenantId": row.execution.environment,
+        "namespace": one.namespace,
+        "flowId": one.flow,
+        "taskId": one.task,
+        "executionId": one.execution,
+        "taskRunId": one.task_run,
+        "type": one.type,
+        "name": one.name,
+        "value": one.value,
+        "tags": dict(one.tags),
+        "timestamp": iso(from_epoch(one.at)),
+    }

@@ -12,8 +12,9 @@ from typing import cast
 
 from service.engine import folders, limits
 from service.engine.asked import answer
-from service.engine.events import Asked, Began, ChildMoved, Claimed, Copied, Due, Ended, Event, Forced, Freed, Lost, Opened, Unqueued
+from service.engine.events import Asked, Began, ChildMoved, Claimed, Copied, Due, Ended, Event, Exited, Forced, Freed, Handed, Lost, Opened, Unqueued
 from service.engine.execution import Path, TaskRun
+from service.engine.exit import leave
 from service.engine.kill import end_when_quiet
 from service.engine.program import Program, Turn
 from service.engine.record import Step, World
@@ -21,7 +22,7 @@ from service.engine.reopen import copied
 from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
 from service.engine.step import Making
-from service.engine.waking import due, ended, flow_due
+from service.engine.waking import due, ended, filed, flow_due
 
 
 def advance(program: Program, path: Path, event: Event, world: World) -> Step:
@@ -62,34 +63,55 @@ def _of_run(step: Making, run: TaskRun, event: Event) -> None:
             _child_moved(step, run, event)
         case Due(kind):
             due(step, run, kind)
-        case Claimed() | Opened() | Ended() | Lost():
+        case Claimed() | Opened() | Ended() | Exited() | Handed() | Lost():
             _told(step, run, event)
 
 
-def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Lost) -> None:
-    """What a runner says."""
+def _told(step: Making, run: TaskRun, event: Claimed | Opened | Ended | Exited | Handed | Lost) -> None:
+    """What happened to an attempt; nothing where that is over, or another one."""
     match event:
-        case _ if not step.is_leaf(run):
+        case Claimed() | Opened() | Ended() | Lost() if not step.is_leaf(run):
             folders.heard(step, run, event)
-        case Claimed(attempt, runner):
-            _claimed(step, run, attempt, runner)
+        case _ if run.attempt.number != event.attempt or run.attempt.state.terminal:
+            pass
+        case Claimed(_, runner):
+            _claimed(step, run, runner)
         case Ended():
             ended(step, run, event)
+        case Exited():
+            _exited(step, run, event)
+        case Handed():
+            _handed(step, run, event)
         case Lost():
             _lost(step, run, event)
 
 
-def _claimed(step: Making, run: TaskRun, attempt: int, runner: str) -> None:
-    if run.attempt.number == attempt and run.attempt.state is State.CREATED:
+def _claimed(step: Making, run: TaskRun, runner: str) -> None:
+    # One that was handed on has begun in the executor.
+    if run.attempt.runner is None:
         tried = run.attempt.to(State.RUNNING, step.now, runner=runner)
         step.put(run.to(State.RUNNING, step.now).with_attempt(tried))
 
 
+def _exited(step: Making, run: TaskRun, event: Exited) -> None:
+    run = filed(step, run, event.log_file)
+    if step.execution.state is State.KILLING:
+        step.close(run, State.KILLED, None, {})
+    else:
+        leave(step, run, event.state)
+
+
+def _handed(step: Making, run: TaskRun, event: Handed) -> None:
+    if step.execution.state is not State.KILLING:
+        step.queue(run, pool=event.pool)
+
+
 def _lost(step: Making, run: TaskRun, event: Lost) -> None:
-    if run.attempt.number != event.attempt or run.attempt.state.terminal:
-        return
     if step.execution.state is State.KILLING:
         step.close(run, State.KILLED, event.message, {})
+        return
+    if step.node(run).delivery == "at_most_once":
+        step.close(run, State.FAILED, f"lost: {event.message}; not done again, because its delivery is at_most_once", {})
         return
     step.say("WARN", f"Attempt {event.attempt} {'is lost' if event.counts else 'was handed back'}: {event.message}", run)
     if event.counts and sum(tried.lost for tried in run.attempts) + 1 >= LOST_LIMIT:
@@ -98,7 +120,7 @@ def _lost(step: Making, run: TaskRun, event: Lost) -> None:
     tried = replace(step.through(run.attempt, State.FAILED, event.message), lost=event.counts, returned=not event.counts)
     again = run.with_attempt(tried).opened(step.now)
     step.put(again)
-    step.queue(again)
+    step.launch(again)
 
 
 def _child_moved(step: Making, run: TaskRun, event: ChildMoved) -> None:

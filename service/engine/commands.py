@@ -18,12 +18,13 @@ class RunInline:
 
 @dataclass(frozen=True, slots=True)
 class StartJob:
-    """Put the attempt into the queue for runners. `folder` is the task run in whose folder it is done, on the runner that holds that; its own id: it is a
-    group, for whose tasks a runner is to open a folder and hold it."""
+    """Put the attempt into the queue for runners, or into that of the service's own `pool`. `folder` is the task run in whose folder it is done, on the runner
+    that holds that; its own id: it is a group, for whose tasks a runner is to open a folder and hold it."""
 
     task_run: str
     attempt: int
     folder: str | None = None
+    pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,30 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED."""
+    """The attempt has ended: SUCCESS, WARNING, FAILED or KILLED. `log_file` is where its log went, where that is a file."""
 
     attempt: int
     state: State
     outputs: Mapping[str, Any] = field(default_factory=dict)
     message: str | None = None
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The attempt has ended, and with it the whole execution, in this state."""
+
+    attempt: int
+    state: State
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The attempt turned out to be work that is not done in the executor: it goes into the queue for runners, or into that of the service's own pool."""
+
+    attempt: int
+    pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +209,4 @@ class Behind:
 
 #: What people ask for: heard whatever the execution's state, and answered.
 Asked = Resumed | Killed | Restarted | Replayed | StateSet | StatusSet | Labelled | Halted | Passed | Deleted
-Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Lost | Due | Freed | Unqueued | Forced | Copied | Asked
+Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Exited | Handed | Lost | Due | Freed | Unqueued | Forced | Copied | Asked

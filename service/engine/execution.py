@@ -49,7 +49,7 @@ class Caller:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of a task run. `number` counts from 1. `lost`: its runner went silent; `returned`: its runner was shut down and gave it back. `holds`: a runner
-    has, or is to have, a folder for the tasks of this group."""
+    has, or is to have, a folder for the tasks of this group. `log_file` is where its log went, where that is a file."""
 
     number: int
     history: History
@@ -58,6 +58,7 @@ class Attempt:
     lost: bool = False
     returned: bool = False
     holds: bool = False
+    log_file: str | None = None
 
     @property
     def state(self) -> State:

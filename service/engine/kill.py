@@ -16,7 +16,7 @@ def kill(record: Record, by: str, *, cascade: bool) -> None:
     and the end stays as it is."""
     if record.execution.trailing:
         record.say("WARN", f"What is done after the end was killed by {by}")
-        _stop_all(record, State.KILLED)
+        stop_all(record, State.KILLED)
         record.execution = replace(record.execution, trailing=False)
     if record.execution.state.terminal or record.execution.state is State.KILLING:
         return
@@ -29,7 +29,7 @@ def kill(record: Record, by: str, *, cascade: bool) -> None:
     for run in _at_work(record):
         if run.calls and not cascade:
             record.put(replace(run, calls=0))
-        elif not _stopped(record, run, by):
+        elif not stopped(record, run, by):
             record.put(record.ended(run, State.KILLED, record.through(run.attempt, State.KILLED, None)))
     end_when_quiet(record)
 
@@ -45,7 +45,7 @@ def end_when_quiet(record: Record) -> None:
 
 def stop(record: Record, state: State) -> None:
     """Ends an execution at once, by a rule, and all that is open of it."""
-    _stop_all(record, state)
+    stop_all(record, state)
     give_back(record, state)
     record.execution = record.execution.to(state, record.now)
     record.commands.append(Report())
@@ -53,24 +53,24 @@ def stop(record: Record, state: State) -> None:
 
 def leave_queue(record: Record, state: State) -> None:
     """Ends an execution that waits for a place; one that was restarted has task runs that were to be done again."""
-    _stop_all(record, state)
+    stop_all(record, state)
     record.move_execution(state)
 
 
-def _stop_all(record: Record, state: State) -> None:
+def stop_all(record: Record, state: State) -> None:
     """Ends all that is open. A runner that is at work is told to stop, and its report is not waited for."""
     for run in record.active():
         if run.calls or record.node(run).runs != "flowable":
-            _stopped(record, run, "its end")
+            stopped(record, run, "its end")
         record.put(record.ended(replace(run, calls=0), state, record.through(run.attempt, state, None)))
 
 
-def _stopped(record: Record, run: TaskRun, by: str) -> bool:
+def stopped(record: Record, run: TaskRun, by: str) -> bool:
     """Has a task stopped that is at work; whether somebody will report its end."""
     if run.calls:
         record.commands.append(StopChildren(run.id, by))
         return True
-    working = run.attempt.state is State.RUNNING and record.node(run).runs == "runner"
+    working = run.attempt.state is State.RUNNING and run.attempt.runner is not None
     record.commands.append((StopJob if working else DropJob)(run.id, run.attempt.number))
     return working
 

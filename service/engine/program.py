@@ -22,6 +22,10 @@ HANDLERS = ("errors", "finally")
 BESIDE = (*HANDLERS, "onPause", "onWait")
 #: The list of a flow that is done once an execution has ended.
 AFTER = "afterExecution"
+#: What becomes of work that is lost with its runner: it is done again, or a person has to look.
+Delivery = Literal["at_least_once", "at_most_once"]
+#: Tasks whose attempts are put into a queue: they are done outside of the executor.
+QUEUED = frozenset({"pool", "runner"})
 Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between two events
 
 
@@ -32,7 +36,8 @@ class Node:
     `spec` holds the task's own properties as written (plugin defaults merged, templates unrendered, common properties taken out); `model` is the validated
     instance of its class. `branches` are the named child lists of a flowable (`tasks`, `errors`, `finally`, …; of cases each one by itself, as
     `cases.<value>`). `depends_on` are the ids that a task of a Dag waits for. `run_if` is a template, None when absent. `timeout` may be a template. `retry`,
-    `cache` and `worker` are validated models of the language. `place` is (line, column) of the task in its file, from 1.
+    `cache` and `worker` are validated models of the language. `runs`: by the engine itself, in the executor, in the service's pool, or on a runner. `place` is
+    (line, column) of the task in its file, from 1.
     """
 
     id: str
@@ -50,6 +55,7 @@ class Node:
     retry: Any = None
     cache: Any = None
     worker: Any = None
+    delivery: Delivery = "at_least_once"
     depends_on: tuple[str, ...] = ()
     description: str | None = None
     disabled: bool = False

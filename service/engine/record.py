@@ -43,7 +43,7 @@ class World(Protocol):
         """Rendering in the scope of a task run."""
 
     def active(self, execution: str) -> Sequence[TaskRun]:
-        """All task runs of the execution that have not ended. Asked only while it is being killed."""
+        """All task runs of the execution that have not ended. Asked only while it is being stopped."""
 
     def below(self, execution: str, run: str | None) -> Sequence[TaskRun]:
         """All task runs below one, or all of the execution, in the order in which they were made. Asked only when work is done again, or goes on."""

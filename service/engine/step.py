@@ -17,7 +17,7 @@ from service.engine.commands import DropJob, RunInline, StartChild, StartJob, St
 from service.engine.ends import conclude
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet, kill
-from service.engine.program import Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
+from service.engine.program import QUEUED, Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
 from service.engine.record import UNSTARTED, Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
@@ -40,6 +40,8 @@ class Making(Record):
     def result(self) -> Step:
         """Everything that follows."""
         self._work_off()
+        if self.execution.state.terminal and self.execution.held is not None:
+            self.execution = replace(self.execution, held=None)
         if self.refusal is None and (self.execution is not self.path.execution or self.changed or self.gone):
             watching.look(self)
         if self.execution.state.terminal and (self.reopened or not self.path.execution.state.terminal):
@@ -185,11 +187,11 @@ class Making(Record):
     def launch(self, run: TaskRun) -> None:
         """Has the current attempt of a task run done."""
         node = self.node(run)
-        if node.runs == "runner":
+        if node.runs in QUEUED:
             if run.state is State.BREAKPOINT:
                 run = run.to(State.RUNNING, self.now)
                 self.put(run)
-            self.queue(run)
+            self.queue(run, pool=node.runs == "pool")
             return
         run = run.to(State.RUNNING, self.now).with_attempt(run.attempt.to(State.RUNNING, self.now))
         self.put(run)
@@ -198,16 +200,17 @@ class Making(Record):
         else:
             self.commands.append(RunInline(run.id))
 
-    def queue(self, run: TaskRun) -> None:
-        """Has a runner do the current attempt: the one that holds the folder, where the task shares one."""
+    def queue(self, run: TaskRun, *, pool: bool = False) -> None:
+        """Has a runner do the current attempt: the one that holds the folder, where the task shares one; or the service's own pool."""
         parent = self.runs.get(run.parent) if run.parent else None
-        shares = parent is not None and self.node(parent).holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
-        self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares else None))
+        shares = parent is not None and parent.attempt.holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
+        self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares and not pool else None, pool))
 
     # ends
 
     def attempt_over(self, run: TaskRun, state: State, message: str | None, outputs: Any) -> None:
-        """The current attempt of a task has ended; another one may follow."""
+        """The current attempt of a task has ended; another one may follow. One that waited with what it has called is seen to run."""
+        run = run.to(State.RUNNING, self.now) if run.state is State.PAUSED else run
         if state is State.FAILED and self.execution.state is not State.KILLING:
             failed = run.with_attempt(self.through(run.attempt, state, message))
             self.runs[run.id] = failed
@@ -221,7 +224,7 @@ class Making(Record):
         self.close(run, state, message, outputs)
 
     def _fails_for_now(self, run: TaskRun, message: str | None) -> None:
-        began = run if run.state not in UNSTARTED else run.to(State.RUNNING, self.now)
+        began = run.to(State.RUNNING, self.now) if run.state in UNSTARTED else run
         self.put(began.to(State.RETRYING, self.now))
         self.say("WARN", f"Attempt {run.attempt.number} failed and will be tried again" + (f": {message}" if message else ""), run)
         if again.owner(self, run)[1] is not run:

@@ -116,7 +116,7 @@ class Approval(FlowableTask):
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:
         acting = [child for child in children if any(child.node is each for each in node.branches.get(memory.get("main", ""), ()))]
         if all(child.state.terminal for child in acting):
-            return self.begin(node, ask)
+            return replace(self.begin(node, ask), clear=True)
         turn, state = order.resume(node, memory, acting), _ENDS[memory["behavior"]]
         return self._onward(memory, replace(turn, memory={**turn.memory, "state": worst(State(turn.memory["state"]), state).value}))
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from runners.fields import Dynamic, Interval, Model, Older, Text
+from service.engine.program import Delivery
 from service.engine.state import State
 from service.flows.names import Description, FlowId, Labels, LogLevel, Namespace, TaskId
 from service.flows.policies import Assets, Check, Concurrency, Retry, Sla, TaskCache, WorkerGroup, WorkerSelector
@@ -22,7 +23,7 @@ TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
 _ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
 NOT_RUN_FLOW = frozenset({"listeners", "templates", *_ROUTING})
-NOT_RUN_TASK = frozenset({"taskCache", "logToFile", "pluginDefaultsRef", "version", *_ROUTING})
+NOT_RUN_TASK = frozenset({"pluginDefaultsRef", "version", *_ROUTING})
 NOT_RUN_TRIGGER = frozenset(
     {
         *("conditions", "scheduleConditions", "when", "stopAfter", "allowConcurrent", "failOnTriggerError"),
@@ -39,6 +40,8 @@ IGNORED_FLOW = {
     "assets": _ASSETS,
 }
 IGNORED_TASK = {"assets": _ASSETS}
+_OF_ITS_TASKS = "only a task that does something itself has it, not a group"
+IGNORED_GROUP = dict.fromkeys(("taskCache", "logToFile", "delivery"), _OF_ITS_TASKS)
 
 
 class Listener(Model):
@@ -92,6 +95,9 @@ class TaskProperties(Model):
     allow_warning: bool = Field(False, description="A warning becomes a success.")
     log_level: LogLevel | None = Field(None, description="The lowest level of log entries that is kept.")
     log_to_file: bool = Field(False, description="The log becomes a file of the attempt.")
+    delivery: Delivery = Field(
+        "at_least_once", description="What becomes of an attempt that is lost with its runner: it is done again, or it fails and a person has to look."
+    )
     task_cache: TaskCache | None = Field(None, description="Outputs are taken over from an earlier run of the same task.")
     assets: Assets | None = Field(None, description="What it reads and makes.")
     worker_group: WorkerGroup | None = Field(None, description="Runners that it is for, by group.")

@@ -15,7 +15,7 @@ from service.flows.children import Child, Children
 from service.flows.containers import check_container
 from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Defaults
-from service.flows.document import IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
+from service.flows.document import IGNORED_GROUP, IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
 from service.flows.draft import Draft
 from service.flows.flow import NotInstalled
 from service.flows.mistakes import path_text
@@ -132,6 +132,7 @@ class Lowering:
             retry=common.retry,
             cache=common.task_cache,
             worker=common.worker_selector or common.worker_group,
+            delivery=common.delivery,
             depends_on=child.depends_on,
             description=common.description,
             disabled=common.disabled,
@@ -164,7 +165,8 @@ class Lowering:
         self._check_fixed(properties, info, path)
         properties, renamed = _respelled(properties, info, known)
         self._draft.are_not_run(properties, NOT_RUN_TASK - known, path)
-        self._draft.are_ignored({key: why for key, why in IGNORED_TASK.items() if key in properties and key not in known}, path)
+        ignored = IGNORED_TASK | (IGNORED_GROUP if info and info.runs == "flowable" else {})
+        self._draft.are_ignored({key: why for key, why in ignored.items() if properties.get(key) not in (None, False) and key not in known}, path)
         common = {key: value for key, value in properties.items() if key in _TASK and key not in known}
         own = {key: value for key, value in properties.items() if key not in common}
         if not known or "taskRunner" in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
+from service.engine.program import Node
 from service.flows.catalogue import Catalogue
 from service.flows.checks import check_syntax
 from service.flows.children import Child
@@ -17,6 +18,20 @@ from service.flows.problems import Problem, capped
 from service.flows.starts import read_trigger
 
 Part = Literal["task", "trigger"]
+
+
+def read_task(text: str, catalogue: Catalogue) -> tuple[Node | None, tuple[Problem, ...]]:
+    """A task that was made while a flow runs. None with what is wrong with it, or with what of it can't be run."""
+    findings = Findings("")
+    _, source = read_source(text.encode("utf-8", "replace"), findings, "task")
+    if source is None:
+        return None, capped(findings.problems)
+    draft = Draft(source, findings, catalogue)
+    nodes: tuple[Node, ...] = ()
+    with suppress(TooManyTasks):  # which is noted
+        nodes = Lowering(draft, Defaults((), (), catalogue)).tasks([Child(source.value, ())], "tasks")
+    wrong = findings.failed or bool(draft.unready)
+    return (None if wrong else next(iter(nodes), None)), capped(findings.problems)
 
 
 def read_part(text: bytes, path: str, catalogue: Catalogue, part: Part) -> tuple[Problem, ...]:

@@ -80,6 +80,7 @@ def task_properties(node: Node) -> dict[str, Any]:
         "logToFile": node.log_to_file,
         "retry": plain(node.retry),
         "taskCache": plain(node.cache),
+        "delivery": node.delivery if node.delivery != "at_least_once" else None,
         worker: plain(node.worker),
         "dependsOn": list(node.depends_on),
     }

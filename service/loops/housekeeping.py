@@ -1,8 +1,8 @@
 """Keeps the data folder from growing for ever: what nobody will ask for again is let go, a little at a time.
 
 Flows, revisions, executions, logs and stored files are the record and stay. What goes: bodies of webhooks that were dealt with, the audit of those that
-were refused, finished attempts of the queue, answers that were given, keys whose time is over, files of executions that were deleted, exported trees beyond a
-cache's size; and the repositories are packed.
+were refused, finished attempts of the queue, answers that were given, keys and kept outputs whose time is over, files of executions that were deleted, exported
+trees beyond a cache's size; and the repositories are packed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from service.actions import deletion
 from service.actions.kit import Kit
 from service.errors import ServiceError
-from service.store import deliveries, jobs, kv, replies, repositories
+from service.store import caches, deliveries, jobs, kv, replies, repositories
 from service.store.database import Session
 from service.store.hub import Topic
 
@@ -70,7 +70,8 @@ class Housekeeping:
 
     def _all(self) -> Iterator[tuple[Work, float]]:
         """Every chore, and how often it is due."""
-        for forget, kept in ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY), (kv.forget, 0.0)):
+        rows = ((deliveries.forget_bodies, _KEPT), (deliveries.forget_refusals, _KEPT), (jobs.forget, _DAY), (kv.forget, 0.0), (caches.forget, 0.0))
+        for forget, kept in rows:
             yield partial(self._rows, forget, kept), _HOUR
         yield partial(self._rows, replies.forget, _HOUR), _HOUR
         yield self._leftovers, _HOUR

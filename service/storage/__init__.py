@@ -24,8 +24,8 @@ class Storage(Protocol):
     def size(self, uri: str) -> int:
         """Its bytes."""
 
+    def remove(self, namespace: str, flow: str, execution: str) -> list[str]:
+        """Takes away all files of an execution; their URIs."""
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""
-
-    def remove(self, namespace: str, flow: str, execution: str) -> None:
-        """Deletes all files of an execution, of which there may be none."""

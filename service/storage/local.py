@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from service.errors import Invalid, NotFound
+from service.errors import Invalid, NotFound, Unavailable
 
 _SCHEME = "kestra:///"
 #: Bytes and parts that an encoded name may have: a whole path has at most 4096 bytes.
@@ -71,6 +71,18 @@ class LocalStorage:
         with self.open(uri) as content:
             return os.fstat(content.fileno()).st_size
 
+    def remove(self, namespace: str, flow: str, execution: str) -> list[str]:
+        """See `Storage.remove`. What a task stores meanwhile may stay."""
+        parts = [*namespace.split("."), flow, "executions", execution]
+        top = self._path(parts)
+        base = _SCHEME + "/".join(quote(part, safe="") for part in parts)
+        files = [path.relative_to(top) for path in top.rglob("*") if path.is_file() and not path.name.startswith(".new-")]
+        shutil.rmtree(top, ignore_errors=True)
+        if top.exists():
+            raise Unavailable(f"the files below {base} can't be removed")
+        # The name of a file is a URI's part, but for a dot in front, which is encoded here alone.
+        return sorted("/".join((base, *(quote(unquote(part), safe="") for part in path.parts))) for path in files)
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """See `Storage.allowed`."""
         try:
@@ -79,10 +91,6 @@ class LocalStorage:
             return False
         prefix = [*namespace.split("."), flow, "executions", execution]
         return parts[: len(prefix)] == prefix
-
-    def remove(self, namespace: str, flow: str, execution: str) -> None:
-        """See `Storage.remove`."""
-        shutil.rmtree(self._path([*namespace.split("."), flow, "executions", execution]), ignore_errors=True)
 
     def _path(self, parts: Sequence[str]) -> Path:
         return self._root.joinpath(*(_encoded(part) for part in parts))

@@ -113,6 +113,7 @@ def attempts_to_json(attempts: Sequence[Attempt]) -> str:
                 "lost": attempt.lost,
                 **({"returned": True} if attempt.returned else {}),
                 **({"holds": True} if attempt.holds else {}),
+                **({"log_file": attempt.log_file} if attempt.log_file else {}),
             }
             for attempt in attempts
         ]
@@ -130,6 +131,7 @@ def attempts_from(text: str) -> tuple[Attempt, ...]:
             entry["lost"],
             entry.get("returned", False),
             entry.get("holds", False),
+            entry.get("log_file"),
         )
         for entry in json.loads(text)
     )

@@ -20,6 +20,8 @@ _table, _executions = core(Table), core(Execution)
 
 #: Lanes: attempts for any runner, those for any that has room for a folder; and for each runner those that no other may have.
 ANYONE, OPENING = "any", "opening"
+#: And that of the work which the service does itself: its leases have no end.
+POOL = "pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Job:
     folder: str | None
     lane: str
     opened: bool
+    cache_key: str | None = None
+    cache_ttl: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -46,21 +50,27 @@ class Job:
         return self.folder == self.task_run_id
 
 
-def queue(session: Session, execution: str, task_run: str, attempt: int, folder: str | None = None) -> None:
-    """Puts an attempt into the queue: for any runner, or for the one that holds its folder. Where none does, for nobody: whoever waits for the folder hears
-    that it is gone, and has this attempt dropped."""
-    lane = ANYONE
+def queue(session: Session, execution: str, task_run: str, attempt: int, folder: str | None = None, *, pool: bool = False) -> None:
+    """Puts an attempt into the queue: for the service itself, for any runner, or for the one that holds its folder. Where none does, for nobody: whoever waits
+    for the folder hears that it is gone, and has this attempt dropped."""
+    lane = POOL if pool else ANYONE
     if folder is not None:
         held = None if folder == task_run else holder(session, folder)
         lane = OPENING if folder == task_run else _own(held.runner if held and held.runner else "")
     row = {"execution_id": execution, "task_run_id": task_run, "attempt": attempt, "epoch": 0, "state": "queued", "stop": False, "folder": folder, "lane": lane}
     session.execute(insert(_table).values(opened=False, **row))
-    announce(session, ("jobs", ""))
+    announce(session, ("pool" if pool else "jobs", ""))
 
 
 def claim(session: Session, runner: str, until: float, folders: int) -> Job | None:
     """Leases a waiting attempt to a runner: the oldest of those that wait for it alone, else of all. It holds so many folders at most."""
     row = session.execute(_CLAIM, {"own": _own(runner), "who": runner, "until": until, "folders": folders}).first()
+    return None if row is None else Job(**row._mapping)
+
+
+def claim_pooled(session: Session, name: str) -> Job | None:
+    """Takes the oldest attempt that the service does itself."""
+    row = session.execute(_POOLED, {"who": name}).first()
     return None if row is None else Job(**row._mapping)
 
 
@@ -80,6 +90,12 @@ def _oldest(lane: Any, rank: int, *more: ColumnElement[bool]) -> Subquery:
 
 
 _CLAIM = _claiming()
+_POOLED = (
+    update(_table)
+    .where(_table.c.id == select(_oldest(POOL, 0).c.id).scalar_subquery())
+    .values(state="leased", runner=bindparam("who"), lease_until=None, epoch=_table.c.epoch + 1)
+    .returning(*_table.c)
+)
 
 
 def _own(runner: str) -> str:
@@ -140,9 +156,15 @@ def expired(session: Session, at: float) -> tuple[Job, ...]:
     return tuple(Job(**row._mapping) for row in session.execute(statement))
 
 
-def leased(session: Session) -> tuple[Job, ...]:
-    """All leases."""
-    return tuple(Job(**row._mapping) for row in session.execute(select(_table).where(_table.c.state == "leased")))
+def leased(session: Session, *, pool: bool = False) -> tuple[Job, ...]:
+    """All leases of runners, or what the service is doing itself."""
+    lane = (_table.c.lane == POOL) if pool else (_table.c.lane != POOL)
+    return tuple(Job(**row._mapping) for row in session.execute(select(_table).where(_table.c.state == "leased", lane)))
+
+
+def caches(session: Session, job: Job, key: str, ttl: float | None) -> None:
+    """Notes where the outputs of a leased attempt are kept once it has ended well."""
+    session.execute(update(_table).where(_table.c.id == job.id, _table.c.epoch == job.epoch).values(cache_key=key, cache_ttl=ttl))
 
 
 def extend(session: Session, jobs: Iterable[Job], until: float) -> None:

@@ -7,7 +7,7 @@ somebody forgets it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -111,6 +111,27 @@ def forget(session: Session, before: float, limit: int) -> int:
             )
         )
     return len(rows)
+
+
+def namespaces(session: Session, environment: str) -> tuple[str, ...]:
+    """Those that have keys, also keys whose time is over."""
+    return tuple(session.execute(select(_table.c.namespace).where(_table.c.environment == environment).distinct()).scalars())
+
+
+def named(session: Session, environment: str, namespace: str, after: str, limit: int, expired_before: float | None) -> tuple[str, ...]:
+    """Some keys of a namespace behind one, by name; with a moment only those that ended before it."""
+    where = [_table.c.environment == environment, _table.c.namespace == namespace, _table.c.key > after]
+    if expired_before is not None:
+        where.append(_table.c.expires_at <= expired_before)
+    return tuple(session.execute(select(_table.c.key).where(*where).order_by(_table.c.key).limit(limit)).scalars())
+
+
+def forget_named(session: Session, environment: str, namespace: str, keys: Sequence[str], expired_before: float | None) -> int:
+    """Deletes these keys; with a moment only those that still are over by then. How many."""
+    where = [_table.c.environment == environment, _table.c.namespace == namespace, _table.c.key.in_(keys)]
+    if expired_before is not None:
+        where.append(_table.c.expires_at <= expired_before)
+    return session.execute(delete_(_table).where(*where)).rowcount
 
 
 def _live(environment: str, at: float) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.store.codec import from_iso, from_json, iso, to_json
@@ -76,6 +76,12 @@ def append(
         .on_conflict_do_nothing()
     )
     announce(session, ("log", execution))
+
+
+def forget_attempt(session: Session, execution: str, task_run: str, attempt: int) -> None:
+    """Deletes what a runner has sent for an attempt: it is a file now."""
+    where = (_table.c.execution_id == execution, _table.c.task_run_id == task_run, _table.c.attempt == attempt, _table.c.source == RUNNER)
+    session.execute(delete(_table).where(*where))
 
 
 def next_line(session: Session, execution: str, task_run: str, attempt: int, source: str = RUNNER) -> int:

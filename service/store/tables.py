@@ -356,7 +356,7 @@ class Job(SQLModel, table=True):
     """An attempt in the hands of the dispatcher. Ids only: rendering happens at claim time.
 
     `folder` is the task run in whose folder it is done, its own where it holds one for others; `opened` that such a folder stands. `lane` says who may claim
-    it.
+    it. `cache_key` and `cache_ttl` are where its outputs are kept, and for how many seconds, where they are.
     """
 
     __table_args__ = (
@@ -379,6 +379,46 @@ class Job(SQLModel, table=True):
     folder: str | None = None
     lane: str = Field(default="any", sa_column_kwargs={"server_default": "any"})
     opened: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cache_key: str | None = None
+    cache_ttl: float | None = None
+
+
+class Metric(SQLModel, table=True):
+    """A number that an attempt published. Whose it is stands with it, so that it is added up without its execution; a timer's value is in milliseconds."""
+
+    __table_args__ = (
+        Index("ix_metric_execution", "execution_id", "id"),
+        Index("ix_metric_flow", "environment", "namespace", "flow_id", "name", "at"),
+        Index("ix_metric_task", "environment", "namespace", "flow_id", "task_id", "name", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    execution_id: str
+    environment: str
+    namespace: str
+    flow_id: str
+    task_id: str
+    task_run_id: str
+    attempt: int
+    name: str
+    type: str
+    value: float
+    tags: str = Field(sa_column=_text())
+    description: str | None = Field(default=None, sa_column=_text(nullable=True))
+    at: float
+
+
+class CachedOutputs(SQLModel, table=True):
+    """The outputs of a task, for the next run of the same. `key` says what is the same; the execution is the one that made them."""
+
+    __tablename__ = "cached_outputs"
+    __table_args__ = (Index("ix_cached_outputs_expires", "expires_at"), Index("ix_cached_outputs_execution", "execution_id"))
+
+    key: str = Field(primary_key=True)
+    execution_id: str
+    outputs: str = Field(sa_column=_text())
+    made_at: float
+    expires_at: float | None = None
 
 
 class LogChunk(SQLModel, table=True):

@@ -8,13 +8,15 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text, is_template
+from runners.protocol import Metric
 from service.engine.state import State
 from service.expressions import truthy
 from service.tasks import Done, InlineAsk, InlineTask, TaskFailed, Wait
 
 
 class Assert(InlineTask):
-    """Ends FAILED unless all `conditions` hold. All of them are looked at, and the log names each that does not hold."""
+    """Ends FAILED unless all `conditions` hold. All of them are looked at, and the log names each that does not hold. How many hold and how
+    many don't are its metrics `success` and `failed`."""
 
     TYPE = "io.kestra.plugin.core.execution.Assert"
     LOGGED: ClassVar[frozenset[str]] = frozenset({"errorMessage"})
@@ -27,6 +29,8 @@ class Assert(InlineTask):
     def run(self, ask: InlineAsk) -> Done | Wait:
         rendered = list(self._rendered(ask))
         failed = [written for written, text in rendered if not truthy(text)]
+        ask.metric(Metric("success", "counter", len(rendered) - len(failed)))
+        ask.metric(Metric("failed", "counter", len(failed)))
         for written in failed:
             ask.log("ERROR", f"The condition `{written}` does not hold")
         if not failed:

@@ -19,9 +19,11 @@ from service.engine.events import (
     Due,
     Ended,
     Event,
+    Exited,
     Forced,
     Freed,
     Halted,
+    Handed,
     Killed,
     Lost,
     Opened,
@@ -66,6 +68,11 @@ def task(id: str, **rest: Any) -> Node:
 def job(id: str, **rest: Any) -> Node:
     """A task for a runner."""
     return Node(id, "runner", "runner", None, **rest)
+
+
+def served(id: str, **rest: Any) -> Node:
+    """A task that the service does itself."""
+    return Node(id, "pool", "pool", None, **rest)
 
 
 def group(id: str, *tasks: Node, errors: Sequence[Node] = (), finally_: Sequence[Node] = (), **rest: Any) -> Node:
@@ -368,6 +375,18 @@ class Play:
         self.hear(ChildMoved(self.run(task).attempt.number, int(number or 0), call, state, outputs, message, open=not state.terminal), task)
         return self
 
+    def exit(self, task: str, state: State = OK) -> Play:
+        """The task ends the execution."""
+        self.jobs.pop(task, None)
+        self.hear(Exited(self.run(task).attempt.number, state), task)
+        return self
+
+    def hand(self, task: str) -> Play:
+        """An inline task turns out to be work for a runner."""
+        self.begun.discard((self.run(task).id, self.run(task).attempt.number))
+        self.hear(Handed(self.run(task).attempt.number), task)
+        return self
+
     def lose(self, task: str) -> Play:
         """The runner of the task's attempt goes silent, or the one that holds the group's folder."""
         self.jobs.pop(task, None)
@@ -519,8 +538,6 @@ class Play:
                 self.stopped.append(name(self.runs[run]))
             case WakeAt() | Unwake():
                 self._set_timer(command)
-            case StartOver(when):
-                self.started_over.append(when)
             case Say(level, message):
                 self.said.append((level, message))
             case _:

@@ -41,6 +41,7 @@ from tests.engine.playing import (
     parallel,
     pause,
     retry,
+    served,
     subflow,
     switch,
     task,
@@ -51,6 +52,7 @@ from tests.engine.playing import (
 _OTHERWISE = (Pause, Approval, Loop, Subflow)
 QUEUED_FIRST = ["CREATED", "QUEUED"]
 _ENDS = st.sampled_from([OK, OK, WARNING, FAILED, KILLED])
+_EXITS = st.sampled_from([OK, WARNING, FAILED, KILLED, State.CANCELLED])
 _RUN_IF = st.sampled_from([None, None, None, None, "yes", "false", "broken"])
 _RETRY = st.sampled_from([None, None, None, retry(2), retry(3, warning_on_retry=True), retry(2, behavior="CREATE_NEW_EXECUTION")])
 
@@ -97,8 +99,10 @@ _MAKERS = [
 
 @st.composite
 def leaves(draw) -> Node:
-    make = draw(st.sampled_from([task, job, task, job, subflow, partial(subflow, transmits=False), partial(subflow, waits=False)]))
-    return make("", run_if=draw(_RUN_IF), allow_failure=draw(st.booleans()), allow_warning=draw(st.booleans()), retry=draw(_RETRY))
+    make = draw(st.sampled_from([task, job, served, task, job, subflow, partial(subflow, transmits=False), partial(subflow, waits=False)]))
+    delivery = draw(st.sampled_from(["at_least_once", "at_least_once", "at_most_once"]))
+    common = {"allow_failure": draw(st.booleans()), "allow_warning": draw(st.booleans()), "retry": draw(_RETRY), "delivery": delivery}
+    return make("", run_if=draw(_RUN_IF), **common)
 
 
 def groups(children):
@@ -174,9 +178,9 @@ def meddle(played: Play, draw) -> str | None:
     return None
 
 
-def play_at_random(played: Play, draw) -> bool:
-    """Plays to the end with drawn outcomes, with pauses on the way; whether it was killed."""
-    killed = False
+def play_at_random(played: Play, draw) -> State | None:
+    """Plays to the end with drawn outcomes, with pauses on the way. How it ended where it was killed, or where a task of its own ended it."""
+    killed, cut = False, None
     while not played.execution.over:
         deed = draw(st.integers(0, 30))
         if deed == 0 and not killed and not played.state.terminal:
@@ -192,15 +196,30 @@ def play_at_random(played: Play, draw) -> bool:
         elif deed == 1 and played.timers:
             played.due()
         elif played.todo and (not killed or played.state.terminal):
-            played.end(played.todo.popleft(), draw(_ENDS))
+            left = end_at_random(played, draw, deed)
+            cut, killed = left or cut, killed or left is KILLED
         else:
             work_at_random(played, draw, deed)
-    return killed
+    return KILLED if killed else cut
+
+
+def end_at_random(played: Play, draw, deed: int) -> State | None:
+    """Something comes of an inline task. The state in which it ends the execution, where it does."""
+    task = played.todo.popleft()
+    if deed == 3:
+        played.hand(task)
+    elif deed == 4:
+        end, after = draw(_EXITS), played.state.terminal
+        played.exit(task, end)
+        return None if after else end
+    else:
+        played.end(task, draw(_ENDS))
+    return None
 
 
 def work_at_random(played: Play, draw, deed: int) -> None:
     """Something becomes of what is done outside of the service; where nothing is, time goes on."""
-    running = [name(run) for run in played.active("") if run.attempt.state is State.RUNNING and played.program.nodes[run.node].runs == "runner"]
+    running = [name(run) for run in played.active("") if run.attempt.runner is not None and not run.attempt.state.terminal and name(run) not in played.folders]
     if played.folders and move_a_folder(played, deed):
         return
     if running and deed < 5:
@@ -247,23 +266,25 @@ def test_every_execution_ends_as_the_rules_say(tasks, errors, finally_, after, r
     named_tasks, named_errors, named_finally, named_after = named(tasks, "t"), named(errors, "e"), named(finally_, "f"), named(after, "a")
     program = flow(*named_tasks, errors=named_errors, finally_=named_finally, after=named_after, retry=retry, watches=watches)
     played = Play(program, place=place).begin()
-    killed, changed = play_at_random(played, data.draw), set[str]()
+    cut, changed = play_at_random(played, data.draw), set[str]()
     for _ in range(data.draw(st.integers(0, 2))):
+        before = played.moves
         other = meddle(played, data.draw)
+        cut = cut if played.moves == before else None
         changed |= {other} if other else set()
         if not played.execution.over:
-            killed = play_at_random(played, data.draw)
+            cut = play_at_random(played, data.draw)
     assert played.state.terminal, played.states
     assert ("a0" in played.states) == bool(named_after)
     assert (played.moves[:2] == QUEUED_FIRST) == (place is State.QUEUED)
     # Each task has one run for each value, whatever was lost or repeated on the way.
     assert len({name(run) for run in played.runs.values()}) == len(played.runs)
-    if killed:
-        assert played.state is KILLED or (played.execution.breached and watches[0].end is played.state)
-    if killed or any(watch.end for watch in watches if watch.id in played.execution.breached):
+    if cut is not None:
+        assert played.state is cut or (played.execution.breached and watches[0].end is played.state)
+    if cut is not None or any(watch.end for watch in watches if watch.id in played.execution.breached):
         return
     # A kill after the end ends what is done there, and nothing else.
-    stopped = played.trailing_runs() if any("after the end was killed" in message for _, message in played.said) else set()
+    stopped = played.trailing_runs() if any("is done after the end" in message for _, message in played.said) else set()
     for run in (each for each in played.runs.values() if each.id not in stopped):
         node = program.nodes[run.node]
         if changed:

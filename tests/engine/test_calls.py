@@ -61,6 +61,11 @@ def test_a_pause_of_what_is_called_is_the_task_s_and_so_is_its_end():
     assert (played.state, played.history("s")[-2:]) == (OK, ["RUNNING", "SUCCESS"])
 
 
+def test_a_paused_call_that_fails_is_tried_again():
+    played = begun(subflow("s", retry=retry(2))).stored("s#0").moved("s#0", PAUSED).moved("s#0", FAILED)
+    assert (played.state, played.history("s")) == (State.RETRYING, ["CREATED", "RUNNING", "PAUSED", "RUNNING", "RETRYING"])
+
+
 def test_an_execution_whose_call_runs_is_running_although_another_task_waits():
     played = begun(parallel("p", subflow("s"), pause("w"))).stored("s#0")
     assert played.state is RUNNING

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service.engine.events import Began, Claimed, Due, Ended, Killed, Lost
+from service.engine.events import Began, Claimed, Due, Ended, Exited, Killed, Lost
 from service.engine.retry import LOST_LIMIT
 from service.engine.state import State
-from tests.engine.playing import FAILED, KILLED, OK, Play, flow, group, job, play, task
+from tests.engine.playing import FAILED, KILLED, OK, WARNING, Play, flow, group, job, parallel, pause, play, retry, served, task
 
 
 def begun(*tasks, **lists) -> Play:
@@ -175,3 +175,82 @@ def test_the_first_end_of_an_attempt_counts():
     played = begun(job("a"), job("b")).claim("a").end("a", FAILED)
     assert played.hear(Ended(1, OK), "a") == []
     assert played.state is FAILED
+
+
+# ending from within
+
+
+def test_an_exit_gives_its_state_to_the_groups_around_it_and_kills_the_rest():
+    played = begun(
+        parallel("p", group("g", task("exit"), task("later")), job("a"), job("b"), group("h", task("nap"))), errors=[task("e")], finally_=[task("f")]
+    )
+    played.claim("a").exit("exit", WARNING)
+    assert played.state is WARNING
+    assert played.states == {"p": "WARNING", "g": "WARNING", "exit": "WARNING", "a": "KILLED", "b": "KILLED", "h": "KILLED", "nap": "KILLED"}
+    assert (played.stops, played.jobs) == (["a"], {"a": 1})
+    assert [stamp.state.value for stamp in played.execution.history] == ["CREATED", "RUNNING", "WARNING"]
+    assert played.reports == 2
+
+
+def test_an_exit_in_a_task_that_waits_ends_the_wait():
+    played = begun(parallel("p", pause("w"), task("exit")))
+    played.exit("exit")
+    assert (played.state, played.states) == (OK, {"p": "SUCCESS", "w": "KILLED", "exit": "SUCCESS"})
+
+
+def test_an_exit_as_killed_waits_for_what_runs():
+    played = begun(parallel("p", task("exit"), job("a"))).claim("a").exit("exit", KILLED)
+    assert (played.state, played.run("exit").state, played.stops) == (State.KILLING, KILLED, ["a"])
+    played.end("a", KILLED)
+    assert (played.state, played.states) == (KILLED, {"p": "KILLED", "exit": "KILLED", "a": "KILLED"})
+    assert ("WARN", "Killed by task `exit`") in played.said
+
+
+def test_an_exit_that_crosses_a_kill_ends_as_killed():
+    played = begun(parallel("p", job("exit"), job("a"))).claim("exit").claim("a").kill()
+    played.exit("exit", OK).end("a", KILLED)
+    assert (played.state, played.states["exit"]) == (KILLED, "KILLED")
+
+
+def test_an_exit_counts_once():
+    played = begun(task("exit"), task("b")).exit("exit", FAILED)
+    assert played.hear(Exited(1, OK), "exit") == []
+    assert played.state is FAILED
+
+
+# work that is handed on, and work that may not be done twice
+
+
+def test_a_task_that_is_handed_on_is_a_job_and_knows_its_runner():
+    played = begun(task("a")).hand("a").claim("a")
+    assert (played.run("a").attempt.runner, played.history("a")) == ("runner-1", ["CREATED", "RUNNING"])
+    assert played.end("a").state is OK
+
+
+def test_a_task_that_was_handed_on_and_lost_is_begun_anew():
+    played = begun(task("a")).hand("a").claim("a")
+    played.todo.clear()
+    played.lose("a")
+    assert (list(played.todo), played.jobs, len(played.run("a").attempts)) == (["a"], {}, 2)
+
+
+def test_a_killed_task_that_was_handed_on_and_not_claimed_is_killed_at_once():
+    assert begun(task("a")).hand("a").kill().states == {"a": "KILLED"}
+
+
+@pytest.mark.parametrize("make", [job, served])
+def test_work_that_may_not_be_done_twice_fails_when_it_is_lost(make):
+    played = begun(make("a", delivery="at_most_once", retry=retry(3)), errors=[task("e")]).claim("a").lose("a")
+    assert (played.states, len(played.run("a").attempts)) == ({"a": "FAILED", "e": "RUNNING"}, 1)
+    assert ("ERROR", "lost: silent; not done again, because its delivery is at_most_once") in played.said
+
+
+def test_work_that_may_not_be_done_twice_is_tried_again_when_it_has_failed():
+    played = begun(job("a", delivery="at_most_once", retry=retry(2))).claim("a").end("a", FAILED).due()
+    assert played.jobs == {"a": 2}
+
+
+def test_the_time_of_a_task_that_waits_is_a_failure():
+    played = begun(task("nap", timeout="PT1M", retry=retry(2)))
+    played.hear(Due("timeout"), "nap")
+    assert (played.run("nap").state, played.run("nap").attempt.message) == (State.RETRYING, "the task timed out after PT1M")

@@ -44,6 +44,7 @@ def dumped(value: Any) -> Any:
         ("allowWarning: true", "allow_warning", True),
         ("logLevel: WARN", "log_level", "WARN"),
         ("logToFile: true", "log_to_file", True),
+        ("delivery: at_most_once", "delivery", "at_most_once"),
     ],
 )
 def test_a_property_of_every_task_is_read(properties, name, value):
@@ -54,6 +55,7 @@ def test_what_a_task_does_not_say_has_its_default():
     node = task("description: x")
     assert (node.run_if, node.timeout, node.allow_failure, node.allow_warning, node.log_level, node.log_to_file) == (None, None, False, False, None, False)
     assert (node.retry, node.cache, node.worker, node.depends_on, node.disabled) == (None, None, None, (), False)
+    assert node.delivery == "at_least_once"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def test_what_a_task_does_not_say_has_its_default():
         ("workerSelector: {tags: [a], match: SOME}", "HG-0204 SOME"),
         ("taskCache: {ttl: 1h}", "HG-0205 1h"),
         ("taskCache: {ttl: PT0S}", "HG-0205 PT0S"),
+        ("delivery: exactly_once", "HG-0204 exactly_once"),
         ("assets: {inputs: [{namespace: a}]}", "HG-0202 {namespace: a}"),
         ("assets: {assetFailureBehavior: SHRUG}", "HG-0204 SHRUG"),
         ("assets: {outputs: a}", "HG-0203 a"),

@@ -221,8 +221,6 @@ NOT_RUN = "is part of the flow language, but this version of Headgate does not r
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("taskCache", "{enabled: true, ttl: PT1H}"),
-        ("logToFile", "true"),
         ("workerGroup", "{key: gpu}"),
         ("workerSelector", "{tags: [gpu]}"),
         ("version", "latest"),
@@ -250,6 +248,15 @@ def test_what_flows_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
 def test_an_output_of_a_type_that_is_kept_secret_is_not_given_back_yet():
     text = tasks(f"- {{id: a, type: {LOG}, message: x}}", "outputs: [{id: a, type: SECRET, value: x}]\n")
     assert lines(text) == [f".flows/x.yaml:5:25: warning HG-0206: the output type `SECRET` {NOT_RUN}"]
+
+
+@pytest.mark.parametrize("written", ["taskCache: {enabled: true}", "logToFile: true", "delivery: at_most_once"])
+def test_what_only_a_task_that_does_something_has_is_without_effect_on_a_group(written):
+    name = written.partition(":")[0]
+    text = tasks(f"- id: a\n  type: {SEQUENTIAL}\n  {written}\n  tasks: [{{id: b, type: {LOG}, message: x}}]")
+    (found,) = lines(text)
+    assert found.startswith(f".flows/x.yaml:6:5: notice HG-0207: `{name}` is ignored: only a task that does something itself has it")
+    assert flow(text).refusal() is None
 
 
 def test_what_does_no_harm_is_ignored():

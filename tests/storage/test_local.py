@@ -116,3 +116,15 @@ def test_no_name_leaves_the_folder(tmp_path_factory, name: str):
     assert [path.name for path in root.iterdir()] == ["inside"]
     (stored,) = [path for path in root.rglob("*") if path.is_file()]
     assert (root / "inside/team/sub/flow/executions/e1/tasks/task/r1").resolve() in stored.resolve().parents
+
+
+def test_the_files_of_an_execution_go_and_those_of_others_stay(storage: LocalStorage):
+    names = ["a.txt", "deep/er/a.txt", "ü ö.bin", "100%.txt", "%2e%2e", ".hidden", ".log/one.log", "a?b#c", "..."]
+    uris = [put(storage, name) for name in names]
+    other = put(storage, "a.txt", execution="e10")
+    assert storage.remove("team.sub", "flow", "e1") == sorted(uris)
+    assert read(storage, other) == b"content"
+    for uri in uris:
+        with pytest.raises(NotFound):
+            storage.open(uri)
+    assert storage.remove("team.sub", "flow", "e1") == []

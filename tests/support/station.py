@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from runners.masking import Masker
 from runners.protocol import RunnerInfo
-from service.actions import deliveries, executions, repositories
+from service.actions import deliveries, executions, repositories, serving
 from service.actions.deliveries import HOST, Head, Reconciler
 from service.actions.dispatch import Dispatch
 from service.actions.kit import Kit
@@ -224,6 +225,13 @@ class Station:
             if self.executor.tick(self.clock.now) > 0:
                 return
         raise AssertionError("the executor never comes to rest")
+
+    def serve(self) -> None:
+        """Does the server tasks that wait now, and lets the executor hear of it."""
+        self.tick()
+        while (job := self.database.write(serving.claim)) is not None:
+            serving.serve(self.kit, job, Event())
+            self.tick()
 
     def execution(self, id: str) -> rows.Row:
         """An execution's row."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from runners.protocol import Metric
 from service.engine.program import RenderFailed
 from service.expressions import ExpressionError, Expressions, Ports
 
@@ -35,6 +36,7 @@ class Asking:
 
     now = datetime(2026, 3, 2, tzinfo=UTC)
     namespace = "company.team"
+    flow = "f"
 
     def __init__(
         self,
@@ -47,19 +49,24 @@ class Asking:
         self.values = {"flow": {"namespace": self.namespace}, "none": None, **values}
         self.keys, self.labels, self.variables = Held(keys or {}), labels or {}, variables or {}
         self.logged = list[tuple[str, str]]()
+        self.metrics = list[Metric]()
+        self.value: str | None = values.get("value")
 
     def text(self, template: Any) -> str:
         return str(self._render(_EXPRESSIONS.text, template))
 
-    def typed(self, value: Any) -> Any:
-        return self._render(_EXPRESSIONS.typed, value)
+    def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
+        return self._render(_EXPRESSIONS.typed, value, more)
 
     def log(self, level: str, message: str) -> None:
         self.logged.append((level, message))
 
-    def _render(self, render: Callable[..., Any], value: Any) -> Any:
+    def metric(self, metric: Metric) -> None:
+        self.metrics.append(metric)
+
+    def _render(self, render: Callable[..., Any], value: Any, more: Mapping[str, Any] | None = None) -> Any:
         try:
-            return render(value, self.values, Ports(now=lambda: self.now, secret=_no_secret))
+            return render(value, {**self.values, **(more or {})}, Ports(now=lambda: self.now, secret=_no_secret))
         except ExpressionError as failure:
             raise RenderFailed(str(failure)) from failure
 
