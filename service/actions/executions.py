@@ -60,8 +60,24 @@ class Prepared:
     unknown_inputs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The flow that is to run: read, at one revision, with the files it runs in."""
+
+    flow: Flow
+    row: str
+    revision: int
+    pin: Pin
+
+
 def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared:
     """Reads the flow and settles inputs and labels. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
+    chosen = choose(session, kit, order)
+    return settle(kit, order, chosen.flow, chosen.row, chosen.revision, chosen.pin, now)
+
+
+def choose(session: Session, kit: Kit, order: Order) -> Chosen:
+    """The flow that an order names. Raises NotFound, and Conflict for one that is wrong or disabled."""
     found = flows.get(session, order.environment, (order.namespace, order.flow_id))
     number = order.revision if order.revision is not None else (found.live if found else None)
     if found is None or number is None:
@@ -75,7 +91,7 @@ def prepare(session: Session, kit: Kit, order: Order, now: datetime) -> Prepared
     if found.disabled or flow.disabled:
         raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
     pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
-    return settle(kit, order, flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob), now)
+    return Chosen(flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob))
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
@@ -93,10 +109,13 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
     return Pin(flow.repository_id, revision.commit, "", revision.path, revision.blob)
 
 
-def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
-    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
+#: Renders a value, with more variables.
+Render = Callable[[Any, Mapping[str, Any]], Any]
 
-    Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+
+def asking(kit: Kit, order: Order, flow: Flow, revision: int, pin: Pin, now: datetime, *, alone: bool = True) -> tuple[Render, Callable[[Any], Any]]:
+    """What renders the templates of a flow's inputs, and what takes the secrets out of what came of them. Raises Conflict for a flow that this version can't
+    run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
@@ -105,11 +124,18 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     reach = Reach(kit, whose, kit.database.read, lambda: now, calls=calls, share=share)
     where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
     render = _renderer(kit, {**parts, "labels": lambda: nested_labels({**flow.labels, **order.labels})}, order, reach, where)
+    return render, Rendering(kit, {}, reach).masked
+
+
+def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
+    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
+
+    Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+    render, masked = asking(kit, order, flow, revision, pin, now, alone=alone)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
-    masked = Rendering(kit, {}, reach).masked
     chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.trigger else order.labels
     labels = {**flow.labels, "system.from": order.origin, "system.correlationId": id, **chosen}
     execution = Execution(
@@ -179,14 +205,14 @@ def get(session: Session, id: str) -> Row:
     return row
 
 
-def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], Any]) -> Mapping[str, Any]:
+def _rendered_inputs(order: Order, render: Render) -> Mapping[str, Any]:
     """A trigger's `inputs` may hold expressions; values that a person sent are taken as they are, never rendered."""
     if order.trigger is None:
         return order.inputs
     return {name: render(value, {"inputs": {}}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Render:
     known = dict(parts)
     if order.trigger is not None:
         variables = order.trigger.get("variables", {})

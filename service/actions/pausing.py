@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from service.actions.files import Whose
+from service.actions.filling import Filled
 from service.actions.kit import Kit
 from service.actions.layers import Stored
 from service.actions.places import of_task
@@ -21,7 +22,7 @@ from service.engine.program import Node
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
-from service.flows.resolve import resolve_inputs
+from service.flows.resolve import resolve_inputs, settle_inputs
 from service.store import events, executions
 from service.store.codec import now
 from service.store.database import Session
@@ -55,12 +56,7 @@ def asked(node: Node) -> tuple[Input, ...]:
 def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Resumption:
     """Settles the inputs of the pause that an execution waits in: of several the oldest one, or that of a task run. Raises Conflict where it waits for nobody,
     NotFound, Invalid with each input that is wrong."""
-    found = waiting(session, kit, row)
-    if not found:
-        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody to resume it")
-    run, node = next(((run, node) for run, node in found if task_run in (None, run.id)), (None, found[0][1]))
-    if run is None:
-        raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{node.id}` waits, as {found[0][0].id}")
+    run, node = _pause(session, kit, row, task_run)
     render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
     values, problems, unknown = resolve_inputs(asked(node), given, render)
     if problems:
@@ -69,6 +65,24 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
         names = ", ".join(f"`{each.id}`" for each in asked(node)) or "nothing"
         raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
     return Resumption(row, run, values)
+
+
+def fill(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Filled:
+    """The same while somebody fills the inputs in: what is wrong is told beside each. Raises Conflict and NotFound as `prepare` does."""
+    run, node = _pause(session, kit, row, task_run)
+    render = _Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
+    return Filled(row.execution.namespace, row.execution.flow, settle_inputs(asked(node), given, render), render.masked)
+
+
+def _pause(session: Session, kit: Kit, row: Row, task_run: str | None) -> tuple[TaskRun, Node]:
+    found = waiting(session, kit, row)
+    if not found:
+        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody to resume it")
+    chosen = next(((run, node) for run, node in found if task_run in (None, run.id)), None)
+    if chosen is None:
+        waits = found[0][1].id
+        raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{waits}` waits, as {found[0][0].id}")
+    return chosen
 
 
 def resume(session: Session, prepared: Resumption, by: str) -> None:
@@ -95,3 +109,7 @@ class _Renderer:
         # Those that the pause asks for lie over those of the execution.
         laid = {"inputs": {**self._inputs, **more.get("inputs", {})}}
         return Rendering(self._kit, ChainMap(laid, cast("dict[str, Any]", self._scope)), self._reach, self._place).typed(value)
+
+    def masked(self, value: Any) -> Any:
+        """Without secrets, those that were rendered here among them."""
+        return Rendering(self._kit, {}, self._reach).masked(value)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from service.actions import executions, pausing
 from service.actions.executions import Order, Prepared
 from service.actions.pausing import Resumption
-from service.api import body, shapes
+from service.api import given, shapes
 from service.api.access import Reader, Writer
 from service.api.ambiguity import ExecutionRoute
 from service.api.found import Found, find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import TaskRun
 from service.engine.state import State
-from service.errors import Invalid, Malformed
+from service.errors import Invalid
 from service.store import executions as rows
 from service.store import repositories
 from service.store.codec import from_iso, now
@@ -32,10 +31,7 @@ router = APIRouter(prefix="/executions", tags=["executions"])
 #: The addresses that have to be looked at before that of a start.
 first = APIRouter(prefix="/executions", tags=["executions"], route_class=ExecutionRoute)
 
-_LONGEST_LABEL = 1000
-_FILES = 100  #: parts of a form that may be files, which are then refused by the input's name
 _SORTS = {"state.startDate", "startDate", "created"}
-_FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
 TaskRunId = Annotated[str | None, Query(alias="taskRunId", max_length=LONGEST_WORD)]
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
 
@@ -60,7 +56,7 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the add
     field, _sep, direction = sort.partition(":")
     if field not in _SORTS or direction not in ("", "asc", "desc"):
         raise Invalid(f"can't sort by `{sort[:60]}`; there is {', '.join(sorted(_SORTS))} with :asc or :desc")
-    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), _pairs(labels))
+    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), given.pairs(labels))
     with parts.kit.database.read() as session:
         found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
         return {"results": [_shape(parts, session, row, ()) for row in found], "total": total}
@@ -126,8 +122,8 @@ async def create(  # noqa: PLR0913 - one parameter for each option of the addres
     wait: bool = False,
 ) -> dict[str, Any]:
     """Starts an execution; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body."""
-    inputs = await _inputs(request)
-    order = Order(tenant, namespace, id, inputs, _labels(labels), revision=revision)
+    inputs = await given.inputs(request)
+    order = Order(tenant, namespace, id, inputs, given.labels(labels), revision=revision)
     prepared = await run_in_threadpool(_prepare, parts, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
@@ -139,49 +135,6 @@ async def create(  # noqa: PLR0913 - one parameter for each option of the addres
 def _prepare(parts: Parts, order: Order) -> Prepared:
     with parts.kit.database.read() as session:
         return executions.prepare(session, parts.kit, order, now())
-
-
-async def _inputs(request: Request) -> Mapping[str, Any]:
-    if body.content_type(request) in _FORM:
-        return await _form(request)
-    content = await body.read_json(request)
-    if not isinstance(content, dict):
-        raise Malformed('the body must be a JSON object such as {"inputs": {"name": "value"}}')
-    found = content.get("inputs", content.get("parameters", {}))
-    unknown = content.keys() - {"inputs", "parameters"}
-    if len(content.keys() - unknown) > 1:
-        raise Invalid("the body has `inputs` and `parameters`, which are the same thing: give one of them")
-    if unknown or not isinstance(found, dict):
-        raise Invalid('the body takes {"inputs": {…}} or {"parameters": {…}}' + (f", not `{sorted(unknown)[0][:60]}`" if unknown else ""))
-    return found
-
-
-async def _form(request: Request) -> Mapping[str, Any]:
-    async with body.capped(request, body.JSON_CAP).form(max_files=_FILES, max_fields=1000, max_part_size=body.JSON_CAP) as form:
-        found: dict[str, Any] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                raise Invalid(f"input `{name[:60]}`: files as inputs are not taken by this version")
-            found[name] = value if name not in found else [*(found[name] if isinstance(found[name], list) else [found[name]]), value]
-    return found
-
-
-def _labels(texts: list[str] | None) -> dict[str, str]:
-    """Labels to be given. Raises Invalid."""
-    found = _pairs(texts)
-    if any(key.startswith("system.") for key in found):
-        raise Invalid("labels whose key begins with `system.` are given by the service alone")
-    return found
-
-
-def _pairs(texts: list[str] | None) -> dict[str, str]:
-    found = {}
-    for text in texts or ():
-        key, _colon, value = text.partition(":")
-        if not key or not value or len(text) > _LONGEST_LABEL:
-            raise Invalid(f"label `{text[:60]}` must be key:value, of at most {_LONGEST_LABEL} characters")
-        found[key] = value
-    return found
 
 
 async def _ended(parts: Parts, request: Request, id: str) -> None:
@@ -224,22 +177,12 @@ async def resume(
     return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id}
 
 
-@router.post("/{id}/resume/validate")
-@router.post("/{id}/actions/resume/validate")
-async def check_resume(
-    id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: str | None = Query(None, alias="taskRunId")
-) -> dict[str, Any]:
-    """What the inputs come to that a pause would be given; 422 with each that is wrong."""
-    prepared = await _resumption(request, parts, tenant, id, task_run)
-    return {"id": prepared.row.execution.id, "taskRunId": prepared.run.id, "inputs": parts.kit.masker.value(dict(prepared.given))}
-
-
 async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task_run: str | None) -> Resumption:
-    given = await _inputs(request) if int(request.headers.get("content-length", "0") or 0) or "transfer-encoding" in request.headers else {}
+    values = await given.inputs(request)
 
     def prepare() -> Resumption:
         with parts.kit.database.read() as session:
-            return pausing.prepare(session, parts.kit, find(session, tenant, id), given, task_run)
+            return pausing.prepare(session, parts.kit, find(session, tenant, id), values, task_run)
 
     return await run_in_threadpool(prepare)
 

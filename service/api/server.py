@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import errors, evaluation, executions, filling, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -16,9 +16,11 @@ _NOUNS: tuple[APIRouter, ...] = (
     validation.router,
     flows.router,
     evaluation.first,
+    filling.first,
     executions.first,
     executions.router,
     evaluation.router,
+    filling.router,
     logs.router,
     runner.people,
 )
