@@ -18,7 +18,7 @@ from typing import BinaryIO
 from urllib.parse import parse_qs, quote, unquote
 
 from service.actions.kit import Kit
-from service.engine.execution import Pin
+from service.engine.execution import Execution, Pin
 from service.errors import Forbidden, Invalid, NotFound, TooLarge
 from service.store import executions, repositories
 from service.store.database import Session
@@ -42,6 +42,19 @@ class Whose:
     flow: str
     execution: str | None
     pin: Pin | None
+
+    @classmethod
+    def of(cls, execution: Execution) -> Whose:
+        """In the name of an execution."""
+        return cls(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Bytes of a file, and when it was stored or committed."""
+
+    size: int
+    modified: float
 
 
 def may_read(session: Session, whose: Whose, namespace: str) -> bool:
@@ -82,6 +95,16 @@ class Files:
             return self._kit.storage.size(uri) if place is None else self._kit.trees.size(place.repository, place.commit, place.path)
         except (NotFound, Invalid):  # a folder, a link, something below a file
             return None
+
+    def meta(self, uri: str) -> Meta:
+        """What is known of a file without reading it. Raises NotFound."""
+        place = self._place(uri, None, None)
+        if place is None:
+            return Meta(self._kit.storage.size(uri), self._kit.storage.modified(uri))
+        size = self._kit.trees.size(place.repository, place.commit, place.path)
+        if size is None:
+            raise NotFound(f"there is no file `{uri[:200]}`")
+        return Meta(size, self._kit.git.commit(place.repository, place.commit).date.timestamp())
 
     def open(self, uri: str) -> BinaryIO:
         """The content of a file of any size. Takes as long as it takes: only for whoever may wait."""

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import errors, evaluation, executions, filling, flows, git, graphs, health, hooks, logs, pages, plugins, repositories, runner, validation
+from service.api import (
+    errors,
+    evaluation,
+    executions,
+    files,
+    filling,
+    flows,
+    git,
+    graphs,
+    health,
+    hooks,
+    logs,
+    pages,
+    plugins,
+    repositories,
+    runner,
+    validation,
+)
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
 from service.api.parts import Parts
@@ -20,6 +37,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     executions.first,
     executions.router,
     evaluation.router,
+    files.router,
     filling.router,
     logs.router,
     runner.people,

@@ -17,5 +17,8 @@ class Storage(Protocol):
     def size(self, uri: str) -> int:
         """Its bytes."""
 
+    def modified(self, uri: str) -> float:
+        """When it was stored, in seconds since the epoch."""
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""

@@ -57,6 +57,11 @@ class LocalStorage:
         with self.open(uri) as content:
             return os.fstat(content.fileno()).st_size
 
+    def modified(self, uri: str) -> float:
+        """See `Storage.modified`."""
+        with self.open(uri) as content:
+            return os.fstat(content.fileno()).st_mtime
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """See `Storage.allowed`."""
         try:
