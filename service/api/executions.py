@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from service.actions import executions, pausing
 from service.actions.executions import Order, Prepared
 from service.actions.pausing import Resumption
-from service.api import given, shapes
+from service.api import given, serial
 from service.api.access import Reader, Writer
 from service.api.ambiguity import ExecutionRoute
-from service.api.found import Found, find
+from service.api.found import find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
-from service.engine.execution import TaskRun
 from service.engine.state import State
 from service.errors import Invalid
 from service.store import executions as rows
-from service.store import repositories
 from service.store.codec import from_iso, now
 from service.store.database import Session
 from service.store.executions import Filter, Row
@@ -59,7 +56,7 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the add
     wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), given.pairs(labels))
     with parts.kit.database.read() as session:
         found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
-        return {"results": [_shape(parts, session, row, ()) for row in found], "total": total}
+        return {"results": [serial.head(parts.kit, session, row) for row in found], "total": total}
 
 
 def _states(names: list[str] | None) -> tuple[str, ...]:
@@ -79,35 +76,6 @@ def _moment(name: str, text: str | None) -> float | None:
         raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
 
 
-@router.get("/{id}")
-def get(id: str, parts: Use, _: Reader, tenant: Tenant) -> dict[str, Any]:
-    """One execution with its task runs."""
-    with parts.kit.database.read() as session:
-        row = find(session, tenant, id)
-        return _shape(parts, session, row, rows.runs(session, row.execution.id))
-
-
-@router.get("/{id}/follow", response_class=EventSourceResponse)
-async def follow(found: Found, parts: Use, _: Reader) -> AsyncIterator[ServerSentEvent]:
-    """The execution as it is, then again whenever it has changed, until it ends."""
-
-    def look() -> tuple[dict[str, Any], bool]:
-        with parts.kit.database.read() as session:
-            row = executions.get(session, found.execution.id)
-            return _shape(parts, session, row, rows.runs(session, row.execution.id)), row.execution.state.terminal
-
-    with listening(parts, ("execution", found.execution.id)) as woken:
-        kind = "start"
-        while not parts.stopping.is_set():
-            shown, ended = await run_in_threadpool(look)
-            name = "end" if ended else kind
-            yield ServerSentEvent(data=shown, event=name, id=name)
-            if ended:
-                return
-            kind = "progress"
-            await pause(parts, woken, 15.0)
-
-
 @router.post("/trigger/{namespace}/{id}")
 @router.post("/{namespace}/{id}")
 async def create(  # noqa: PLR0913 - one parameter for each option of the address
@@ -120,16 +88,20 @@ async def create(  # noqa: PLR0913 - one parameter for each option of the addres
     labels: list[str] | None = Query(None),
     revision: int | None = Revision,
     wait: bool = False,
-) -> dict[str, Any]:
+) -> Response:
     """Starts an execution; inputs are the parts of a form, or `inputs` (or `parameters`) of a JSON body."""
     inputs = await given.inputs(request)
     order = Order(tenant, namespace, id, inputs, given.labels(labels), revision=revision)
     prepared = await run_in_threadpool(_prepare, parts, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
-    if wait:
-        await _ended(parts, request, prepared.execution.id)
-    return await run_in_threadpool(get, prepared.execution.id, parts, _, tenant)
+    id = await _ended(parts, request, prepared.execution.id) if wait else prepared.execution.id
+
+    def shown() -> Response:
+        with parts.kit.database.read() as session:
+            return Response(serial.execution(parts.kit, session, executions.get(session, id)), media_type="application/json")
+
+    return await run_in_threadpool(shown)
 
 
 def _prepare(parts: Parts, order: Order) -> Prepared:
@@ -137,21 +109,26 @@ def _prepare(parts: Parts, order: Order) -> Prepared:
         return executions.prepare(session, parts.kit, order, now())
 
 
-async def _ended(parts: Parts, request: Request, id: str) -> None:
-    """Waits until the execution has ended, but no longer than somebody waits for the answer."""
+async def _ended(parts: Parts, request: Request, id: str) -> str:
+    """Waits until the execution has ended, or the one that takes over from it, but no longer than somebody waits for the answer. Gives the one to be shown."""
     deadline = time.monotonic() + LONGEST_WAIT
 
-    def terminal() -> bool:
+    def look() -> tuple[str, bool]:
         with parts.kit.database.read() as session:
-            row = rows.get(session, id)
-            return row is None or row.execution.state.terminal
+            row = rows.successor(session, executions.get(session, id))
+            return row.execution.id, row.execution.state.terminal
 
-    with listening(parts, ("execution", id)) as woken:
-        while not (parts.stopping.is_set() or await request.is_disconnected() or await run_in_threadpool(terminal)):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
-            await pause(parts, woken, min(left, 15.0))
+    while True:
+        with listening(parts, ("execution", id)) as woken:
+            while True:
+                latest, over = await run_in_threadpool(look)
+                left = deadline - time.monotonic()
+                if (over and latest == id) or left <= 0 or parts.stopping.is_set() or await request.is_disconnected():
+                    return latest
+                if latest != id:
+                    break
+                await pause(parts, woken, min(left, 15.0))
+        id = latest
 
 
 @router.delete("/{id}/kill", status_code=202)
@@ -185,9 +162,3 @@ async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task
             return pausing.prepare(session, parts.kit, find(session, tenant, id), values, task_run)
 
     return await run_in_threadpool(prepare)
-
-
-def _shape(parts: Parts, session: Session, row: Row, runs: tuple[TaskRun, ...]) -> dict[str, Any]:
-    pin = row.execution.pin
-    repository = repositories.by_id(session, pin.repository) if pin else None
-    return shapes.execution(parts.kit, row, runs, now(), repository.name if repository else None)

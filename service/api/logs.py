@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from service.api.access import Reader
 from service.api.found import Found
 from service.api.parts import Parts, Use, listening, pause
 from service.errors import Invalid
+from service.store import executions as rows
 from service.store import logs
 from service.store.executions import Row
 from service.store.logs import Entry
@@ -65,28 +67,45 @@ async def _array(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -
 
 @router.get("/{id}/follow", response_class=EventSourceResponse)
 async def follow(found: Found, level: Level, parts: Use, _: Reader) -> AsyncIterator[ServerSentEvent]:
-    """Every entry from the first, then as they come; ends when the execution has ended and all is sent."""
-    key = found.execution.id
-    yield ServerSentEvent(data={"id": key}, event="start", id="start")
+    """Every entry from the first, then as they come; ends when the execution has ended and all is sent. Where another execution takes over from it, its
+    entries follow, and the end is that one's."""
+    row = found
+    yield ServerSentEvent(data={"id": row.execution.id}, event="start", id="start")
+    while not parts.stopping.is_set():
+        async with aclosing(_entries(parts, row.execution.id, level)) as entries:
+            async for entry in entries:
+                yield ServerSentEvent(data=entry, event="progress", id="progress")
+        ended, row = row, await run_in_threadpool(_heir, parts, row.execution.id)
+        if row.execution.id == ended.execution.id and not parts.stopping.is_set():
+            yield ServerSentEvent(data={"id": row.execution.id, "state": row.execution.state.value}, event="end", id="end")
+            return
+
+
+async def _entries(parts: Parts, key: str, level: str) -> AsyncGenerator[dict[str, Any], None]:
+    """Those of one execution, to its end or that of the service."""
     after = 0
     with listening(parts, ("log", key), ("execution", key)) as woken:
         while not parts.stopping.is_set():
             # Asked before reading: what was logged before the end is in what is read after it.
-            row, ended = await run_in_threadpool(_look, parts, key)
+            row = await run_in_threadpool(_look, parts, key)
             while shown := await run_in_threadpool(_shown, parts, row, partial(logs.page, after=after, level=level)):
                 entries, after = shown
                 for entry in entries:
-                    yield ServerSentEvent(data=entry, event="progress", id="progress")
-            if ended:
-                yield ServerSentEvent(data={"id": key, "state": row.execution.state.value}, event="end", id="end")
+                    yield entry
+            if row.execution.state.terminal:
                 return
             await pause(parts, woken, 15.0)
 
 
-def _look(parts: Parts, id: str) -> tuple[Row, bool]:
+def _look(parts: Parts, id: str) -> Row:
     with parts.kit.database.read() as session:
-        row = executions.get(session, id)
-        return row, row.execution.state.terminal
+        return executions.get(session, id)
+
+
+def _heir(parts: Parts, id: str) -> Row:
+    """The execution that took over from one; itself where none did."""
+    with parts.kit.database.read() as session:
+        return rows.successor(session, executions.get(session, id))
 
 
 def _shown(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> tuple[list[dict[str, Any]], int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from service.api import (
+    detail,
     errors,
     evaluation,
     executions,
@@ -36,6 +37,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     filling.first,
     executions.first,
     executions.router,
+    detail.router,
     evaluation.router,
     files.router,
     filling.router,

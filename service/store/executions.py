@@ -26,13 +26,15 @@ _FEW = 100  #: task runs that are read to see whether there is one
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An execution with what the store knows besides: `version` guards its change, `caused` says that a push or tag started it."""
+    """An execution with what the store knows besides: `version` guards its change and counts them, `caused` says that a push or tag started it, `rewound` is
+    the version in which task runs were last taken out of it."""
 
     execution: Execution
     flow: str
     version: int
     caused: bool
     created_at: float
+    rewound: int = 0
 
 
 def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None) -> bool:
@@ -87,6 +89,12 @@ def heir(execution: Execution) -> str:
 def taken_over_by(session: Session, execution: Execution) -> str | None:
     """The id of the execution that took over from this one."""
     return session.execute(select(_table.c.id).where(_table.c.once == heir(execution))).scalar()
+
+
+def successor(session: Session, row: Row) -> Row:
+    """The execution that has taken over from this one; itself where none has."""
+    found = taken_over_by(session, row.execution) if row.execution.state is State.RETRIED else None
+    return (get(session, found) if found is not None else None) or row
 
 
 def find(session: Session, prefix: str) -> tuple[str, ...]:
@@ -267,7 +275,10 @@ def kept(session: Session, run: str) -> Any:
 
 
 def forget_runs(session: Session, ids: Sequence[str]) -> None:
-    """Takes task runs out of an execution: what they did is done again."""
+    """Takes task runs out of an execution: what they did is done again. Whoever has seen them is told by `rewound`."""
+    if ids:
+        whose = select(_runs.c.execution_id).where(_runs.c.id == ids[0]).scalar_subquery()
+        session.execute(update(_table).where(_table.c.id == whose).values(rewound=_table.c.version))
     for at in range(0, len(ids), _MANY):
         session.execute(delete(_runs).where(_runs.c.id.in_(ids[at : at + _MANY])))
 
@@ -282,24 +293,33 @@ _insert_run = insert(_runs)
 _update_run = (
     update(_runs)
     .where(_runs.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in ("state", "history", "attempts", "memory", "ended_at")})
+    .values({name: bindparam(f"b_{name}") for name in ("state", "history", "attempts", "memory", "version", "ended_at")})
 )
 _update_keep = update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("b_keep"))
 _update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("b_outputs"))
 
 
 def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun], flowables: Container[str] = ()) -> None:
-    """Stores task runs: new ones with their positions, and changed ones. `flowables` are the ids of the tasks that hold others."""
+    """Stores task runs of one execution, whose own change is stored already: new ones with their positions, and changed ones. `flowables` are the ids of the
+    tasks that hold others."""
+    changed = tuple(changed)
+    version = _version(session, [*(run for _, run in new[:1]), *changed[:1]])
     if new:
-        more = [{"position": position, "leaf": run.node not in flowables} for position, run in new]
+        more = [{"position": position, "leaf": run.node not in flowables, "version": version} for position, run in new]
         session.execute(_insert_run, [_run_values(run) | each for (_, run), each in zip(new, more, strict=True)])
     for run in changed:
-        values = _run_values(run)
-        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", "state", "history", "attempts", "memory", "ended_at")})
+        values = _run_values(run) | {"version": version}
+        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", "state", "history", "attempts", "memory", "version", "ended_at")})
         if run.outputs is not None:
             session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
         if run.keep is not None:
             session.execute(_update_keep, {"b_id": run.id, "b_keep": values["keep"]})
+
+
+def _version(session: Session, some: Sequence[TaskRun]) -> int:
+    """That of the execution, as this change has it."""
+    found = session.execute(select(_table.c.version).where(_table.c.id == some[0].execution)).scalar() if some else None
+    return int(found or 0)
 
 
 def _run_values(run: TaskRun) -> dict[str, Any]:
@@ -357,7 +377,7 @@ def _row(row: Any) -> Row:
         None if row.first_created_at is None else from_epoch(row.first_created_at),
         row.waited,
     )
-    return Row(execution, row.flow, row.version, row.caused, row.created_at)
+    return Row(execution, row.flow, row.version, row.caused, row.created_at, row.rewound)
 
 
 def unfinished(session: Session) -> int:

@@ -204,7 +204,7 @@ class Status(SQLModel, table=True):
 
 
 class Execution(SQLModel, table=True):
-    """An execution."""
+    """An execution. `version` counts its changes; `rewound` is the last one in which task runs were taken out of it."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
@@ -240,6 +240,7 @@ class Execution(SQLModel, table=True):
     original_id: str | None = None
     first_created_at: float | None = None
     version: int = 1
+    rewound: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     created_at: float
     ended_at: float | None = None
 
@@ -250,13 +251,14 @@ STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING'))"
 
 class TaskRun(SQLModel, table=True):
     """A task run. `position` keeps the order of creation within the execution; `loop_values` are those of the loops around it, its own last; `leaf`: it does
-    something itself, and holds no others; `keep` is what a flowable keeps, stored once."""
+    something itself, and holds no others; `keep` is what a flowable keeps, stored once; `version` is that of the execution in which it was last changed."""
 
     __table_args__ = (
         Index("ix_task_run_execution", "execution_id", "position"),
         Index("ix_task_run_open", "execution_id", "ended_at"),
         Index("ix_task_run_task", "execution_id", "task_id", "loop_values", "position"),
         Index("ix_task_run_standing", "execution_id", "state", "position", sqlite_where=STANDING),
+        Index("ix_task_run_version", "execution_id", "version"),
         Index("ix_task_run_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL")),
     )
 
@@ -275,6 +277,7 @@ class TaskRun(SQLModel, table=True):
     loop_values: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     keep: str | None = Field(default=None, sa_column=_text(nullable=True))
     leaf: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     ended_at: float | None = None
 
 
