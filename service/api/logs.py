@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -15,9 +15,9 @@ from starlette.responses import Response, StreamingResponse
 
 from service.actions import executions
 from service.api import shapes
-from service.api.access import Reader
+from service.api.access import Reader, Writer
 from service.api.found import Found
-from service.api.parts import Parts, Use, listening, pause
+from service.api.parts import Parts, Tenant, Use, listening, pause
 from service.errors import Invalid
 from service.store import executions as rows
 from service.store import logs
@@ -25,6 +25,8 @@ from service.store.executions import Row
 from service.store.logs import Entry
 
 router = APIRouter(prefix="/logs", tags=["logs"])
+
+Attempt: Any = Query(None, ge=0, le=100_000)
 
 
 def _level(level: str = Query("TRACE", alias="minLevel")) -> str:
@@ -44,25 +46,86 @@ def read(
     _: Reader,
     task: str | None = Query(None, alias="taskId"),
     task_run: str | None = Query(None, alias="taskRunId"),
+    attempt: int | None = Attempt,
 ) -> Response:
     """All entries of an execution that are stored by now, in order."""
-    return StreamingResponse(_array(parts, row, partial(logs.page, level=level, task_run=task_run, task=task)), media_type="application/json")
+    page = partial(logs.page, level=level, task_run=task_run, task=task, attempt=_stored(attempt))
+    return StreamingResponse(_array(parts, row, page), media_type="application/json")
+
+
+@router.get("/{id}/download")
+def download(
+    row: Found,
+    level: Level,
+    parts: Use,
+    _: Reader,
+    task: str | None = Query(None, alias="taskId"),
+    task_run: str | None = Query(None, alias="taskRunId"),
+    attempt: int | None = Attempt,
+) -> Response:
+    """The same as a text, to be saved: a line, or more where its message has more, for each entry."""
+    page = partial(logs.page, level=level, task_run=task_run, task=task, attempt=_stored(attempt))
+    headers = {"Content-Disposition": f'attachment; filename="{row.execution.id}.log"', "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(_text(parts, row, page), headers=headers, media_type="text/plain; charset=utf-8")
+
+
+@router.delete("/{id}")
+async def delete(
+    row: Found,
+    level: Level,
+    parts: Use,
+    _: Writer,
+    task: str | None = Query(None, alias="taskId"),
+    task_run: str | None = Query(None, alias="taskRunId"),
+    attempt: int | None = Attempt,
+) -> Response:
+    """Deletes the entries of an execution, or those of at least a level."""
+    chosen = {"execution_id": row.execution.id, "task_id": task, "task_run_id": task_run, "attempt": _stored(attempt)}
+    return await _forget(parts, chosen, level)
+
+
+@router.delete("/{namespace}/{flow_id}")
+async def delete_of_flow(namespace: str, flow_id: str, parts: Use, _: Writer, tenant: Tenant) -> Response:
+    """Deletes the entries of all executions of a flow."""
+    return await _forget(parts, {"environment": tenant, "namespace": namespace, "flow_id": flow_id}, "TRACE")
+
+
+async def _forget(parts: Parts, chosen: Mapping[str, Any], level: str) -> Response:
+    """A slice at a time, so that nobody waits long to store something."""
+    after: int | None = 0
+    given = {name: value for name, value in chosen.items() if value is not None}
+    while after is not None:
+        after = await parts.kit.database.awrite(partial(logs.forget, chosen=given, level=level, after=after))
+    return Response()
+
+
+def _stored(attempt: int | None) -> int | None:
+    """Kestra counts attempts from 0."""
+    return None if attempt is None else attempt + 1
 
 
 async def _array(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> AsyncIterator[bytes]:
     """The entries as a JSON array, in as many pieces as there are pages."""
-
-    def until() -> int:
-        with parts.kit.database.read() as session:
-            return logs.newest(session, row.execution.id)
-
-    last, after, begin = await run_in_threadpool(until), 0, b"["
+    last, after, begin = await run_in_threadpool(_newest, parts, row), 0, b"["
     while shown := await run_in_threadpool(_shown, parts, row, partial(page, after=after, until=last)):
         entries, after = shown
         text = ",".join(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in entries)
         yield begin + text.encode()
         begin = b","
     yield b"[]" if begin == b"[" else b"]"
+
+
+async def _text(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> AsyncIterator[bytes]:
+    """The entries as lines of text, in as many pieces as there are pages."""
+    last, after = await run_in_threadpool(_newest, parts, row), 0
+    while shown := await run_in_threadpool(_shown, parts, row, partial(page, after=after, until=last)):
+        entries, after = shown
+        yield "".join(f"{entry['timestamp']} {entry['level']} {entry['message']}\n" for entry in entries).encode("utf-8", "backslashreplace")
+
+
+def _newest(parts: Parts, row: Row) -> int:
+    with parts.kit.database.read() as session:
+        return logs.newest(session, row.execution.id)
 
 
 @router.get("/{id}/follow", response_class=EventSourceResponse)
@@ -112,4 +175,4 @@ def _shown(parts: Parts, row: Row, page: Callable[..., Sequence[Entry]]) -> tupl
     """A page and where the next one begins; None at the end."""
     with parts.kit.database.read() as session:
         found = page(session, row.execution.id)
-    return ([shapes.log_entry(entry, row) for entry in found], found[-1].chunk) if found else None
+    return ([shapes.log_entry(entry, row.execution.namespace, row.execution.flow) for entry in found], found[-1].chunk) if found else None

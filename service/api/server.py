@@ -16,6 +16,7 @@ from service.api import (
     graphs,
     health,
     hooks,
+    log_search,
     logs,
     pages,
     plugins,
@@ -41,6 +42,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     evaluation.router,
     files.router,
     filling.router,
+    log_search.router,
     logs.router,
     runner.people,
 )

@@ -118,11 +118,11 @@ def revision(one: flows.Revision) -> dict[str, Any]:
     }
 
 
-def log_entry(entry: Entry, row: Row) -> dict[str, Any]:
-    """One line of a log."""
+def log_entry(entry: Entry, namespace: str, flow: str) -> dict[str, Any]:
+    """One line of a log of this flow."""
     shown: dict[str, Any] = {
-        "namespace": row.execution.namespace,
-        "flowId": row.execution.flow,
+        "namespace": namespace,
+        "flowId": flow,
         "executionId": entry.execution,
         "timestamp": iso(entry.line.time),
         "level": entry.line.level,

@@ -330,6 +330,8 @@ class LogChunk(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("execution_id", "task_run_id", "attempt", "source", "first_line"),
         Index("ix_log_chunk_execution", "execution_id", "id"),
+        Index("ix_log_chunk_time", "environment", "last_time"),
+        Index("ix_log_chunk_flow", "environment", "namespace", "flow_id", "last_time"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -343,6 +345,9 @@ class LogChunk(SQLModel, table=True):
     first_time: float
     last_time: float
     level: int
+    environment: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    namespace: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    flow_id: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
