@@ -16,6 +16,7 @@ from service.api import (
     graphs,
     health,
     hooks,
+    kv,
     log_search,
     logs,
     pages,
@@ -44,6 +45,8 @@ _NOUNS: tuple[APIRouter, ...] = (
     filling.router,
     log_search.router,
     logs.router,
+    kv.router,
+    kv.every,
     runner.people,
 )
 
