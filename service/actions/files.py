@@ -190,19 +190,19 @@ def _parsed(uri: str, namespace: str) -> tuple[str, str, str | None]:
     """Namespace, path and revision of a file in a tree."""
     found = _SCHEME.match(uri)
     if found is None:
-        return namespace, _path(uri), None
+        return namespace, tree_path(uri), None
     rest, _, query = uri.partition("?")
     given = parse_qs(query).get("revision", [None])[0]
     if rest.startswith(_NAMED):
         host, _, path = rest.removeprefix(_NAMED).partition("/")
-        return host or namespace, _path(unquote(path)), given
+        return host or namespace, tree_path(unquote(path)), given
     if rest.startswith(_STORED):
         above, _, path = rest.removeprefix(_STORED).partition(f"/{_FOLDER}/")
-        return ".".join(unquote(part) for part in above.split("/")), _path(unquote(path)), given
+        return ".".join(unquote(part) for part in above.split("/")), tree_path(unquote(path)), given
     raise Invalid(f"`{found[1]}://` is not read: a path in the namespace's files is, and what begins with kestra:/// or nsfile://")
 
 
-def _path(text: str) -> str:
+def tree_path(text: str) -> str:
     """A path in a tree, without what means nothing in it."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if ".." in parts or not parts:

@@ -19,6 +19,7 @@ from service.api import (
     kv,
     log_search,
     logs,
+    namespace_files,
     pages,
     plugins,
     repositories,
@@ -46,6 +47,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     log_search.router,
     logs.router,
     kv.router,
+    namespace_files.router,
     kv.every,
     runner.people,
 )
