@@ -13,67 +13,21 @@ from service.actions import executions, pausing
 from service.actions.executions import Order, Prepared
 from service.actions.pausing import Resumption
 from service.api import given, serial
-from service.api.access import Reader, Writer
+from service.api.access import Writer
 from service.api.ambiguity import ExecutionRoute
 from service.api.found import find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use, listening, pause
-from service.engine.state import State
-from service.errors import Invalid
 from service.store import executions as rows
-from service.store.codec import from_iso, now
+from service.store.codec import now
 from service.store.database import Session
-from service.store.executions import Filter, Row
+from service.store.executions import Row
 
 router = APIRouter(prefix="/executions", tags=["executions"])
 #: The addresses that have to be looked at before that of a start.
 first = APIRouter(prefix="/executions", tags=["executions"], route_class=ExecutionRoute)
 
-_SORTS = {"state.startDate", "startDate", "created"}
 TaskRunId = Annotated[str | None, Query(alias="taskRunId", max_length=LONGEST_WORD)]
 LONGEST_WAIT = 3600.0  #: seconds that `wait` waits for the end; the answer then shows how far it is
-
-
-@router.get("/search")
-def search(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the address
-    parts: Use,
-    _: Reader,
-    tenant: Tenant,
-    namespace: str | None = Query(None, max_length=LONGEST_WORD),
-    flow_id: str | None = Query(None, alias="flowId"),
-    state: list[str] | None = Query(None),
-    q: str | None = Query(None, max_length=LONGEST_WORD),
-    labels: list[str] | None = Query(None),
-    start_date: str | None = Query(None, alias="startDate"),
-    end_date: str | None = Query(None, alias="endDate"),
-    sort: str = "state.startDate:desc",
-    page: int = Query(1, ge=1, le=100_000),
-    size: int = Query(25, ge=1, le=1000),
-) -> dict[str, Any]:
-    """A page of executions, newest first."""
-    field, _sep, direction = sort.partition(":")
-    if field not in _SORTS or direction not in ("", "asc", "desc"):
-        raise Invalid(f"can't sort by `{sort[:60]}`; there is {', '.join(sorted(_SORTS))} with :asc or :desc")
-    wanted = Filter(tenant, namespace, flow_id, _states(state), q, _moment("startDate", start_date), _moment("endDate", end_date), given.pairs(labels))
-    with parts.kit.database.read() as session:
-        found, total = rows.search(session, wanted, limit=size, offset=(page - 1) * size, oldest_first=direction == "asc")
-        return {"results": [serial.head(parts.kit, session, row) for row in found], "total": total}
-
-
-def _states(names: list[str] | None) -> tuple[str, ...]:
-    wanted = tuple(name.strip().upper() for text in names or () for name in text.split(",") if name.strip())
-    unknown = [name for name in wanted if name not in State.__members__]
-    if unknown:
-        raise Invalid(f"there is no state `{unknown[0][:40]}`; there are {', '.join(State)}")
-    return wanted
-
-
-def _moment(name: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return from_iso(text).timestamp()
-    except ValueError as failure:
-        raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
 
 
 @router.post("/trigger/{namespace}/{id}")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic_core import PydanticCustomError
 
-from runners.fields import parse_duration
 from service.errors import Invalid
-from service.store.codec import from_iso, now
 from service.store.filters import IN, NOT_IN, OPERATORS, Condition
 
 _NAME = re.compile(r"filters\[([A-Za-z.]{1,40})\]\[([A-Z_]{1,40})\](?:\[([^\[\]]{1,200})\])?")
@@ -36,24 +32,3 @@ def _conditions(request: Request, _: str | None = Query(None, alias=NAME)) -> tu
 
 
 Conditions = Annotated[tuple[Condition, ...], Depends(_conditions)]
-
-
-def moment(name: str, text: str | None) -> float | None:
-    """A date of a parameter, in seconds since the epoch. Raises Invalid."""
-    if text is None:
-        return None
-    try:
-        # A `+` that nobody escaped has become a space.
-        found = from_iso(text.strip().replace(" ", "+") if "T" in text else text)
-        return (found if found.tzinfo else found.astimezone()).timestamp()
-    except (ValueError, OverflowError) as failure:
-        raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
-
-
-def since(text: str) -> float:
-    """The beginning of a `timeRange`, which ends now. Raises Invalid."""
-    try:
-        begin: datetime = now() - parse_duration(text)
-    except (PydanticCustomError, ValueError, OverflowError):
-        raise Invalid(f"timeRange is an ISO-8601 duration such as PT24H, not `{text[:60]}`") from None
-    return begin.timestamp()

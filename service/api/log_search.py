@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from service.api import shapes
 from service.api.access import Reader
-from service.api.filters import Conditions, moment, since
+from service.api.filters import Conditions
 from service.api.logs import Attempt, Level
 from service.api.parts import LONGEST_WORD, Tenant, Use
 from service.errors import Invalid
 from service.store import log_search
-from service.store.filters import AT_LEAST, AT_MOST, CONTAINS, EQUALS, GREATER, IN, LESS, NOT_EQUALS, NOT_IN, Condition
+from service.store.filters import AT_LEAST, AT_MOST, CONTAINS, EQUALS, GREATER, IN, LESS, NOT_EQUALS, NOT_IN, Condition, moment, since
 from service.store.log_search import Wanted
 from service.store.logs import LEVELS
 

@@ -42,6 +42,12 @@ def changed(session: Session, execution: str, since: int) -> Iterator[Stored]:
     return _read(session, select(*_columns).where(_table.c.execution_id == execution, _table.c.version > since).order_by(_table.c.position))
 
 
+def outputs(session: Session, run: str) -> str | None:
+    """The outputs of one task run, in JSON."""
+    found: str | None = session.execute(select(_table.c.outputs).where(_table.c.id == run)).scalar()
+    return found
+
+
 def count(session: Session, execution: str) -> int:
     """How many there are."""
     return int(session.execute(select(func.count()).select_from(_table).where(_table.c.execution_id == execution)).scalar_one())

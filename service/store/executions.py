@@ -15,6 +15,9 @@ from service.engine.state import TERMINAL, State
 from service.errors import Bug
 from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
 from service.store.database import Session, announce
+from service.store.execution_fields import FIELDS, labelled, order
+from service.store.filters import Condition, under
+from service.store.filters import where as conditions
 from service.store.tables import STANDING, core
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
@@ -104,7 +107,7 @@ def find(session: Session, prefix: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list of executions is narrowed to. `namespace` takes its children too."""
+    """What a list of executions is narrowed to. `namespace` takes its children too. `order` is a name of `execution_fields.ORDERED`, and whether it falls."""
 
     environment: str
     namespace: str | None = None
@@ -114,21 +117,36 @@ class Filter:
     since: float | None = None
     until: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    conditions: Sequence[Condition] = ()
+    order: tuple[str, bool] = ("created", True)
 
 
 def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
-    """A page of executions, newest first, and how many there are in all."""
-    where = _where(wanted)
-    total = int(session.execute(select(func.count()).select_from(_table).where(*where)).scalar_one())
-    order = (_table.c.created_at.asc(), _table.c.id.asc()) if oldest_first else (_table.c.created_at.desc(), _table.c.id.desc())
-    rows = session.execute(select(_table).where(*where).order_by(*order).limit(limit).offset(offset))
+    """A page of executions, newest first where nothing else is said, and how many there are in all. Raises Invalid for a condition that means nothing."""
+    chosen = _where(session, wanted)
+    total = int(session.execute(select(func.count()).select_from(_table).where(*chosen)).scalar_one())
+    by = order("created", descending=False) if oldest_first else order(wanted.order[0], descending=wanted.order[1])
+    rows = session.execute(select(_table).where(*chosen).order_by(*by).limit(limit).offset(offset))
     return tuple(_row(row) for row in rows), total
 
 
-def _where(wanted: Filter) -> list[Any]:
-    where = [_table.c.environment == wanted.environment]
+def latest(session: Session, environment: str, namespace: str, flow_id: str) -> Row | None:
+    """The newest execution of a flow."""
+    where = (_table.c.environment == environment, _table.c.namespace == namespace, _table.c.flow_id == flow_id)
+    row = session.execute(select(_table).where(*where).order_by(_table.c.created_at.desc(), _table.c.id.desc()).limit(1)).first()
+    return None if row is None else _row(row)
+
+
+def distinct(session: Session, wanted: Filter, name: str, limit: int) -> tuple[str, ...]:
+    """The values that a column has among some executions, in order."""
+    column = _table.c[name]
+    return tuple(str(value) for value in session.execute(select(column).where(*_where(session, wanted)).distinct().order_by(column).limit(limit)).scalars())
+
+
+def _where(session: Session, wanted: Filter) -> list[Any]:
+    where = [_table.c.environment == wanted.environment, *conditions(session, wanted.conditions, FIELDS)]
     if wanted.namespace:
-        where.append((_table.c.namespace == wanted.namespace) | _table.c.namespace.startswith(wanted.namespace + ".", autoescape=True))
+        where.append(under(_table.c.namespace, wanted.namespace))
     if wanted.flow_id:
         where.append(_table.c.flow_id == wanted.flow_id)
     if wanted.states:
@@ -139,9 +157,7 @@ def _where(wanted: Filter) -> list[Any]:
         where.append(_table.c.created_at >= wanted.since)
     if wanted.until is not None:
         where.append(_table.c.created_at < wanted.until)
-    # Inside of a JSON object `"key":"value"` can't stand but as that pair: a quote in a text is escaped.
-    where += [func.instr(_table.c.labels, to_json({key: value})[1:-1]) > 0 for key, value in wanted.labels.items()]
-    return where
+    return where + [labelled(key, value) for key, value in wanted.labels.items()]
 
 
 def caused_by(session: Session, repository: str, sha: str, generation: int | None = None, *, limit: int = 1000) -> tuple[Row, ...]:

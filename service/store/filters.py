@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import re2
-from sqlalchemy import ColumnElement, and_, false, not_, or_
+from pydantic_core import PydanticCustomError
+from sqlalchemy import ColumnElement, false, not_, or_
 
+from runners.fields import parse_duration
 from service.errors import Invalid
+from service.store.codec import from_iso, now
 from service.store.database import Session
 
 EQUALS, NOT_EQUALS, IN, NOT_IN = "EQUALS", "NOT_EQUALS", "IN", "NOT_IN"
@@ -18,7 +22,6 @@ GREATER, LESS, AT_LEAST, AT_MOST = "GREATER_THAN", "LESS_THAN", "GREATER_THAN_OR
 STARTS, ENDS, CONTAINS, REGEX, PREFIX = "STARTS_WITH", "ENDS_WITH", "CONTAINS", "REGEX", "PREFIX"
 OPERATORS = (EQUALS, NOT_EQUALS, GREATER, LESS, AT_LEAST, AT_MOST, IN, NOT_IN, STARTS, ENDS, CONTAINS, REGEX, PREFIX)
 
-ORDER = (EQUALS, NOT_EQUALS, GREATER, LESS, AT_LEAST, AT_MOST)
 _LONGEST_PATTERN = 500
 _MEMORY = 1 << 20
 
@@ -60,19 +63,19 @@ def where(session: Session, conditions: Sequence[Condition], fields: Mapping[str
 
 
 def text(column: Any) -> Meaning:
-    """A column of texts takes all operators but those of order; `PREFIX` is a namespace with those below it."""
+    """A column of texts takes all operators but those of order; `PREFIX` is a namespace with those under it."""
 
     def meaning(condition: Condition) -> ColumnElement[bool]:
         value = condition.value
         ways: dict[str, Callable[[], ColumnElement[bool]]] = {
             EQUALS: lambda: column == value,
-            NOT_EQUALS: lambda: column != value,
+            NOT_EQUALS: lambda: column.is_distinct_from(value),
             IN: lambda: column.in_(condition.values),
             NOT_IN: lambda: column.not_in(condition.values),
             STARTS: lambda: column.startswith(value, autoescape=True),
             ENDS: lambda: column.endswith(value, autoescape=True),
             CONTAINS: lambda: column.contains(value, autoescape=True),
-            PREFIX: lambda: below(column, value),
+            PREFIX: lambda: under(column, value),
             REGEX: lambda: column.regexp_match(_checked(value)),
         }
         if condition.operator not in ways:
@@ -82,8 +85,8 @@ def text(column: Any) -> Meaning:
     return meaning
 
 
-def below(column: Any, namespace: str) -> ColumnElement[bool]:
-    """A namespace and those below it."""
+def under(column: Any, namespace: str) -> ColumnElement[bool]:
+    """A namespace and those under it."""
     return or_(column == namespace, column.startswith(namespace + ".", autoescape=True))
 
 
@@ -121,9 +124,25 @@ def either(found: Callable[[str], ColumnElement[bool]], *operators: str) -> Mean
     return meaning
 
 
-def every(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """All of them at once."""
-    return and_(*conditions)
+def moment(name: str, text: str | None) -> float | None:
+    """A date of a parameter, in seconds since the epoch. Raises Invalid."""
+    if text is None:
+        return None
+    try:
+        # A `+` that nobody escaped has become a space.
+        found = from_iso(text.strip().replace(" ", "+") if "T" in text else text)
+        return (found if found.tzinfo else found.astimezone()).timestamp()
+    except (ValueError, OverflowError) as failure:
+        raise Invalid(f"{name} is not an ISO-8601 date: `{text[:60]}`") from failure
+
+
+def since(text: str) -> float:
+    """The beginning of a `timeRange`, which ends now. Raises Invalid."""
+    try:
+        begin: datetime = now() - parse_duration(text)
+    except (PydanticCustomError, ValueError, OverflowError):
+        raise Invalid(f"timeRange is an ISO-8601 duration such as PT24H, not `{text[:60]}`") from None
+    return begin.timestamp()
 
 
 def _each(condition: Condition) -> list[Condition]:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, false, func, select
 from service.errors import Invalid
 from service.store.codec import from_iso, from_json, to_json
 from service.store.database import Session
-from service.store.filters import EQUALS, IN, NOT_EQUALS, NOT_IN, Condition, Meaning, below, either, text, where
+from service.store.filters import EQUALS, IN, NOT_EQUALS, NOT_IN, Condition, Meaning, either, text, under, where
 from service.store.logs import LEVELS, Entry, Line
 from service.store.tables import LogChunk as Table
 from service.store.tables import core
@@ -77,7 +77,7 @@ _FIELDS: dict[str, Meaning] = {
     "taskId": text(_table.c.task_id),
     "taskRunId": text(_table.c.task_run_id),
     "triggerId": either(lambda _: false(), EQUALS, NOT_EQUALS, IN, NOT_IN),
-    "scope": either(lambda scope: below(_table.c.namespace, "system") if scope == "SYSTEM" else ~below(_table.c.namespace, "system"), EQUALS, NOT_EQUALS, IN),
+    "scope": either(lambda scope: under(_table.c.namespace, "system") if scope == "SYSTEM" else ~under(_table.c.namespace, "system"), EQUALS, NOT_EQUALS, IN),
 }
 
 
@@ -104,7 +104,7 @@ def _where(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     rank = min((LEVELS[level] for level in wanted.levels), default=len(LEVELS))
     found = [_table.c.environment == wanted.environment, *where(session, wanted.conditions, _FIELDS)]
     found += [] if rank == 0 else [_table.c.level >= rank]
-    found += [] if wanted.namespace is None else [below(_table.c.namespace, wanted.namespace)]
+    found += [] if wanted.namespace is None else [under(_table.c.namespace, wanted.namespace)]
     found += [] if wanted.since is None else [_table.c.last_time >= wanted.since]
     found += [] if wanted.until is None else [_table.c.first_time <= wanted.until]
     attempt = None if wanted.attempt is None else wanted.attempt + 1
