@@ -24,13 +24,32 @@ from service.store.codec import iso, now, to_json
 from service.store.database import Session
 from service.store.execution_fields import ORDERED
 from service.store.executions import Filter, Row
-from service.store.filters import moment
+from service.store.filters import EQUALS, IN, Condition, moment
 
 router = APIRouter(prefix="/executions", tags=["executions"])
 
 _PAGE = 500  #: rows of a table that are read at once
 _MOST_FLOWS = 1_000
 _COLUMNS = {"namespace": "namespace", "flowId": "flow_id", "state": "state", "flowRevision": "revision"}
+
+
+class _Rest:
+    """The flat parameters that mean what a filter of their name means."""
+
+    def __init__(
+        self,
+        time_range: str | None = Query(None, alias="timeRange", max_length=LONGEST_WORD),
+        scope: list[str] | None = Query(None),
+        kind: list[str] | None = Query(None),
+        child_filter: str | None = Query(None, alias="childFilter", max_length=LONGEST_WORD),
+        trigger_execution: str | None = Query(None, alias="triggerExecutionId", max_length=LONGEST_WORD),
+    ) -> None:
+        single = {"timeRange": time_range, "childFilter": child_filter, "triggerExecutionId": trigger_execution}
+        several = {"scope": scope, "kind": kind}
+        self.conditions = (
+            *(Condition(name, EQUALS, (value,)) for name, value in single.items() if value),
+            *(Condition(name, IN, tuple(part for value in values for part in value.split(","))) for name, values in several.items() if values),
+        )
 
 
 def _wanted(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the address
@@ -43,10 +62,11 @@ def _wanted(  # noqa: PLR0913, PLR0917 - one parameter for each filter of the ad
     labels: list[str] | None = Query(None),
     start_date: str | None = Query(None, alias="startDate"),
     end_date: str | None = Query(None, alias="endDate"),
+    rest: _Rest = Depends(),
 ) -> Filter:
     """What both styles of filters ask for."""
     since, until = moment("startDate", start_date), moment("endDate", end_date)
-    return Filter(tenant, namespace, flow_id, _states(state), q, since, until, given.pairs(labels), conditions)
+    return Filter(tenant, namespace, flow_id, _states(state), q, since, until, given.pairs(labels), (*conditions, *rest.conditions))
 
 
 Wanted = Annotated[Filter, Depends(_wanted)]

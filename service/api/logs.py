@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from service.actions import executions
 from service.api import shapes
 from service.api.access import Reader, Writer
-from service.api.found import Found
+from service.api.found import Found, find
 from service.api.parts import Parts, Tenant, Use, listening, pause
 from service.errors import Invalid
 from service.store import executions as rows
@@ -71,17 +71,24 @@ def download(
 
 @router.delete("/{id}")
 async def delete(
-    row: Found,
+    id: str,
     level: Level,
     parts: Use,
     _: Writer,
+    tenant: Tenant,
     task: str | None = Query(None, alias="taskId"),
     task_run: str | None = Query(None, alias="taskRunId"),
     attempt: int | None = Attempt,
 ) -> Response:
     """Deletes the entries of an execution, or those of at least a level."""
-    chosen = {"execution_id": row.execution.id, "task_id": task, "task_run_id": task_run, "attempt": _stored(attempt)}
+    key = await run_in_threadpool(_key, parts, tenant, id)
+    chosen = {"execution_id": key, "task_id": task, "task_run_id": task_run, "attempt": _stored(attempt)}
     return await _forget(parts, chosen, level)
+
+
+def _key(parts: Parts, tenant: str, id: str) -> str:
+    with parts.kit.database.read() as session:
+        return find(session, tenant, id).execution.id
 
 
 @router.delete("/{namespace}/{flow_id}")

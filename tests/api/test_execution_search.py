@@ -109,6 +109,20 @@ def test_filters_narrow_a_search(client: TestClient, ids: dict[str, str], filter
 
 
 @pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ({"scope": "USER"}, "cna"),
+        ({"scope": "SYSTEM,USER"}, "scna"),
+        ({"childFilter": "CHILD"}, "c"),
+        ({"kind": "TEST"}, ""),
+        ({"triggerExecutionId": "0" * 22}, "c"),
+    ],
+)
+def test_older_parameters_mean_the_same(client: TestClient, ids: dict[str, str], query: dict[str, str], wanted: str):
+    assert found(client, ids, **query) == wanted
+
+
+@pytest.mark.parametrize(
     "query",
     [
         {"filters[nothing][EQUALS]": "x"},
