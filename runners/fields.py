@@ -86,9 +86,8 @@ def duration_pattern() -> str:
 
 def format_duration(value: timedelta) -> str:
     """The ISO-8601 text that Kestra's JSON shows (`PT1.5S`)."""
-    seconds = value.total_seconds()
-    whole = int(seconds) if seconds == int(seconds) else None
-    return f"PT{whole if whole is not None else round(seconds, 6)}S"
+    seconds = f"{value.total_seconds():.6f}".rstrip("0").rstrip(".")
+    return f"PT{seconds}S"
 
 
 #: A length of time; reads ISO-8601 text.

@@ -6,6 +6,7 @@ folder of the flow file.
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import tarfile
@@ -26,7 +27,7 @@ from service.actions.files import LARGEST
 from service.actions.kit import Kit
 from service.actions.pausing import Resumption
 from service.actions.reviewing import Decision
-from service.api import shapes
+from service.api import serial, shapes
 from service.app import Service
 from service.engine.execution import Pin, TaskRun
 from service.engine.program import Node
@@ -207,9 +208,9 @@ class LocalRun:
             pool.close()
         with self._service.database.read() as session:
             row = executions.get(session, id)
-            shown = shapes.execution(self._kit, row, execution_rows.runs(session, id), now(), None)
+            shown = serial.whole(shapes.execution(self._kit, row, now(), None), serial.task_runs(self._kit, session, row))
         # There is no server, so there is no page.
-        return row.execution.state.value, {**shown, "url": ""}
+        return row.execution.state.value, {**json.loads(shown), "url": ""}
 
     def _create(self, inputs: Mapping[str, str]) -> str:
         reading = self._kit.reader.read("0", self._tree.flow_path, self._text)

@@ -132,7 +132,7 @@ def attempt(kit: Kit, edit: Edit) -> Attempt:
     repository, name = change.repository, change.repository.name
     if not repository.embedded and not kit.git.exists(name):
         raise Unavailable(f"repository {name} has not been fetched yet; try again when it has")
-    branch = repository.branch or kit.git.default_branch(name) or "main"
+    branch = branch_of(kit, repository)
     ref = sync.BRANCHES + branch
     before = change.applied.get(ref)
     try:
@@ -142,6 +142,11 @@ def attempt(kit: Kit, edit: Edit) -> Attempt:
     if sha != before:
         _tell(kit, repository, ref, sha)
     return Attempt(repository, ref, sha, made=True, changed=sha != before)
+
+
+def branch_of(kit: Kit, repository: Repository) -> str:
+    """The branch that edits go to."""
+    return repository.branch or kit.git.default_branch(repository.name) or "main"
 
 
 def check_outcome(kit: Kit, attempt: Attempt, *, passed: bool) -> None:

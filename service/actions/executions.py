@@ -75,14 +75,24 @@ class Prepared:
     lines: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The flow that is to run: read, at one revision, with the files it runs in."""
+
+    flow: Flow
+    row: str
+    revision: int
+    pin: Pin
+
+
 def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: bool = True) -> Prepared:
     """Reads the flow and settles inputs and labels; `alone` as for `settle`. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
-    found, number, flow, pin = of_revision(session, kit, order)
-    return settle(kit, order, flow, found.id, number, pin, now, alone)
+    chosen = choose(session, kit, order)
+    return settle(kit, order, chosen.flow, chosen.row, chosen.revision, chosen.pin, now, alone)
 
 
-def of_revision(session: Session, kit: Kit, order: Order) -> tuple[flows.Flow, int, Flow, Pin]:
-    """The flow that is asked for: its row, the revision's number, what it says, and where it runs. Raises NotFound or Conflict."""
+def choose(session: Session, kit: Kit, order: Order) -> Chosen:
+    """The flow that an order names. Raises NotFound, and Conflict for one that is wrong or disabled."""
     found = flows.get(session, order.environment, (order.namespace, order.flow_id))
     number = order.revision if order.revision is not None else (found.live if found else None)
     if found is None or number is None:
@@ -96,7 +106,7 @@ def of_revision(session: Session, kit: Kit, order: Order) -> tuple[flows.Flow, i
     if found.disabled or flow.disabled:
         raise Conflict(f"`{order.namespace}.{order.flow_id}` is disabled")
     pin = order.pin or (live_pin(session, kit, found, stored) if number == found.live else _own_pin(found, stored))
-    return found, number, flow, replace(pin, path=stored.path, blob=stored.blob)
+    return Chosen(flow, found.id, number, replace(pin, path=stored.path, blob=stored.blob))
 
 
 def live_pin(session: Session, kit: Kit, flow: flows.Flow, revision: flows.Revision) -> Pin:
@@ -114,10 +124,24 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
     return Pin(flow.repository_id, revision.commit, "", revision.path, revision.blob)
 
 
-def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
-    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
+#: Renders a value, with more variables.
+Render = Callable[[Any, Mapping[str, Any]], Any]
 
-    Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+
+def asking(  # noqa: PLR0913 - whose, and what of it
+    kit: Kit,
+    order: Order,
+    flow: Flow,
+    revision: int,
+    pin: Pin,
+    now: datetime,
+    *,
+    alone: bool = True,
+    what: str = "input",
+    sections: tuple[str, ...] = ("inputs", "triggers"),
+) -> tuple[Render, Callable[[Any], Any]]:
+    """What renders the templates of a flow's inputs, or of `what` else stands in some of its sections, and what takes the secrets out of what came of them.
+    Raises Conflict for a flow that this version can't run."""
     if (refusal := flow.refusal()) is not None:
         raise Conflict(refusal)
     check_breakpoints(flow, order.breakpoints)
@@ -125,13 +149,20 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     calls, share = (CALLS, 1.0) if alone else (TRIGGERED, TRIGGERED_SHARE)
     reach = Reach(kit, whose, kit.database.read, lambda: now, calls=calls, share=share)
-    where = Where(pin.path, "input", lambda: flow.source, sections=("inputs", "triggers"))
+    where = Where(pin.path, what, lambda: flow.source, sections=sections)
     render = _renderer(kit, {**parts, "labels": lambda: nested_labels({**flow.labels, **order.labels})}, order, reach, where)
+    return render, Rendering(kit, {}, reach).masked
+
+
+def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
+    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
+
+    Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
+    render, masked = asking(kit, order, flow, revision, pin, now, alone=alone)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
     id = new_id()
-    masked = Rendering(kit, {}, reach).masked
     chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.renders else order.labels
     labels = {**flow.labels, **_system_labels(order, id), **chosen}
     history = (Stamp(State.CREATED, now),)
@@ -140,7 +171,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     prepared = Prepared(execution, flow_row, order, unknown_inputs=tuple(unknown))
     if order.trigger is not None or not flow.checks:
         return prepared  # a trigger has conditions of its own; checks are for people, who read what they say
-    asked = _renderer(kit, {**parts, "labels": lambda: nested_labels(labels)}, order, reach, replace(where, what="check", sections=("checks",)))
+    asked, _ = asking(kit, replace(order, labels=labels), flow, revision, pin, now, what="check", sections=("checks",))
     return _checked(prepared, spoken_up(flow.checks, lambda text: asked(text, {"inputs": values})), masked, now)
 
 
@@ -218,13 +249,13 @@ def get(session: Session, id: str) -> Row:
     return row
 
 
-def _rendered_inputs(order: Order, render: Callable[[Any, Mapping[str, Any]], Any]) -> Mapping[str, Any]:
+def _rendered_inputs(order: Order, render: Render) -> Mapping[str, Any]:
     if not order.renders:
         return order.inputs
     return {name: render(value, {"inputs": {}}) for name, value in order.inputs.items()}
 
 
-def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _renderer(kit: Kit, parts: Mapping[str, Callable[[], Any]], order: Order, reach: Reach, where: Where) -> Render:
     known = dict(parts)
     if order.trigger is not None:
         variables = order.trigger.get("variables", {})

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from urllib.parse import parse_qs, quote, unquote
 
 from service.actions.kit import Kit
-from service.engine.execution import Pin
+from service.engine.execution import Execution, Pin
 from service.errors import Forbidden, Invalid, NotFound, TooLarge
 from service.store import executions, repositories
 from service.store.database import Session
@@ -42,6 +42,19 @@ class Whose:
     flow: str
     execution: str | None
     pin: Pin | None
+
+    @classmethod
+    def of(cls, execution: Execution) -> Whose:
+        """In the name of an execution."""
+        return cls(execution.environment, execution.namespace, execution.flow, execution.id, execution.pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Bytes of a file, and when it was stored or committed."""
+
+    size: int
+    modified: float
 
 
 def may_read(session: Session, whose: Whose, namespace: str) -> bool:
@@ -88,6 +101,16 @@ class Files:
             return self._kit.storage.size(uri) if place is None else self._kit.trees.size(place.repository, place.commit, place.path)
         except (NotFound, Invalid):  # a folder, a link, something below a file
             return None
+
+    def meta(self, uri: str) -> Meta:
+        """What is known of a file without reading it. Raises NotFound."""
+        place = self._place(uri, None, None)
+        if place is None:
+            return Meta(self._kit.storage.size(uri), self._kit.storage.modified(uri))
+        size = self._kit.trees.size(place.repository, place.commit, place.path)
+        if size is None:
+            raise NotFound(f"there is no file `{uri[:200]}`")
+        return Meta(size, self._kit.git.commit(place.repository, place.commit).date.timestamp())
 
     def open(self, uri: str) -> BinaryIO:
         """The content of a file of any size. Takes as long as it takes: only for whoever may wait."""
@@ -173,19 +196,19 @@ def _parsed(uri: str, namespace: str) -> tuple[str, str, str | None]:
     """Namespace, path and revision of a file in a tree."""
     found = _SCHEME.match(uri)
     if found is None:
-        return namespace, _path(uri), None
+        return namespace, tree_path(uri), None
     rest, _, query = uri.partition("?")
     given = parse_qs(query).get("revision", [None])[0]
     if rest.startswith(_NAMED):
         host, _, path = rest.removeprefix(_NAMED).partition("/")
-        return host or namespace, _path(unquote(path)), given
+        return host or namespace, tree_path(unquote(path)), given
     if rest.startswith(_STORED):
         above, _, path = rest.removeprefix(_STORED).partition(f"/{_FOLDER}/")
-        return ".".join(unquote(part) for part in above.split("/")), _path(unquote(path)), given
+        return ".".join(unquote(part) for part in above.split("/")), tree_path(unquote(path)), given
     raise Invalid(f"`{found[1]}://` is not read: a path in the namespace's files is, and what begins with kestra:/// or nsfile://")
 
 
-def _path(text: str) -> str:
+def tree_path(text: str) -> str:
     """A path in a tree, without what means nothing in it."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if ".." in parts or not parts:

@@ -1,7 +1,7 @@
 """Keys of the KV store, as a flow may read and write them: what is stored, under what a batch has written and not stored yet.
 
-Tasks of one batch follow each other as if each were stored at once; nothing of it is there when the batch is thrown away. Only the executor writes keys, so
-that what a task has read is still so when its batch is stored.
+Tasks of one batch follow each other as if each were stored at once; nothing of it is there when the batch is thrown away. People write keys, too: where a task
+has read a key before it wrote it, and somebody else has written it meanwhile, the batch is not stored, and is heard again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from service.actions.files import Reading, Whose, may_read, may_write
-from service.errors import Forbidden
+from service.errors import Forbidden, ServiceError
 from service.store import kv
 from service.store.database import Session
 
@@ -29,14 +29,33 @@ class _Put:
     size: int
 
 
+class Overtaken(ServiceError):
+    """Somebody has written a key between a task's look at it and its own writing."""
+
+    status = 409
+
+
+#: Which version of a key has been read: its number and time; None where there was none.
+_Seen = tuple[int, float] | None
+
+
 @dataclass(slots=True)
 class Written:
-    """What a batch has written, the last of each key; None is a key that is taken away. Used by one thread."""
+    """What a batch has written, the last of each key; None is a key that is taken away. `seen` is what was stored when it was first read. Used by one
+    thread."""
 
     changes: dict[_Name, _Put | None] = field(default_factory=dict)
+    seen: dict[_Name, _Seen] = field(default_factory=dict)
+
+    def see(self, name: _Name, found: kv.Entry | None) -> None:
+        """Notes what is stored of a key."""
+        self.seen.setdefault(name, _version(found))
 
     def store(self, session: Session, at: float) -> None:
-        """All of it."""
+        """All of it. Raises Overtaken."""
+        for name in self.changes.keys() & self.seen.keys():
+            if _version(kv.get(session, *name, at)) != self.seen[name]:
+                raise Overtaken(f"the key `{name[2]}` of the namespace `{name[1]}` has been written by somebody else meanwhile")
         for (environment, namespace, key), put in self.changes.items():
             if put is None:
                 kv.delete(session, environment, namespace, key, at)
@@ -97,7 +116,12 @@ class Keys:
 
     def _held(self, session: Session, namespace: str, key: str) -> _Put | kv.Entry:
         name = self._whose.environment, namespace, key
-        found = self._written.changes[name] if name in self._written.changes else kv.get(session, *name, self._at)
+        found: _Put | kv.Entry | None
+        if name in self._written.changes:
+            found = self._written.changes[name]
+        else:
+            found = kv.get(session, *name, self._at)
+            self._written.see(name, found)
         if found is None or not self._lives(found):
             raise KeyError(key)
         return found
@@ -110,6 +134,7 @@ class Keys:
             found = kv.find(session, self._whose.environment, self._whose.namespace, key, self._at)
             if found is None:
                 raise KeyError(key)
+            self._written.see((self._whose.environment, found.namespace, key), found)
             return found
         for namespace in above:
             try:
@@ -128,3 +153,7 @@ class Keys:
     def _allow_writing(self, session: Session, namespace: str) -> None:
         if not may_write(session, self._whose, namespace):
             raise Forbidden(f"the namespace `{namespace[:150]}` belongs to another repository; its keys are not written from here")
+
+
+def _version(found: kv.Entry | None) -> _Seen:
+    return None if found is None else (found.version, found.updated_at)

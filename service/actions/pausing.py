@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from service.actions.around import Surroundings
 from service.actions.files import Whose
+from service.actions.filling import Filled
 from service.actions.kit import Kit
 from service.actions.layers import Stored
 from service.actions.places import of_task
@@ -22,7 +23,7 @@ from service.engine.program import Node
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
-from service.flows.resolve import Render, resolve_inputs
+from service.flows.resolve import Render, resolve_inputs, settle_inputs
 from service.store import events, executions
 from service.store.codec import now
 from service.store.database import Session
@@ -58,12 +59,7 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
     NotFound, Invalid with each input that is wrong. What somebody has paused as a whole goes on first, and asks for nothing."""
     if row.execution.held is not None and task_run is None:
         return Resumption(row, None, {})
-    found = waiting(session, kit, row)
-    if not found:
-        review = waiting(session, kit, row, APPROVAL)
-        why = f"`{review[0][1].id}` waits for a decision: review it" if review else "it waits for nobody to resume it"
-        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; {why}")
-    run, node = chosen(found, task_run)
+    run, node = _pause(session, kit, row, task_run)
     return Resumption(row, run, settled(node, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)))
 
 
@@ -85,6 +81,24 @@ def settled(node: Node, asked: Sequence[Input], given: Mapping[str, Any], render
         names = ", ".join(f"`{each.id}`" for each in asked) or "nothing"
         raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
     return values
+
+
+def fill(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Filled:
+    """The same while somebody fills the inputs in: what is wrong is told beside each. Raises Conflict and NotFound as `prepare` does."""
+    if row.execution.held is not None and task_run is None:
+        return Filled(row.execution.namespace, row.execution.flow, [], lambda value: value)
+    run, node = _pause(session, kit, row, task_run)
+    render = Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
+    return Filled(row.execution.namespace, row.execution.flow, settle_inputs(asked(node), given, render), render.masked)
+
+
+def _pause(session: Session, kit: Kit, row: Row, task_run: str | None) -> tuple[TaskRun, Node]:
+    found = waiting(session, kit, row)
+    if not found:
+        review = waiting(session, kit, row, APPROVAL)
+        why = f"`{review[0][1].id}` waits for a decision: review it" if review else "it waits for nobody to resume it"
+        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; {why}")
+    return chosen(found, task_run)
 
 
 def resume(session: Session, prepared: Resumption, by: str, asked: str | None = None) -> None:
@@ -114,3 +128,7 @@ class Renderer:
         # Those that the pause asks for lie over those of the execution.
         laid = {"inputs": {**self._inputs, **more.get("inputs", {})}}
         return Rendering(self._kit, ChainMap(laid, cast("dict[str, Any]", self._scope)), self._reach, self._place).typed(value)
+
+    def masked(self, value: Any) -> Any:
+        """Without secrets, those that were rendered here among them."""
+        return Rendering(self._kit, {}, self._reach).masked(value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from service.actions.executions import Order, check_breakpoints, of_revision, settle
+from service.actions.executions import Order, check_breakpoints, choose, settle
 from service.actions.kit import Kit
 from service.engine.events import Replayed
 from service.store.codec import new_id, now
@@ -33,9 +33,10 @@ def prepare(session: Session, kit: Kit, row: Row, wanted: Wanted, by: str) -> Re
         return Replayed(by, new_id(), of.revision, wanted.task_run, wanted.failed)
     number = wanted.revision if wanted.latest or wanted.revision is not None else of.revision
     order = Order(of.environment, of.namespace, of.flow, wanted.inputs or {}, {}, revision=number, breakpoints=tuple(wanted.breakpoints))
-    found, number, flow, pin = of_revision(session, kit, order)
+    chosen = choose(session, kit, order)
+    number, flow, pin = chosen.revision, chosen.flow, chosen.pin
     if number == of.revision and of.pin is not None:
         pin = of.pin
     check_breakpoints(flow, order.breakpoints)
-    inputs = None if wanted.inputs is None else settle(kit, order, flow, found.id, number, pin, now()).execution.inputs
+    inputs = None if wanted.inputs is None else settle(kit, order, flow, chosen.row, number, pin, now()).execution.inputs
     return Replayed(by, new_id(), number, wanted.task_run, wanted.failed, asdict(pin), inputs, order.breakpoints)

@@ -57,6 +57,8 @@ _NOBODY = "local"
 _LOCAL = Caller(_NOBODY, "admin")
 _ENOUGH = {Permission.READ: ("admin",), Permission.WRITE: ("admin",), Permission.ADMIN: ("admin",), Permission.RUNNER: ("runner",)}
 
+_FILTERS = "filters["  #: how the parameters begin that name what they mean themselves
+
 Checker = Callable[[Request], Awaitable[Caller]]
 
 
@@ -97,8 +99,9 @@ def _refuse_unknown(request: Request) -> None:
         return
     route: APIRoute = request.scope["route"]
     known = set(_names(route.dependant))
+    filters = any(name.startswith(_FILTERS) for name in known)
     for name in request.query_params:
-        if name not in known:
+        if name not in known and not (filters and name.startswith(_FILTERS)):
             there = f"there is {', '.join(sorted(known))}" if known else "there is none"
             raise Invalid(f"the parameter `{name[:60]}` means nothing at this address of this version; {there}")
 

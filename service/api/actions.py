@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,11 +14,10 @@ from service.actions import executions as acts
 from service.actions import pausing, replaying
 from service.actions.pausing import Resumption
 from service.actions.replaying import Wanted
-from service.api import body, executions
-from service.api.access import Caller, Reader, Writer
+from service.api import body, given, serial
+from service.api.access import Caller, Writer
 from service.api.ambiguity import ExecutionRoute
 from service.api.answers import TAKEN, decided
-from service.api.filters import breakpoints as points
 from service.api.found import find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
 from service.engine.asked import GIVEN, OURS
@@ -25,6 +25,7 @@ from service.engine.events import Event, Halted, Labelled, Passed, Replayed, Res
 from service.engine.state import State
 from service.errors import Invalid, Malformed, NotFound
 from service.store import events
+from service.store.codec import to_json
 from service.store.database import Session
 from service.store.executions import Row
 
@@ -39,23 +40,26 @@ _MOST_LABELS, _LONGEST = 100, 1000
 Send = Callable[[Session, str], object]
 
 
-async def _answer(parts: Parts, caller: Caller, response: Response, row: Row, send: Send, shown: str | None = None) -> dict[str, Any]:
+async def _answer(parts: Parts, row: Row, send: Send, shown: str | None = None, status: int = 200) -> Response:
     """Asks the executor; gives the execution as it is then, or another one that came of it."""
     done = await decided(parts, send)
-    try:
-        found = await run_in_threadpool(executions.get, shown or row.execution.id, parts, caller, row.execution.environment)
-    except NotFound:
-        if done:
-            raise
-        found = {"id": shown}
-    if not done:
-        response.status_code = 202
-        found["message"] = TAKEN
-    return found
+
+    def look() -> str:
+        with parts.kit.database.read() as session:
+            try:
+                found = find(session, row.execution.environment, shown or row.execution.id)
+            except NotFound:
+                if done:
+                    raise
+                return to_json({"id": shown, "message": TAKEN})
+            head = serial.head(parts.kit, session, found)
+            return serial.whole(head if done else {**head, "message": TAKEN}, serial.task_runs(parts.kit, session, found))
+
+    return Response(await run_in_threadpool(look), status_code=status if done else 202, media_type="application/json")
 
 
-async def _ask(parts: Parts, caller: Caller, response: Response, row: Row, event: Event, task_run: str | None = None) -> dict[str, Any]:
-    return await _answer(parts, caller, response, row, lambda session, asked: events.add(session, row.execution.id, task_run, event, asked))
+async def _ask(parts: Parts, row: Row, event: Event, task_run: str | None = None) -> Response:
+    return await _answer(parts, row, lambda session, asked: events.add(session, row.execution.id, task_run, event, asked))
 
 
 async def _row(parts: Parts, tenant: str, id: str) -> Row:
@@ -68,22 +72,21 @@ async def _row(parts: Parts, tenant: str, id: str) -> Row:
 
 @router.delete("/{id}/kill", status_code=202)
 @router.post("/{id}/actions/kill", status_code=202)
-async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response, cascade: bool = Query(True, alias="isOnKillCascade")) -> dict[str, Any]:
+async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant, cascade: bool = Query(True, alias="isOnKillCascade")) -> Response:
     """Stops an execution; 409 when it has ended. Unless `isOnKillCascade` is false, those that it has started are stopped, too."""
     row = await _row(parts, tenant, id)
-    shown = await _answer(parts, caller, response, row, lambda session, asked: acts.kill(session, row.execution.id, caller.name, asked, cascade=cascade))
-    response.status_code = 202
-    return shown
+    send = partial(acts.kill, id=row.execution.id, by=caller.name, cascade=cascade)
+    return await _answer(parts, row, lambda session, asked: send(session, asked=asked), status=202)
 
 
 @first.post("/{id}/restart")
 @router.post("/{id}/actions/restart")
-async def restart(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response, revision: int | None = Revision) -> dict[str, Any]:
+async def restart(id: str, parts: Use, caller: Writer, tenant: Tenant, revision: int | None = Revision) -> Response:
     """Does what failed once more. In another revision it is a new execution that does."""
     row = await _row(parts, tenant, id)
     if revision in (None, row.execution.revision):
-        return await _ask(parts, caller, response, row, Restarted(caller.name))
-    return await _replay(parts, caller, response, row, Wanted(revision=revision, failed=True))
+        return await _ask(parts, row, Restarted(caller.name))
+    return await _replay(parts, caller, row, Wanted(revision=revision, failed=True))
 
 
 def _wanted(
@@ -92,7 +95,7 @@ def _wanted(
     latest: bool = Query(False, alias="latestRevision"),
     breakpoints: Points = None,
 ) -> Wanted:
-    return Wanted(task_run, revision, latest, None, points(breakpoints))
+    return Wanted(task_run, revision, latest, None, given.breakpoints(breakpoints))
 
 
 Options = Annotated[Wanted, Depends(_wanted)]
@@ -100,50 +103,48 @@ Options = Annotated[Wanted, Depends(_wanted)]
 
 @first.post("/{id}/replay")
 @router.post("/{id}/actions/replay")
-async def replay(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response, wanted: Options) -> dict[str, Any]:
+async def replay(id: str, parts: Use, caller: Writer, tenant: Tenant, wanted: Options) -> Response:
     """Does an execution again, as a new one: from a task run, with what those before it gave, or from the beginning."""
-    return await _replay(parts, caller, response, await _row(parts, tenant, id), wanted)
+    return await _replay(parts, caller, await _row(parts, tenant, id), wanted)
 
 
 @first.post("/{id}/replay-with-inputs")
 @router.post("/{id}/actions/replay-with-inputs")
-async def replay_with_inputs(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, response: Response, wanted: Options) -> dict[str, Any]:
+async def replay_with_inputs(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, wanted: Options) -> Response:
     """The same with other inputs: parts of a form, or `inputs` of a JSON body."""
-    given = await _given(request)
-    return await _replay(parts, caller, response, await _row(parts, tenant, id), replace(wanted, inputs=given))
+    values = await given.inputs(request)
+    return await _replay(parts, caller, await _row(parts, tenant, id), replace(wanted, inputs=values))
 
 
-async def _replay(parts: Parts, caller: Caller, response: Response, row: Row, wanted: Wanted) -> dict[str, Any]:
+async def _replay(parts: Parts, caller: Caller, row: Row, wanted: Wanted) -> Response:
     def prepare() -> Replayed:
         with parts.kit.database.read() as session:
             return replaying.prepare(session, parts.kit, row, wanted, caller.name)
 
     event = await run_in_threadpool(prepare)
-    return await _answer(
-        parts, caller, response, row, lambda session, asked: events.add(session, row.execution.id, wanted.task_run, event, asked), event.execution
-    )
+    return await _answer(parts, row, lambda session, asked: events.add(session, row.execution.id, wanted.task_run, event, asked), event.execution)
 
 
 @first.post("/{id}/state")
 @router.post("/{id}/actions/state")
 @first.post("/{id}/change-state")
 @router.post("/{id}/actions/change-state")
-async def change_state(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, response: Response) -> dict[str, Any]:
+async def change_state(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Says how a task run ended; the execution goes on from there. The body is `{"taskRunId": …, "state": …}`."""
     content = await body.read_json(request)
     if not isinstance(content, dict) or not isinstance(content.get("taskRunId"), str) or not isinstance(content.get("state"), str):
         raise Malformed('the body must be {"taskRunId": "…", "state": "SUCCESS"}')
     state = given_state(content["state"], GIVEN | {State.RUNNING})
     row = await _row(parts, tenant, id)
-    return await _ask(parts, caller, response, row, StateSet(state, caller.name), content["taskRunId"])
+    return await _ask(parts, row, StateSet(state, caller.name), content["taskRunId"])
 
 
 @first.post("/{id}/change-status")
 @router.post("/{id}/actions/change-status")
-async def change_status(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response, status: str) -> dict[str, Any]:
+async def change_status(id: str, parts: Use, caller: Writer, tenant: Tenant, status: str) -> Response:
     """Says how an execution ended; nothing follows from it."""
     event = StatusSet(given_state(status), caller.name)
-    return await _ask(parts, caller, response, await _row(parts, tenant, id), event)
+    return await _ask(parts, await _row(parts, tenant, id), event)
 
 
 def given_state(name: str, among: frozenset[State] = GIVEN) -> State:
@@ -156,11 +157,11 @@ def given_state(name: str, among: frozenset[State] = GIVEN) -> State:
 
 @first.post("/{id}/labels")
 @router.post("/{id}/actions/labels")
-async def set_labels(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, response: Response) -> dict[str, Any]:
+async def set_labels(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Gives an execution that has ended other labels: a list of `{"key": …, "value": …}`, or a map. Those of the service stay."""
     row = await _row(parts, tenant, id)
     event = Labelled(given_labels(await body.read_json(request), row), caller.name)
-    return await _ask(parts, caller, response, row, event)
+    return await _ask(parts, row, event)
 
 
 def given_labels(content: Any, *rows: Row) -> dict[str, str]:
@@ -185,46 +186,32 @@ def given_labels(content: Any, *rows: Row) -> dict[str, str]:
 
 @first.post("/{id}/pause")
 @router.post("/{id}/actions/pause")
-async def pause(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response) -> dict[str, Any]:
+async def pause(id: str, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Pauses an execution: what runs goes on to its end, nothing new begins until it is resumed."""
-    return await _ask(parts, caller, response, await _row(parts, tenant, id), Halted(caller.name))
+    return await _ask(parts, await _row(parts, tenant, id), Halted(caller.name))
 
 
 @first.post("/{id}/resume-from-breakpoint")
 @router.post("/{id}/actions/resume-from-breakpoint")
-async def resume_from_breakpoint(id: str, parts: Use, caller: Writer, tenant: Tenant, response: Response, breakpoints: Points = None) -> dict[str, Any]:
+async def resume_from_breakpoint(id: str, parts: Use, caller: Writer, tenant: Tenant, breakpoints: Points = None) -> Response:
     """Lets an execution go on to its next breakpoint; `breakpoints` are set in the place of its own."""
     row = await _row(parts, tenant, id)
-    return await _ask(parts, caller, response, row, Passed(caller.name, None if breakpoints is None else points(breakpoints)))
+    return await _ask(parts, row, Passed(caller.name, None if breakpoints is None else given.breakpoints(breakpoints)))
 
 
 @first.post("/{id}/resume")
 @router.post("/{id}/actions/resume")
-async def resume(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, response: Response, task_run: TaskRunId = None) -> dict[str, Any]:
+async def resume(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: TaskRunId = None) -> Response:
     """Lets a paused execution go on, with the inputs that the pause asks for: parts of a form, or `inputs` of a JSON body. 409 where it waits for nobody."""
     prepared = await _resumption(request, parts, tenant, id, task_run)
-    return await _answer(parts, caller, response, prepared.row, lambda session, asked: pausing.resume(session, prepared, caller.name, asked))
-
-
-@router.post("/{id}/resume/validate")
-@router.post("/{id}/actions/resume/validate")
-async def check_resume(id: str, request: Request, parts: Use, _: Reader, tenant: Tenant, task_run: TaskRunId = None) -> dict[str, Any]:
-    """What the inputs come to that a pause would be given; 422 with each that is wrong."""
-    prepared = await _resumption(request, parts, tenant, id, task_run)
-    run = prepared.run.id if prepared.run else None
-    return {"id": prepared.row.execution.id, "taskRunId": run, "inputs": parts.kit.masker.value(dict(prepared.given))}
+    return await _answer(parts, prepared.row, lambda session, asked: pausing.resume(session, prepared, caller.name, asked))
 
 
 async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task_run: str | None) -> Resumption:
-    given = await _given(request)
+    values = await given.inputs(request)
 
     def prepare() -> Resumption:
         with parts.kit.database.read() as session:
-            return pausing.prepare(session, parts.kit, find(session, tenant, id), given, task_run)
+            return pausing.prepare(session, parts.kit, find(session, tenant, id), values, task_run)
 
     return await run_in_threadpool(prepare)
-
-
-async def _given(request: Request) -> Any:
-    has_body = int(request.headers.get("content-length", "0") or 0) or "transfer-encoding" in request.headers
-    return await executions.given_inputs(request) if has_body else {}

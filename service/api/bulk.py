@@ -19,7 +19,7 @@ from service.api import body
 from service.api.access import Caller, Writer
 from service.api.actions import given_labels, given_state
 from service.api.answers import TAKEN, Answered, ask
-from service.api.filters import Among
+from service.api.execution_search import Wanted
 from service.api.parts import Parts, Tenant, Use
 from service.engine.asked import refusal
 from service.engine.events import Asked, Halted, Killed, Labelled, Replayed, Restarted, Resumed, StatusSet
@@ -207,7 +207,7 @@ def _simple(name: str, make: Callable[[Parts, Caller], Deed]) -> None:
     async def of_ids(request: Request, parts: Use, caller: Writer, tenant: Tenant) -> Response:
         return await by_ids(parts, tenant, await ids_of(request), make(parts, caller))
 
-    async def of_query(parts: Use, caller: Writer, wanted: Among) -> Response:
+    async def of_query(parts: Use, caller: Writer, wanted: Wanted) -> Response:
         return await by_query(parts, wanted, make(parts, caller))
 
     for path in (f"/{name}", f"/actions/{name}"):
@@ -228,7 +228,7 @@ async def replay_ids(request: Request, parts: Use, caller: Writer, tenant: Tenan
 
 @router.post("/replay/by-query")
 @router.post("/actions/replay/by-query")
-async def replay_query(parts: Use, caller: Writer, wanted: Among, latest: bool = Query(False, alias="latestRevision")) -> Response:
+async def replay_query(parts: Use, caller: Writer, wanted: Wanted, latest: bool = Query(False, alias="latestRevision")) -> Response:
     """The same for all that a query finds."""
     return await by_query(parts, wanted, _replay(parts, caller, latest=latest))
 
@@ -242,7 +242,7 @@ async def kill_ids(request: Request, parts: Use, caller: Writer, tenant: Tenant,
 
 @router.delete("/kill/by-query")
 @router.post("/actions/kill/by-query")
-async def kill_query(parts: Use, caller: Writer, wanted: Among, cascade: bool = Query(True, alias="isOnKillCascade")) -> Response:
+async def kill_query(parts: Use, caller: Writer, wanted: Wanted, cascade: bool = Query(True, alias="isOnKillCascade")) -> Response:
     """The same for all that a query finds."""
     return await by_query(parts, wanted, _kill(caller, cascade=cascade))
 
@@ -256,7 +256,7 @@ async def change_status_ids(request: Request, parts: Use, caller: Writer, tenant
 
 @router.post("/change-status/by-query")
 @router.post("/actions/change-status/by-query")
-async def change_status_query(parts: Use, caller: Writer, wanted: Among, status: str = Query(alias="newStatus")) -> Response:
+async def change_status_query(parts: Use, caller: Writer, wanted: Wanted, status: str = Query(alias="newStatus")) -> Response:
     """The same for all that a query finds."""
     return await by_query(parts, wanted, _status(caller, status))
 
@@ -273,6 +273,6 @@ async def labels_ids(request: Request, parts: Use, caller: Writer, tenant: Tenan
 
 @router.post("/labels/by-query")
 @router.post("/actions/labels/by-query")
-async def labels_query(request: Request, parts: Use, caller: Writer, wanted: Among) -> Response:
+async def labels_query(request: Request, parts: Use, caller: Writer, wanted: Wanted) -> Response:
     """Gives labels to all that a query finds; the body is a list of them."""
     return await by_query(parts, wanted, _labels(caller, await body.read_json(request)))

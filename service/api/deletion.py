@@ -12,7 +12,7 @@ from service.actions import deletion
 from service.api.access import Caller, Writer
 from service.api.answers import decided
 from service.api.bulk import Deed, by_ids, by_query, ids_of
-from service.api.filters import Among
+from service.api.execution_search import Wanted
 from service.api.found import find
 from service.api.parts import Parts, Tenant, Use
 from service.engine.events import Deleted
@@ -39,7 +39,7 @@ async def delete_ids(request: Request, parts: Use, caller: Writer, tenant: Tenan
 
 
 @router.delete("/by-query")
-async def delete_query(parts: Use, caller: Writer, wanted: Among, what: What) -> Response:
+async def delete_query(parts: Use, caller: Writer, wanted: Wanted, what: What) -> Response:
     """Deletes all that a query finds."""
     return _then_files(parts, await by_query(parts, wanted, _deed(caller, what)))
 

@@ -40,7 +40,7 @@ def search(
     with parts.kit.database.read() as session:
         found = flows.live(session, tenant, namespace=namespace, query=q, limit=size, offset=(page - 1) * size, order=_order(sort))
         total = flows.count_live(session, tenant, namespace, q)
-        return {"results": [_shape(parts, session, row) for row in found], "total": total}
+        return {"results": [shape(parts, session, row) for row in found], "total": total}
 
 
 @router.get("/source")
@@ -56,7 +56,7 @@ def source(
     """A page of live flows whose text holds the words, with the lines around them; what was found stands between `[mark]` and `[/mark]`."""
     with parts.kit.database.read() as session:
         found, total = flows.with_text(session, tenant, q, namespace=namespace, limit=size, offset=(page - 1) * size)
-        results = [{"model": _shape(parts, session, row), "fragments": fragments(text, q)} for row, text in found]
+        results = [{"model": shape(parts, session, row), "fragments": fragments(text, q)} for row, text in found]
         return {"results": results, "total": total}
 
 
@@ -91,7 +91,7 @@ def by_namespace(namespace: str, parts: Use, _: Reader, tenant: Tenant) -> list[
     """The live flows of one namespace."""
     with parts.kit.database.read() as session:
         found = [row for row in flows.live(session, tenant, namespace=namespace) if row.namespace == namespace]
-        return [_shape(parts, session, row) for row in found]
+        return [shape(parts, session, row) for row in found]
 
 
 @router.get("/{namespace}/{id}")
@@ -110,7 +110,7 @@ def get(
         row = find_flow(session, tenant, namespace, id)
         if row.live is None and revision is None and not allow_deleted:
             raise NotFound(f"flow `{namespace}.{id}` was deleted in revision {row.revision}")
-        return _shape(parts, session, row, revision, source=source)
+        return shape(parts, session, row, revision, source=source)
 
 
 @router.get("/{namespace}/{id}/revisions")
@@ -143,7 +143,7 @@ async def _save(request: Request, parts: Parts, *, only: str, message: str | Non
     def shown() -> dict[str, Any]:
         saved = edits.live(parts.kit, saving.identity, attempt)
         with parts.kit.database.read() as session:
-            return _shape(parts, session, saved, source=True)
+            return shape(parts, session, saved, source=True)
 
     return await run_in_threadpool(shown)
 
@@ -156,7 +156,8 @@ def _order(sort: str | None) -> flows.Order:
     return field, direction == "desc"
 
 
-def _shape(parts: Parts, session: Session, row: Flow, number: int | None = None, *, source: bool = False) -> dict[str, Any]:
+def shape(parts: Parts, session: Session, row: Flow, number: int | None = None, *, source: bool = False) -> dict[str, Any]:
+    """A flow as it is live, or was last, or at a revision. Raises NotFound for one that it has not."""
     wanted = number if number is not None else row.live or row.revision
     revision = flows.revision(session, row.id, wanted)
     if revision is None:

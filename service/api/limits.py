@@ -8,16 +8,16 @@ from typing import Any
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from service.actions import waiting
-from service.api import shapes
+from service.api import serial
 from service.api.access import Caller, Reader, Writer
 from service.api.ambiguity import ExecutionRoute
 from service.api.found import find
 from service.api.parts import LONGEST_WORD, Parts, Tenant, Use, listening, pause
-from service.store import events, repositories
+from service.store import events
 from service.store import executions as rows
-from service.store.codec import now
 from service.store.database import Session
 
 router = APIRouter(prefix="/executions", tags=["executions"])
@@ -30,7 +30,7 @@ _PATIENCE = 10.0  #: seconds until the answer shows the execution as it is, whet
 
 @first.post("/{id}/unqueue")
 @router.post("/{id}/actions/unqueue")
-async def unqueue(id: str, parts: Use, caller: Writer, tenant: Tenant, state: str = Query("RUNNING", max_length=LONGEST_WORD)) -> dict[str, Any]:
+async def unqueue(id: str, parts: Use, caller: Writer, tenant: Tenant, state: str = Query("RUNNING", max_length=LONGEST_WORD)) -> Response:
     """Takes an execution out of the queue of its flow: to run although there is no place, or to end as CANCELLED or FAILED. 409 where it is not queued."""
     wanted = waiting.wanted(state)
     return await _dealt_with(parts, tenant, id, caller, lambda session, found: waiting.unqueue(session, found, wanted, caller.name))
@@ -38,12 +38,12 @@ async def unqueue(id: str, parts: Use, caller: Writer, tenant: Tenant, state: st
 
 @first.post("/{id}/force-run")
 @router.post("/{id}/actions/force-run")
-async def force_run(id: str, parts: Use, caller: Writer, tenant: Tenant) -> dict[str, Any]:
+async def force_run(id: str, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Lets an execution go on whatever it waits for: a place, its date, or somebody who resumes it. 409 where it has ended."""
     return await _dealt_with(parts, tenant, id, caller, lambda session, found: waiting.force(session, found, caller.name))
 
 
-async def _dealt_with(parts: Parts, tenant: str, id: str, caller: Caller, tell: Callable[[Session, rows.Row], int]) -> dict[str, Any]:
+async def _dealt_with(parts: Parts, tenant: str, id: str, caller: Caller, tell: Callable[[Session, rows.Row], int]) -> Response:
     """Tells the executor, and answers with the execution as it then is."""
 
     def action(session: Session) -> tuple[str, int]:
@@ -62,12 +62,9 @@ async def _dealt_with(parts: Parts, tenant: str, id: str, caller: Caller, tell: 
     return await run_in_threadpool(_shown, parts, tenant, found)
 
 
-def _shown(parts: Parts, tenant: str, id: str) -> dict[str, Any]:
+def _shown(parts: Parts, tenant: str, id: str) -> Response:
     with parts.kit.database.read() as session:
-        row = find(session, tenant, id)
-        pin = row.execution.pin
-        repository = repositories.by_id(session, pin.repository) if pin else None
-        return shapes.execution(parts.kit, row, rows.runs(session, row.execution.id), now(), repository.name if repository else None)
+        return Response(serial.execution(parts.kit, session, find(session, tenant, id)), media_type="application/json")
 
 
 @flows.get("/search")

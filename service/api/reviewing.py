@@ -10,12 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from service.actions import pausing, reviewing
 from service.actions.pausing import Resumption
 from service.actions.reviewing import Decision
-from service.api import body
+from service.api import body, given
 from service.api.access import Writer
 from service.api.actions import TaskRunId
 from service.api.ambiguity import ExecutionRoute
 from service.api.answers import TAKEN, decided
-from service.api.executions import FORM, form_of
 from service.api.found import find
 from service.api.parts import Tenant, Use
 from service.errors import Malformed
@@ -46,8 +45,8 @@ async def review(id: str, request: Request, parts: Use, caller: Writer, tenant: 
 
 
 async def _decision(request: Request) -> Decision:
-    if body.content_type(request) in FORM:
-        form = dict(await form_of(request))
+    if body.content_type(request) in given.FORM:
+        form = dict(await given.form(request))
         return Decision.of(form.pop("decision", None), form.pop("comment", None), form)
     content = await body.read_json(request)
     inputs = content.get("inputs", {}) if isinstance(content, dict) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from runners.fields import format_duration
 from service.actions.kit import Kit
-from service.engine.execution import NORMAL, Attempt, TaskRun
+from service.engine.execution import NORMAL
 from service.engine.state import History
 from service.flows.flow import Flow
 from service.flows.loading import written
@@ -19,27 +19,13 @@ from service.store.logs import Entry
 from service.store.metrics import Published
 
 
-def state(history: History, now: datetime) -> dict[str, Any]:
-    """`state` of an execution, a task run or an attempt."""
-    started, last = history[0].date, history[-1]
-    shown: dict[str, Any] = {
-        "current": last.state.value,
-        "histories": [{"state": stamp.state.value, "date": iso(stamp.date)} for stamp in history],
-        "startDate": iso(started),
-        "duration": format_duration((last.date if last.state.terminal else now) - started),
-    }
-    if last.state.terminal:
-        shown["endDate"] = iso(last.date)
-    return shown
-
-
 def labels(values: Mapping[str, str]) -> list[dict[str, str]]:
     """Labels as Kestra lists them."""
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
-def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, repository: str | None) -> dict[str, Any]:
-    """One execution with its task runs. What came from secrets is masked."""
+def execution(kit: Kit, row: Row, now: datetime, repository: str | None) -> dict[str, Any]:
+    """One execution, without its task runs. What came from secrets is masked."""
     of = row.execution
     shown: dict[str, Any] = {
         "id": of.id,
@@ -52,7 +38,7 @@ def execution(kit: Kit, row: Row, runs: Sequence[TaskRun], now: datetime, reposi
         "variables": kit.masker.value(dict(of.variables)),
         "labels": labels(kit.masker.value(dict(of.labels))),
         "state": state(of.history, now),
-        "taskRunList": [task_run(kit, row, run, now) for run in runs],
+        "taskRunList": [],
         "originalId": of.original or of.id,
         "deleted": False,
         "metadata": {"attemptNumber": of.attempt, "originalCreatedDate": iso(of.first_created or of.created)},
@@ -79,31 +65,17 @@ def _breakpoint(text: str) -> dict[str, str]:
     return {"id": id, "value": value} if dot else {"id": id}
 
 
-def task_run(kit: Kit, row: Row, run: TaskRun, now: datetime) -> dict[str, Any]:
-    """One task run."""
+def state(history: History, now: datetime) -> dict[str, Any]:
+    """`state` of an execution; `service.api.serial` writes that of task runs."""
+    started, last = history[0].date, history[-1]
     shown: dict[str, Any] = {
-        "id": run.id,
-        "executionId": run.execution,
-        "namespace": row.execution.namespace,
-        "flowId": row.execution.flow,
-        "taskId": run.node,
-        "attempts": [attempt(kit, one, now) for one in run.attempts],
-        "outputs": kit.masker.value(dict(run.outputs or {})),
-        "state": state(run.history, now),
+        "current": last.state.value,
+        "histories": [{"state": stamp.state.value, "date": iso(stamp.date)} for stamp in history],
+        "startDate": iso(started),
+        "duration": format_duration((last.date if last.state.terminal else now) - started),
     }
-    optional = {"parentTaskRunId": run.parent, "value": run.value, "iteration": run.iteration}
-    return shown | {key: value for key, value in optional.items() if value is not None}
-
-
-def attempt(kit: Kit, one: Attempt, now: datetime) -> dict[str, Any]:
-    """One try."""
-    shown: dict[str, Any] = {"state": state(one.history, now)}
-    if one.runner:
-        shown["workerId"] = one.runner
-    if one.message:
-        shown["message"] = kit.masker.text(one.message)
-    if one.log_file:
-        shown["logFile"] = one.log_file
+    if last.state.terminal:
+        shown["endDate"] = iso(last.date)
     return shown
 
 
@@ -163,11 +135,11 @@ def revision(one: flows.Revision) -> dict[str, Any]:
     }
 
 
-def log_entry(entry: Entry, row: Row) -> dict[str, Any]:
-    """One line of a log."""
+def log_entry(entry: Entry, namespace: str, flow: str) -> dict[str, Any]:
+    """One line of a log of this flow."""
     shown: dict[str, Any] = {
-        "namespace": row.execution.namespace,
-        "flowId": row.execution.flow,
+        "namespace": namespace,
+        "flowId": flow,
         "executionId": entry.execution,
         "timestamp": iso(entry.line.time),
         "level": entry.line.level,

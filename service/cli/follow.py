@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TextIO
 from zlib import crc32
 
@@ -40,8 +40,9 @@ def print_entry(entry: Mapping[str, Any], stream: TextIO) -> None:
     print(text, file=stream, flush=True)
 
 
-def entries(api: Api, execution: str, level: str = "") -> Iterator[Mapping[str, Any]]:
-    """Every entry of an execution's log, each once, until it has ended. A server that goes away is given time to come back."""
+def entries(api: Api, execution: str, level: str = "") -> Generator[Mapping[str, Any], None, str]:
+    """Every entry of an execution's log, each once, until it has ended; its id, or that of the execution that took over from it. A server that goes away is
+    given time to come back."""
     seen: Counter[tuple[Any, ...]] = Counter()
     lost_at: float | None = None
     while True:
@@ -50,13 +51,24 @@ def entries(api: Api, execution: str, level: str = "") -> Iterator[Mapping[str, 
             for event in api.events(f"/logs{path(execution)}/follow", minLevel=level):
                 lost_at = None
                 if event.name == "end":
-                    return
+                    return str((event.value or {}).get("id") or execution)
                 if event.name == "progress" and isinstance(event.value, Mapping) and _is_new(event.value, before):
                     seen[_key(event.value)] += 1
                     yield event.value
         except Lost as lost:
             # The stream begins anew, from the first entry: what was shown is passed over.
             lost_at = _waited(lost, lost_at)
+
+
+def shown(api: Api, execution: str, level: str, show: Callable[[Mapping[str, Any]], None]) -> str:
+    """Shows every entry; gives the id of the execution that ended."""
+    found = entries(api, execution, level)
+    while True:
+        try:
+            entry = next(found)
+        except StopIteration as ended:
+            return str(ended.value)
+        show(entry)
 
 
 def _is_new(entry: Mapping[str, Any], before: Counter[tuple[Any, ...]]) -> bool:

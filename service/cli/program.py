@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import acts, evaluate, flows, repositories, serving
+from service.cli import acts, evaluate, flows, kv, repositories, serving
 from service.cli.screen import say, show
 from service.cli.stop import INTERRUPTED, UNREACHABLE, WRONG, Stop
 from service.errors import ServiceError
@@ -25,6 +25,7 @@ program.command("eval")(evaluate.evaluate)
 program.add_typer(flows.commands, name="flow")
 program.add_typer(acts.commands, name="execution")
 program.add_typer(repositories.commands, name="repo")
+program.add_typer(kv.commands, name="kv")
 
 
 def _version(wanted: bool) -> None:

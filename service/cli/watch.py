@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.cli.client import Api, path
-from service.cli.follow import entries, exit_code, patiently, print_entry, summary
+from service.cli.follow import exit_code, patiently, print_entry, shown, summary
 from service.cli.options import Output
 from service.cli.screen import document, say, show
 from service.cli.stop import INTERRUPTED
@@ -27,9 +27,8 @@ def watch(api: Api, execution: str, output: Output) -> int:
     """Prints the log until the execution has ended; returns the exit code of its final state. Ctrl-C leaves it running."""
     stream = sys.stdout if output is Output.TABLE else sys.stderr
     try:
-        for entry in entries(api, execution):
-            print_entry(entry, stream)
-        final: dict[str, Any] = patiently(lambda: api.get(f"/executions{path(execution)}"))
+        last = shown(api, execution, "", lambda entry: print_entry(entry, stream))
+        final: dict[str, Any] = patiently(lambda: api.get(f"/executions{path(last)}"))
     except KeyboardInterrupt:
         return _detached(execution)
     if output is Output.JSON:
@@ -41,16 +40,17 @@ def watch(api: Api, execution: str, output: Output) -> int:
 def stream_logs(api: Api, execution: str, level: str, output: Output) -> int:
     """As `watch`, from `execution logs -f`: with JSON output each entry is one line of JSON."""
     try:
-        for entry in entries(api, execution, level):
-            if output is Output.JSON:
-                show(json.dumps(entry, ensure_ascii=False))
-            else:
-                print_entry(entry, sys.stdout)
-        final = patiently(lambda: api.get(f"/executions{path(execution)}"))
+        last = shown(api, execution, level, _print_json if output is Output.JSON else lambda entry: print_entry(entry, sys.stdout))
+        final = patiently(lambda: api.get(f"/executions{path(last)}"))
     except KeyboardInterrupt:
         return _detached(execution)
     say(summary(final))
     return exit_code(final["state"]["current"])
+
+
+def _print_json(entry: Mapping[str, Any]) -> None:
+    """One entry in a line."""
+    show(json.dumps(entry, ensure_ascii=False))
 
 
 def _detached(execution: str) -> int:

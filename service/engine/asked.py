@@ -52,7 +52,7 @@ def refusal(kind: type[Asked], execution: Execution) -> str | None:
     states, why = ALLOWED[kind]
     if execution.trailing and kind in _AFTER_ALL:
         return f"execution {execution.id} is {execution.state.value}, and what is done after its end is under way: wait for it, or kill it"
-    if execution.state in states or (execution.trailing and kind is Killed):
+    if execution.state in states or (execution.trailing and kind in (Killed, Resumed)):
         return None
     already = " already" if kind is Killed and execution.state.terminal else ""
     return f"execution {execution.id} is {execution.state.value}{already}; {why}"

@@ -25,6 +25,22 @@ class InputProblem:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one input comes to. `value` is the one that was given, or its default as written, where there is a `problem`. `enabled` False: others say that it is
+    not asked for. `default`: nobody gave a value, and it has one of its own. `choices` are those that an expression made."""
+
+    input: Input
+    value: Any = None
+    enabled: bool = True
+    default: bool = False
+    problem: str | None = None
+    choices: Sequence[str] | None = None
+
+
+_WRONG = (BadValue, RenderFailed, ExpressionError)
+
+
 def resolve_inputs(inputs: Iterable[Input], given: Mapping[str, Any], render: Render) -> tuple[dict[str, Any], list[InputProblem], list[str]]:
     """Values by name (dotted ids nested), what is wrong with each input, and given names that nobody declared.
 
@@ -33,18 +49,32 @@ def resolve_inputs(inputs: Iterable[Input], given: Mapping[str, Any], render: Re
     is left out.
     """
     declared = tuple(inputs)
+    values, settled = _settle_all(declared, given, render, shown=False)
+    problems = [InputProblem(one.input.id, one.problem) for one in settled if one.problem is not None]
+    return values, problems, _unknown(declared, given)
+
+
+def settle_inputs(inputs: Iterable[Input], given: Mapping[str, Any], render: Render) -> list[Settled]:
+    """What each input comes to, as `resolve_inputs` would have it, for somebody who is filling them in: in the order in which they are declared, with choices
+    also where there is no value yet."""
+    declared = tuple(inputs)
+    _, settled = _settle_all(declared, given, render, shown=True)
+    found = {one.input.id: one for one in settled}
+    return [found[definition.id] for definition in declared]
+
+
+def _settle_all(declared: Sequence[Input], given: Mapping[str, Any], render: Render, *, shown: bool) -> tuple[dict[str, Any], list[Settled]]:
     values: dict[str, Any] = {}
-    problems: list[InputProblem] = []
+    settled: list[Settled] = []
     left_out: set[str] = set()
     for definition in in_order(declared):
-        try:
-            if not _asked_for(definition, values, left_out, render):
-                left_out.add(definition.id)
-                continue
-            put(values, definition.id, _resolve(definition, _given(given, definition.id), values, render))
-        except (BadValue, RenderFailed, ExpressionError) as bad:
-            problems.append(InputProblem(definition.id, str(bad)))
-    return values, problems, _unknown(declared, given)
+        one = _settle(definition, _given(given, definition.id), values, left_out, render, shown=shown)
+        settled.append(one)
+        if not one.enabled:
+            left_out.add(definition.id)
+        elif one.problem is None:
+            put(values, definition.id, one.value)
+    return values, settled
 
 
 def in_order(inputs: Sequence[Input]) -> list[Input]:
@@ -78,18 +108,33 @@ def _holds(dependency: Dependency, values: Mapping[str, Any], left_out: set[str]
     return held if isinstance(held, bool) else truthy(as_text(held) if held is not None else "")
 
 
-def _resolve(definition: Input, value: Any, values: Mapping[str, Any], render: Render) -> Any:
-    scope = {"inputs": values}
-    if value is None:
-        value = definition.default()
-        if value is not None and has_template(value):
-            value = render(value, scope)
+def _settle(definition: Input, value: Any, values: Mapping[str, Any], left_out: set[str], render: Render, *, shown: bool) -> Settled:
+    choices: list[str] | None = None
+    default = False
+    try:
+        if not _asked_for(definition, values, left_out, render):
+            return Settled(definition, enabled=False)
+        if isinstance(definition, Choosing) and (shown or value is not None or definition.auto_select_first):
+            choices = _choices(definition, {"inputs": values}, render)
+        if value is None:
+            value = definition.default(choices) if isinstance(definition, Choosing) else definition.default()
+            default = value is not None
+        return Settled(definition, _resolve(definition, value, choices, values, render, default=default), default=default, choices=choices)
+    except _WRONG as bad:
+        return Settled(definition, value, default=default, problem=str(bad), choices=choices)
+
+
+def _resolve(definition: Input, value: Any, choices: list[str] | None, values: Mapping[str, Any], render: Render, *, default: bool) -> Any:
+    if default and has_template(value):
+        value = render(value, {"inputs": values})
     if value is None:
         if definition.required:
             raise BadValue(f"Missing required input:{definition.id}")
         return None
     try:
-        return definition.parse(value, _choices(definition, scope, render)) if isinstance(definition, Choosing) else definition.parse(value)
+        if not isinstance(definition, Choosing):
+            return definition.parse(value)
+        return definition.parse(value, _choices(definition, {"inputs": values}, render) if choices is None else choices)
     except BadValue as bad:
         raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{escaped(value)}`") from None
 

@@ -122,6 +122,17 @@ class Git:
             found = next((member for member in tar if member.name == path and member.isreg()), None)
         return None if found is None else io.BufferedReader(Part(exported, found.offset_data, found.size))
 
+    def folder(self, name: str, commit: str, path: str) -> tuple[tuple[str, int | None], ...] | None:
+        """The entries of one folder of a commit ("" is its root) with their bytes, None for those of folders; None where there is no such folder. Raises
+        Invalid for what is no folder."""
+        found = self._call("folder", name, commit, path, timeout=SHORT)
+        return None if found is None else tuple((entry, size) for entry, size in found)
+
+    def files(self, name: str, commit: str, path: str, limit: int = 10_000) -> tuple[tuple[str, int], ...] | None:
+        """All files below a folder of a commit, with their paths from its root and their bytes. Raises TooLarge for more than `limit`, and as `folder` does."""
+        found = self._call("files", name, commit, path, limit, timeout=LONG)
+        return None if found is None else tuple((file, size or 0) for file, size in found)
+
     def commit(self, name: str, sha: str) -> CommitInfo:
         """What a commit says of itself. Raises NotFound, Malformed for anything but 40 hex digits."""
         found: CommitInfo = self._call("commit", name, sha, timeout=SHORT)

@@ -22,7 +22,7 @@ import pygit2
 from pygit2.enums import ConfigLevel
 
 from service.errors import ServiceError, TooLarge, Unavailable
-from service.git import commit, export, mirror, remote, wire
+from service.git import commit, export, listing, mirror, remote, wire
 
 #: What can be asked; the first argument is always the repository's path.
 CALLS: Mapping[str, Callable[..., Any]] = {
@@ -31,6 +31,8 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "find": mirror.find,
     "size": mirror.size,
     "blobs": mirror.blobs,
+    "folder": listing.folder,
+    "files": listing.files,
     "commit": mirror.commit,
     "paths_changed": mirror.paths_changed,
     "merge_base": mirror.merge_base,

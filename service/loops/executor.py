@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from service.actions.kept import Kept
+from service.actions.keys import Overtaken
 from service.actions.kit import Kit
 from service.actions.steps import Batch
 from service.store import events
@@ -52,8 +53,11 @@ class Executor:
         self._until = self._clock() + SLICE
         try:
             self._deal_with(waiting, moment)
-        except Exception:  # noqa: BLE001 - a loop's tick: one bad event must not stop the others
-            _log.exception("a batch of %d events failed; taking them one by one", len(waiting))
+        except Exception as failure:  # noqa: BLE001 - a loop's tick: one bad event must not stop the others
+            if isinstance(failure, Overtaken):
+                _log.info("%s; %d events are heard again", failure, len(waiting))
+            else:
+                _log.exception("a batch of %d events failed; taking them one by one", len(waiting))
             aside: set[str] = set()
             for entry in waiting:
                 # What comes after an event that is set aside waits with it.

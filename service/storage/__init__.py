@@ -27,5 +27,8 @@ class Storage(Protocol):
     def remove(self, namespace: str, flow: str, execution: str) -> list[str]:
         """Takes away all files of an execution; their URIs."""
 
+    def modified(self, uri: str) -> float:
+        """When it was stored, in seconds since the epoch."""
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""

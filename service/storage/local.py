@@ -83,6 +83,11 @@ class LocalStorage:
         # The name of a file is a URI's part, but for a dot in front, which is encoded here alone.
         return sorted("/".join((base, *(quote(unquote(part), safe="") for part in path.parts))) for path in files)
 
+    def modified(self, uri: str) -> float:
+        """See `Storage.modified`."""
+        with self.open(uri) as content:
+            return os.fstat(content.fileno()).st_mtime
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """See `Storage.allowed`."""
         try:

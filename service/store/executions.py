@@ -16,6 +16,9 @@ from service.engine.state import TERMINAL, State
 from service.errors import Bug
 from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
 from service.store.database import Session, announce
+from service.store.execution_fields import FIELDS, labelled, order
+from service.store.filters import Condition, under
+from service.store.filters import where as conditions
 from service.store.tables import STANDING, core
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
@@ -27,13 +30,15 @@ _FEW = 100  #: task runs that are read to see whether there is one
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An execution with what the store knows besides: `version` guards its change, `caused` says that a push or tag started it."""
+    """An execution with what the store knows besides: `version` guards its change and counts them, `caused` says that a push or tag started it, `rewound` is
+    the version in which task runs were last taken out of it."""
 
     execution: Execution
     flow: str
     version: int
     caused: bool
     created_at: float
+    rewound: int = 0
 
 
 def add(session: Session, execution: Execution, flow: str, *, caused: bool, once: str | None = None, at: float | None = None) -> bool:
@@ -116,6 +121,12 @@ def taken_over_by(session: Session, execution: Execution) -> str | None:
     return session.execute(select(_table.c.id).where(_table.c.once == heir(execution))).scalar()
 
 
+def successor(session: Session, row: Row) -> Row:
+    """The execution that has taken over from this one; itself where none has."""
+    found = taken_over_by(session, row.execution) if row.execution.state is State.RETRIED else None
+    return (get(session, found) if found is not None else None) or row
+
+
 def find(session: Session, prefix: str) -> tuple[str, ...]:
     """Ids that begin so, two at most."""
     return tuple(session.execute(select(_table.c.id).where(_table.c.id.startswith(prefix, autoescape=True)).limit(2)).scalars())
@@ -123,7 +134,8 @@ def find(session: Session, prefix: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list of executions is narrowed to. `namespace` takes its children too; `hidden` are shown which people did not start: iterations of loops."""
+    """What a list of executions is narrowed to. `namespace` takes its children too; `kind` is None for all, and passed over where a condition speaks of kinds.
+    `order` is a name of `execution_fields.ORDERED`, and whether it falls."""
 
     environment: str
     namespace: str | None = None
@@ -133,30 +145,45 @@ class Filter:
     since: float | None = None
     until: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    conditions: Sequence[Condition] = ()
     kind: str | None = NORMAL
+    order: tuple[str, bool] = ("created", True)
 
 
 def search(session: Session, wanted: Filter, *, limit: int, offset: int, oldest_first: bool = False) -> tuple[tuple[Row, ...], int]:
-    """A page of executions, newest first, and how many there are in all."""
-    where = _where(wanted)
-    total = int(session.execute(select(func.count()).select_from(_table).where(*where)).scalar_one())
-    order = (_table.c.created_at.asc(), _table.c.id.asc()) if oldest_first else (_table.c.created_at.desc(), _table.c.id.desc())
-    rows = session.execute(select(_table).where(*where).order_by(*order).limit(limit).offset(offset))
+    """A page of executions, newest first where nothing else is said, and how many there are in all. Raises Invalid for a condition that means nothing."""
+    chosen = _where(session, wanted)
+    total = int(session.execute(select(func.count()).select_from(_table).where(*chosen)).scalar_one())
+    by = order("created", descending=False) if oldest_first else order(wanted.order[0], descending=wanted.order[1])
+    rows = session.execute(select(_table).where(*chosen).order_by(*by).limit(limit).offset(offset))
     return tuple(_row(row) for row in rows), total
+
+
+def latest(session: Session, environment: str, namespace: str, flow_id: str) -> Row | None:
+    """The newest execution of a flow."""
+    where = (_table.c.environment == environment, _table.c.namespace == namespace, _table.c.flow_id == flow_id)
+    row = session.execute(select(_table).where(*where).order_by(_table.c.created_at.desc(), _table.c.id.desc()).limit(1)).first()
+    return None if row is None else _row(row)
+
+
+def distinct(session: Session, wanted: Filter, name: str, limit: int) -> tuple[str, ...]:
+    """The values that a column has among some executions, in order."""
+    column = _table.c[name]
+    return tuple(str(value) for value in session.execute(select(column).where(*_where(session, wanted)).distinct().order_by(column).limit(limit)).scalars())
 
 
 def chunk(session: Session, wanted: Filter, after: str, until: str, limit: int) -> tuple[Row, ...]:
     """Some of those that are wanted, in the order of their ids, between two of these."""
-    where = (*_where(wanted), _table.c.id > after, _table.c.id < until)
+    where = (*_where(session, wanted), _table.c.id > after, _table.c.id < until)
     return tuple(_row(row) for row in session.execute(select(_table).where(*where).order_by(_table.c.id).limit(limit)))
 
 
-def _where(wanted: Filter) -> list[Any]:
-    where = [_table.c.environment == wanted.environment]
-    if wanted.kind is not None:
+def _where(session: Session, wanted: Filter) -> list[Any]:
+    where = [_table.c.environment == wanted.environment, *conditions(session, wanted.conditions, FIELDS)]
+    if wanted.kind is not None and all(condition.field != "kind" for condition in wanted.conditions):
         where.append(_table.c.kind == wanted.kind)
     if wanted.namespace:
-        where.append((_table.c.namespace == wanted.namespace) | _table.c.namespace.startswith(wanted.namespace + ".", autoescape=True))
+        where.append(under(_table.c.namespace, wanted.namespace))
     if wanted.flow_id:
         where.append(_table.c.flow_id == wanted.flow_id)
     if wanted.states:
@@ -167,9 +194,7 @@ def _where(wanted: Filter) -> list[Any]:
         where.append(_table.c.created_at >= wanted.since)
     if wanted.until is not None:
         where.append(_table.c.created_at < wanted.until)
-    # Inside of a JSON object `"key":"value"` can't stand but as that pair: a quote in a text is escaped.
-    where += [func.instr(_table.c.labels, to_json({key: value})[1:-1]) > 0 for key, value in wanted.labels.items()]
-    return where
+    return where + [labelled(key, value) for key, value in wanted.labels.items()]
 
 
 def caused_by(session: Session, repository: str, sha: str, generation: int | None = None, *, limit: int = 1000) -> tuple[Row, ...]:
@@ -310,7 +335,10 @@ def kept(session: Session, run: str) -> Any:
 
 
 def forget_runs(session: Session, ids: Sequence[str]) -> None:
-    """Takes task runs out of an execution: what they did is done again."""
+    """Takes task runs out of an execution: what they did is done again. Whoever has seen them is told by `rewound`."""
+    if ids:
+        whose = select(_runs.c.execution_id).where(_runs.c.id == ids[0]).scalar_subquery()
+        session.execute(update(_table).where(_table.c.id == whose).values(rewound=_table.c.version))
     for at in range(0, len(ids), _MANY):
         session.execute(delete(_runs).where(_runs.c.id.in_(ids[at : at + _MANY])))
 
@@ -321,7 +349,7 @@ def last_position(session: Session, execution: str) -> int:
     return -1 if found is None else int(found)
 
 
-_CHANGING = ("state", "history", "attempts", "memory", "calls", "ended_at")
+_CHANGING = ("state", "history", "attempts", "memory", "calls", "version", "ended_at")
 _insert_run = insert(_runs)
 _update_run = update(_runs).where(_runs.c.id == bindparam("b_id")).values({name: bindparam(f"b_{name}") for name in _CHANGING})
 _update_keep = update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("b_keep"))
@@ -329,17 +357,26 @@ _update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(ou
 
 
 def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun], flowables: Container[str] = ()) -> None:
-    """Stores task runs: new ones with their positions, and changed ones. `flowables` are the ids of the tasks that hold others."""
+    """Stores task runs of one execution, whose own change is stored already: new ones with their positions, and changed ones. `flowables` are the ids of the
+    tasks that hold others."""
+    changed = tuple(changed)
+    version = _version(session, [*(run for _, run in new[:1]), *changed[:1]])
     if new:
-        more = [{"position": position, "leaf": run.node not in flowables} for position, run in new]
+        more = [{"position": position, "leaf": run.node not in flowables, "version": version} for position, run in new]
         session.execute(_insert_run, [_run_values(run) | each for (_, run), each in zip(new, more, strict=True)])
     for run in changed:
-        values = _run_values(run)
+        values = _run_values(run) | {"version": version}
         session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", *_CHANGING)})
         if run.outputs is not None:
             session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
         if run.keep is not None:
             session.execute(_update_keep, {"b_id": run.id, "b_keep": values["keep"]})
+
+
+def _version(session: Session, some: Sequence[TaskRun]) -> int:
+    """That of the execution, as this change has it."""
+    found = session.execute(select(_table.c.version).where(_table.c.id == some[0].execution)).scalar() if some else None
+    return int(found or 0)
 
 
 def _run_values(run: TaskRun) -> dict[str, Any]:
@@ -408,7 +445,7 @@ def _row(row: Any) -> Row:
         tuple(from_json(row.breakpoints)),
         None if row.held is None else tuple((run, kind) for run, kind in from_json(row.held)),
     )
-    return Row(execution, row.flow, row.version, row.caused, row.created_at)
+    return Row(execution, row.flow, row.version, row.caused, row.created_at, row.rewound)
 
 
 def unfinished(session: Session) -> int:

@@ -208,6 +208,12 @@ def with_text(
     return tuple((Flow(**{key: value for key, value in row._mapping.items() if key != "source"}), row.source) for row in rows), total
 
 
+def namespaces(session: Session, environment: str) -> tuple[str, ...]:
+    """Those that have live flows, by name."""
+    where = (_flows.c.environment == environment, _flows.c.live.is_not(None))
+    return tuple(session.execute(select(_flows.c.namespace).where(*where).distinct().order_by(_flows.c.namespace)).scalars())
+
+
 def count_live(session: Session, environment: str, namespace: str | None = None, query: str | None = None) -> int:
     """How many `live` would give without a limit."""
     where = _live_where(environment, None, namespace, query)

@@ -14,12 +14,13 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete as delete_
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.errors import Invalid
 from service.store.codec import from_iso, from_json, iso, to_json
 from service.store.database import Session
+from service.store.filters import Condition, text, where
 from service.store.tables import KeyValue as Table
 from service.store.tables import core
 
@@ -53,6 +54,44 @@ class Entry:
     expires_at: float | None
     description: str | None
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A key without its value."""
+
+    namespace: str
+    key: str
+    type: str
+    version: int
+    created_at: float
+    updated_at: float
+    expires_at: float | None
+    description: str | None
+
+
+_LISTED = [_table.c[name] for name in ("namespace", "key", "type", "version", "created_at", "updated_at", "expires_at", "description")]
+
+
+def listed(session: Session, environment: str, namespaces: Sequence[str], at: float) -> tuple[Listed, ...]:
+    """The keys of exactly these namespaces, by namespace and name."""
+    statement = select(*_LISTED).where(*_live(environment, at), _table.c.namespace.in_(namespaces)).order_by(_table.c.namespace, _table.c.key)
+    return tuple(Listed(*row) for row in session.execute(statement))
+
+
+def search(
+    session: Session, environment: str, at: float, conditions: Sequence[Condition], query: str | None, *, limit: int, offset: int
+) -> tuple[tuple[Listed, ...], int]:
+    """A page of all keys of an environment by namespace and name, and how many there are."""
+    chosen = [*_live(environment, at), *where(session, conditions, _FIELDS)]
+    if query:
+        chosen.append(_table.c.key.contains(query, autoescape=True))
+    total = int(session.execute(select(func.count()).select_from(_table).where(*chosen)).scalar_one())
+    rows = session.execute(select(*_LISTED).where(*chosen).order_by(_table.c.namespace, _table.c.key).limit(limit).offset(offset))
+    return tuple(Listed(*row) for row in rows), total
+
+
+_FIELDS = {"namespace": text(_table.c.namespace), "key": text(_table.c.key)}
 
 
 def put(

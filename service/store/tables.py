@@ -215,7 +215,8 @@ IN_LINE = text("state IN ('CREATED', 'QUEUED', 'RESTARTED') AND joined_at IS NOT
 class Execution(SQLModel, table=True):
     """An execution. `joined_at` is its place in the line of those of its flow that want to run, NULL before its date; `breached` are the SLAs that it has
     broken; `trailing`: it has ended, and what is done after the end is under way. `caller` says which task of another execution has started it; `caller_run`,
-    `root_id` and `serial` stand in it, too, and are looked up. `held` is what waits while somebody has paused it, NULL while nobody has."""
+    `root_id` and `serial` stand in it, too, and are looked up. `held` is what waits while somebody has paused it, NULL while nobody has. `version` counts its
+    changes; `rewound` is the last one in which task runs were taken out of it."""
 
     __table_args__ = (
         Index("ix_execution_flow", "environment", "namespace", "flow_id", "created_at"),
@@ -267,6 +268,7 @@ class Execution(SQLModel, table=True):
     breakpoints: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     held: str | None = Field(default=None, sa_column=_text(nullable=True))
     version: int = 1
+    rewound: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     created_at: float
     ended_at: float | None = None
 
@@ -277,13 +279,15 @@ STANDING = text("ended_at IS NULL AND (leaf OR state IN ('PAUSED', 'RETRYING', '
 
 class TaskRun(SQLModel, table=True):
     """A task run. `position` keeps the order of creation within the execution; `loop_values` are those of the loops around it, its own last; `leaf`: it does
-    something itself, and holds no others; `keep` is what a flowable keeps, stored once. `calls`: so many executions are waited for."""
+    something itself, and holds no others; `keep` is what a flowable keeps, stored once. `calls`: so many executions are waited for. `version` is that of the
+    execution in which it was last changed."""
 
     __table_args__ = (
         Index("ix_task_run_execution", "execution_id", "position"),
         Index("ix_task_run_open", "execution_id", "ended_at"),
         Index("ix_task_run_task", "execution_id", "task_id", "loop_values", "position"),
         Index("ix_task_run_standing", "execution_id", "state", "position", sqlite_where=STANDING),
+        Index("ix_task_run_version", "execution_id", "version"),
         Index("ix_task_run_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL")),
     )
 
@@ -303,6 +307,7 @@ class TaskRun(SQLModel, table=True):
     keep: str | None = Field(default=None, sa_column=_text(nullable=True))
     leaf: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     ended_at: float | None = None
 
 
@@ -427,6 +432,8 @@ class LogChunk(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("execution_id", "task_run_id", "attempt", "source", "first_line"),
         Index("ix_log_chunk_execution", "execution_id", "id"),
+        Index("ix_log_chunk_time", "environment", "last_time"),
+        Index("ix_log_chunk_flow", "environment", "namespace", "flow_id", "last_time"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -440,6 +447,9 @@ class LogChunk(SQLModel, table=True):
     first_time: float
     last_time: float
     level: int
+    environment: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    namespace: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    flow_id: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, Never
+from typing import Any, Literal, Never, get_args
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -61,15 +61,24 @@ def _is_there(ask: InlineAsk, key: str, namespace: str) -> bool:
     return True
 
 
+def read_as(kind: str, text: str) -> Any:
+    """A text as a value of a type. Raises ValueError for what is none."""
+    read, _ = _KINDS[kind]
+    try:
+        return read(text if kind == "STRING" else text.strip())
+    except (ArithmeticError, PydanticCustomError) as wrong:
+        raise ValueError(text) from wrong
+
+
 def _as(kind: str, value: Any, ask: InlineAsk) -> Any:
     """A value as one of a type; text is read. Raises TaskFailed for what is none."""
     if kind not in _KINDS:
         raise TaskFailed(f"`kvType` is `{kind}`; it must be one of {', '.join(_KINDS)}")
-    read, fits = _KINDS[kind]
+    _, fits = _KINDS[kind]
     try:
         if isinstance(value, str):
-            return read(value if kind == "STRING" else value.strip())
-    except (ValueError, ArithmeticError, PydanticCustomError):
+            return read_as(kind, value)
+    except ValueError:
         raise TaskFailed(f"`value` is not a value of the type {kind}") from None
     if kind == "STRING" and isinstance(value, int | float | Decimal):
         return ask.text(value)
@@ -112,6 +121,8 @@ def _wrong(text: str) -> Never:
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
+
+KINDS = get_args(Kind)
 
 #: How a text is read as one of a type, and which other values are of it already.
 _KINDS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], bool]]] = {

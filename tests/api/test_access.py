@@ -72,10 +72,20 @@ def test_only_health_and_hooks_are_public(station: Station):
 
 def test_what_changes_something_needs_more_than_reading(station: Station):
     tried_out = {
-        f"/executions/{{id}}/{path}"
-        for path in ("eval", "eval/{task_run}", "actions/eval", "actions/eval/{task_run}", "resume/validate", "actions/resume/validate")
+        f"/executions/{path}"
+        for path in (
+            *("{id}/eval", "{id}/eval/{task_run}", "{id}/actions/eval", "{id}/actions/eval/{task_run}"),
+            *("{id}/resume/validate", "{id}/actions/resume/validate", "{namespace}/{id}/validate"),
+        )
     }
-    harmless = {"/flows/validate", "/flows/validate/task", "/flows/validate/trigger", "/flows/graph", "/git/{name}.git/git-upload-pack"} | tried_out
+    harmless = {
+        "/flows/validate",
+        "/flows/validate/task",
+        "/flows/validate/trigger",
+        "/flows/graph",
+        "/git/{name}.git/git-upload-pack",
+        "/executions/latest",
+    } | tried_out
     routes = [route for route in declared(app_of(station)) if route.method not in ("GET", "HEAD") and route.permissions == ("read",)]
     assert {route.path.replace("/api/v1", "").replace("/{tenant}", "") for route in routes} == harmless
 

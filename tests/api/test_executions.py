@@ -353,7 +353,8 @@ def undecided(client: TestClient, station: Station) -> str:
     ],
 )
 def test_an_approval_is_decided_once(client: TestClient, station: Station, undecided: str, path: str, sent: dict):
-    answer = client.post(f"{API}/executions/{undecided}/{path}", **sent)
+    with at_work(station):
+        answer = client.post(f"{API}/executions/{undecided}/{path}", **sent)
     assert (answer.status_code, answer.json()["decision"]) == (200, "APPROVED"), answer.text
     station.tick()
     shown = client.get(f"{API}/executions/{undecided}").json()
@@ -382,12 +383,9 @@ def test_a_decision_that_can_not_be_taken_is_told_why(client: TestClient, statio
 
 
 def test_what_a_pause_asks_for_is_checked_before_it_goes_on(client: TestClient, station: Station, paused: str):
-    for way in ("resume", "resume/validate", "actions/resume/validate"):
-        wrong = problem(client.post(f"{API}/executions/{paused}/{way}", json={"inputs": {"amount": "many"}}), 422)
-        assert [error["input"] for error in wrong["errors"]] == ["reason", "amount"]
-        assert problem(client.post(f"{API}/executions/{paused}/{way}"), 422)["errors"][0]["input"] == "reason"
-        problem(client.post(f"{API}/executions/{paused}/{way}", json={"inputs": {"reason": "x"}}, params={"taskRunId": "nobody"}), 404)
-    right = client.post(f"{API}/executions/{paused}/resume/validate", json={"inputs": {"reason": "x"}}).json()
-    assert right["inputs"] == {"reason": "x", "amount": 3}
+    wrong = problem(client.post(f"{API}/executions/{paused}/resume", json={"inputs": {"amount": "many"}}), 422)
+    assert [error["input"] for error in wrong["errors"]] == ["reason", "amount"]
+    assert problem(client.post(f"{API}/executions/{paused}/resume"), 422)["errors"][0]["input"] == "reason"
+    problem(client.post(f"{API}/executions/{paused}/resume", json={"inputs": {"reason": "x"}}, params={"taskRunId": "nobody"}), 404)
     station.tick()
     assert station.state(paused) == "PAUSED"

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.loops import Runner
 from service.loops.executor import Executor
-from tests.api.calling import problem
+from tests.api.calling import at_work, problem
 from tests.api.test_executions import API, started
 from tests.support.station import Station
 
@@ -170,7 +170,8 @@ def test_a_stream_ends_when_all_is_done(client: TestClient, station: Station):
     id = started(client, "t/f")["id"]
     station.tick()
     assert (station.state(id), station.states(id)) == ("SUCCESS", {"a": "SUCCESS", "p": "PAUSED"})
-    assert client.post(f"{API}/executions/{id}/resume").status_code == 200
+    with at_work(station):
+        assert client.post(f"{API}/executions/{id}/resume").status_code == 200
     station.tick()
     with client.stream("GET", f"{API}/executions/{id}/follow") as answer:
         names = [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]

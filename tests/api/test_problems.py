@@ -161,7 +161,7 @@ def test_no_number_is_too_large_to_be_answered(client: TestClient, station: Stat
     ("method", "path", "named"),
     [
         ("GET", "executions/search?nosuch=x", "`nosuch`"),
-        ("GET", "executions/search?filters%5Bstate%5D%5BEQUALS%5D=SUCCESS", "`filters[state][EQUALS]`"),
+        ("GET", "flows/search?filters%5Bstate%5D%5BEQUALS%5D=SUCCESS", "`filters[state][EQUALS]`"),
         ("POST", "executions/t/f?fast=a", "`fast`"),
         ("GET", "flows/search?order=id", "`order`"),
         ("GET", "repositories?x=1", "there is none"),

@@ -94,6 +94,13 @@ def test_a_hooks_body_without_an_end_is_cut_at_the_cap(station: Station, monkeyp
     assert (caller.asked, rows(station, "refusal")) == (11, 1)
 
 
+@pytest.mark.parametrize("path", ["executions/t/f", "executions/t/f/validate", "namespaces/t/files", "executions/latest"])
+def test_the_body_of_somebody_without_a_token_is_not_read(station: Station, path: str):
+    caller = Caller(station, f"{API}/{path}", content_type="multipart/form-data; boundary=b")
+    caller._app = app_of(station, host="0.0.0.0")
+    assert (asyncio.run(caller.call(b"x" * 1000)), caller.asked) == (401, 0)
+
+
 # forms: many fields may be as large as one
 
 

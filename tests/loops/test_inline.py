@@ -219,7 +219,7 @@ def test_labels_and_variables_are_changed_for_the_tasks_that_follow_and_in_the_a
     station.clock.forward(minutes=1)
     station.tick()
     assert (station.state(id), value(station, id, "z")) == ("SUCCESS", '2 {"n":2,"map":{"b":"2"}}')
-    shown = shapes.execution(station.kit, station.execution(id), (), station.clock.now, None)
+    shown = shapes.execution(station.kit, station.execution(id), station.clock.now, None)
     assert shown["variables"] == {"n": 2, "map": {"b": "2"}}
     assert {label["key"]: label["value"] for label in shown["labels"]}.items() >= {"size": "2", "team": "data"}.items()
     again = station.start("t", "f")

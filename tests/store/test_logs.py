@@ -97,7 +97,8 @@ def test_a_chunk_keeps_lines_and_not_a_row_for_each(station: Station):
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 8)), max_size=15))
 def test_any_resending_that_leaves_no_gap_stores_each_line_once(chunks):
     engine = create_engine("sqlite://")
-    SQLModel.metadata.tables["logchunk"].create(engine)
+    for table in ("logchunk", "execution"):
+        SQLModel.metadata.tables[table].create(engine)
     with engine.connect() as session:
         session.info["topics"] = []
         known = 0

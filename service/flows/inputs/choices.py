@@ -47,9 +47,10 @@ class Choosing(Input):
             raise PydanticCustomError("input", "has neither `values` nor an `expression`", {"hint": "list what can be chosen under `values:`"})
         return self
 
-    def default(self) -> Any:
-        if self.defaults is None and self.auto_select_first and self.values:
-            return self.values[0]
+    def default(self, choices: Sequence[str] | None = None) -> Any:
+        known = self.values if choices is None else choices
+        if self.defaults is None and self.auto_select_first and known:
+            return known[0]
         return self.defaults
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:

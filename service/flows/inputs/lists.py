@@ -43,8 +43,8 @@ class MultiselectInput(Choosing):
     def not_taken(self) -> str | None:
         return None if _item_class(self.item_type).RUN else self.item_type
 
-    def default(self) -> Any:
-        first = super().default()
+    def default(self, choices: Sequence[str] | None = None) -> Any:
+        first = super().default(choices)
         return [first] if self.defaults is None and first is not None else first
 
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> list[Any]:
