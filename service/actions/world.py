@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from io import BytesIO
 from itertools import islice
 from random import random
 from typing import Any
 
+from service import ion
 from service.actions.attempts import whose
 from service.actions.case import Case
 from service.actions.files import Files
@@ -25,6 +27,7 @@ from service.flowables import MOST_VALUES
 from service.ion import IonError, rows
 from service.store import children
 from service.store.codec import new_id
+from service.store.executions import OUTPUT_LIMIT
 
 
 class Asked:
@@ -58,9 +61,29 @@ class Asked:
         except IonError as failure:
             raise RenderFailed(f"`{uri[:200]}` holds no records: {failure}") from failure
 
-    def outputs_of_children(self) -> Mapping[int, Mapping[str, Any]]:
-        """The outputs of its child executions, by number."""
-        return children.outputs(self._case.session, self._run.id) if self._run else {}
+    def outputs_of_children(self, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+        """The outputs of its child executions, by number. Raises RenderFailed for more than a task run holds."""
+        if self._run is None:
+            return {}
+        if fetch and (size := children.size_of_outputs(self._case.session, self._run.id)) > OUTPUT_LIMIT:
+            raise RenderFailed(f"the outputs of the iterations are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}: set `fetchType: STORE`")
+        return children.outputs(self._case.session, self._run.id, fetch=fetch)
+
+    def store(self, name: str, value: Any) -> None:
+        """A file of the task run. Each batch that is heard again makes the same one."""
+        of, run = self._case.execution, self._run
+        assert run is not None
+        try:
+            content = BytesIO(ion.write(value).encode("utf-8", "replace"))
+            self._case.kit.storage.put(of.namespace, of.flow, of.id, run.node, run.id, name, content)
+        except (Invalid, TooLarge) as failure:
+            raise RenderFailed(failure.message) from failure
+
+    def uri(self, name: str) -> str:
+        """Where that is."""
+        of, run = self._case.execution, self._run
+        assert run is not None
+        return self._case.kit.storage.uri(of.namespace, of.flow, of.id, run.node, run.id, name)
 
     def with_values(self, **values: Any) -> Asked:
         """The same scope with more names."""

@@ -141,18 +141,17 @@ def distinct_values(name: str, value: Any, ask: Ask) -> list[str]:
     return list(dict.fromkeys(_texts(name, rendered)))
 
 
-def items_of(name: str, value: Any, ask: Ask) -> list[dict[str, Any]]:
+def items_of(name: str, value: Any, ask: Ask) -> tuple[list[dict[str, Any]], bool]:
     """What each iteration of a loop is for, `value` and for maps `key`, in order and with what stands twice: of a list, of a map, of JSON text that holds
-    either, or of a stored file, record by record. Raises RenderFailed, also for nulls."""
+    either, or of a stored file, record by record; and whether it was a file. Raises RenderFailed, also for nulls."""
     rendered = ask.typed(value)
-    if isinstance(rendered, str) and rendered.startswith(STORED_FILES):
-        rendered = ask.records(rendered)
-    rendered = _parsed(name, rendered)
+    stored = isinstance(rendered, str) and rendered.startswith(STORED_FILES)
+    rendered = ask.records(rendered) if stored else _parsed(name, rendered)
     if isinstance(rendered, Mapping):
-        return [{"value": text, "key": key} for key, text in zip(rendered, _texts(name, [*rendered.values()]), strict=True)]
+        return [{"value": text, "key": key} for key, text in zip(rendered, _texts(name, [*rendered.values()]), strict=True)], stored
     if not isinstance(rendered, list):
         raise RenderFailed(f"`{name}` must be a list or a map, not {kind(rendered)}")
-    return [{"value": text} for text in _texts(name, rendered)]
+    return [{"value": text} for text in _texts(name, rendered)], stored
 
 
 def _parsed(name: str, rendered: Any) -> Any:

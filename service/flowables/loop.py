@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from runners.fields import STORED_FILES, Dynamic, Natural, Text, wrong
 from service.engine import order
 from service.engine.events import ChildMoved
-from service.engine.program import Ask, Call, Ended, Memory, Node, Turn
+from service.engine.program import Ask, Call, Ended, Memory, Node, RenderFailed, Turn
 from service.engine.state import State, worst
 from service.expressions import truthy
 from service.flowables import Declared, FlowableTask, Joined, flag_of, items_of, limit_of
 
 _AT_ONCE = 20  #: iterations that begin in one step; the next ones follow when these are stored
+_FILE = "iterations/{}.ion"
 _REMEMBERED = 1_000  #: failed iterations that a restart does again
 
 
@@ -53,10 +54,11 @@ class Loop(FlowableTask):
     break_when: Text | None = Field(None, description="No further iteration begins once this holds.")
 
     def begin(self, node: Node, ask: Ask) -> Turn:
-        items = items_of("values", self.values, ask) if node.branches["tasks"] else []
+        items, stored = items_of("values", self.values, ask) if node.branches["tasks"] else ([], False)
         limit = limit_of("concurrencyLimit", self.concurrency_limit, ask)
         transmits = flag_of("transmitFailed", self.transmit_failed, ask)
         memory = {"next": 0, "open": 0, "over": 0, "paused": [], "failed": [], "stopped": False, "limit": limit, "transmits": transmits, "state": "SUCCESS"}
+        memory["stores"] = self._stores(ask, stored=stored)
         return self._onward(node, memory, items, keep=items)
 
     def called(self, node: Node, memory: Memory, child: ChildMoved, ask: Ask) -> Turn:
@@ -65,6 +67,8 @@ class Loop(FlowableTask):
         if not child.state.terminal:
             return self._onward(node, memory, items)
         memory |= {"open": memory["open"] - 1, "over": memory["over"] + 1}
+        if memory["stores"] and child.outputs:
+            ask.store(_FILE.format(child.number), dict(child.outputs))
         if memory["transmits"]:
             memory["state"] = worst(State(memory["state"]), child.state).value
             memory["stopped"] = memory["stopped"] or child.state in order.STOPS
@@ -85,6 +89,13 @@ class Loop(FlowableTask):
         turn = self._onward(node, {**memory, "handling": None}, items)
         return replace(turn, call=(*calls, *turn.call))
 
+    def _stores(self, ask: Ask, *, stored: bool) -> bool:
+        """Whether what iterations leave becomes files: AUTO is as the values are. Raises RenderFailed."""
+        kind = ask.text(self.fetch_type).strip().upper()
+        if kind not in ("AUTO", "FETCH", "STORE"):
+            raise RenderFailed(f"`fetchType` is `{kind[:80]}`; it must be AUTO, FETCH or STORE")
+        return kind == "STORE" or (kind == "AUTO" and stored)
+
     def _breaks(self, items: list[Any], child: ChildMoved, ask: Ask) -> bool:
         if self.break_when is None:
             return False
@@ -101,7 +112,7 @@ class Loop(FlowableTask):
         if memory["open"]:
             waits = len(memory["paused"]) == memory["open"]
             return Turn(memory, call=calls, outputs=outputs, keep=keep, pause={} if waits else None)
-        return self._leave(node, memory, outputs | self._gathered(items, ask), keep)
+        return self._leave(node, memory, outputs | self._gathered(memory, items, ask), keep)
 
     def _leave(self, node: Node, memory: Memory, outputs: Mapping[str, Any], keep: Any) -> Turn:
         state = State(memory["state"])
@@ -109,11 +120,13 @@ class Loop(FlowableTask):
         message = None if state in (State.SUCCESS, State.WARNING) else f"{len(memory['failed'])} of {memory['over']} iterations did not end well"
         return replace(turn, memory={**memory, "handling": turn.memory}, outputs=outputs, keep=keep, message=message)
 
-    def _gathered(self, items: list[Any], ask: Ask | None) -> dict[str, Any]:
+    def _gathered(self, memory: Memory, items: list[Any], ask: Ask | None) -> dict[str, Any]:
         """What the iterations have left, in their order."""
         if not self.outputs or ask is None:
             return {}
-        found = ask.outputs_of_children()
+        found = ask.outputs_of_children(fetch=not memory["stores"])
+        if memory["stores"]:
+            found = {number: {"uri": ask.uri(_FILE.format(number))} for number in found}
         return {"outputs": [{"item": _shown(items, number), "outputs": found[number]} for number in sorted(found)]}
 
 

@@ -12,6 +12,9 @@ class Storage(Protocol):
     def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
         """Stores a task run's file; returns its URI. A second put of the same name replaces the first at once."""
 
+    def uri(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str) -> str:
+        """What `put` gives for a name."""
+
     def keep(self, place: Sequence[str], stream: BinaryIO) -> None:
         """Stores a file that belongs to no execution; it takes the place of the one before at once."""
 

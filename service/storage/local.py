@@ -27,7 +27,11 @@ class LocalStorage:
         """See `Storage.put`: written beside, synced, then renamed."""
         parts = [*namespace.split("."), flow, "executions", execution, "tasks", task, task_run, *_names(name)]
         self._write(parts, name, stream)
-        return _SCHEME + "/".join(quote(part, safe="") for part in parts)
+        return _uri(parts)
+
+    def uri(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str) -> str:
+        """See `Storage.uri`."""
+        return _uri([*namespace.split("."), flow, "executions", execution, "tasks", task, task_run, *_names(name)])
 
     def keep(self, place: Sequence[str], stream: BinaryIO) -> None:
         """See `Storage.keep`."""
@@ -122,3 +126,7 @@ def _parts(uri: str) -> list[str]:
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise NotFound(f"`{uri[:200]}` names no file")
     return parts
+
+
+def _uri(parts: Sequence[str]) -> str:
+    return _SCHEME + "/".join(quote(part, safe="") for part in parts)

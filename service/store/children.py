@@ -47,11 +47,18 @@ def count_below(session: Session, root: str) -> int:
     return 0 if found is None else int(found) + 1
 
 
-def outputs(session: Session, task_run: str) -> Mapping[int, Mapping[str, Any]]:
-    """What the executions that a task run has called have given, by the number of the call; of several with one number the newest."""
-    statement = select(_table.c.caller, _table.c.outputs).where(_table.c.caller_run == task_run).order_by(_table.c.created_at, _table.c.id)
-    found = {int(from_json(row.caller)["number"]): from_json(row.outputs) or {} for row in session.execute(statement)}
+def outputs(session: Session, task_run: str, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+    """What the executions that a task run has called have given, by the number of the call, of those that gave something; of several with one number the
+    newest. Without `fetch` only the numbers are read."""
+    columns = (_table.c.caller, _table.c.outputs) if fetch else (_table.c.caller,)
+    statement = select(*columns).where(_table.c.caller_run == task_run, _table.c.outputs.is_not(None)).order_by(_table.c.created_at, _table.c.id)
+    found = {int(from_json(row.caller)["number"]): from_json(row.outputs) if fetch else {} for row in session.execute(statement)}
     return dict(sorted(found.items()))
+
+
+def size_of_outputs(session: Session, task_run: str) -> int:
+    """How many characters these are."""
+    return int(session.execute(select(func.coalesce(func.sum(func.length(_table.c.outputs)), 0)).where(_table.c.caller_run == task_run)).scalar_one())
 
 
 def iterations(session: Session, execution: str) -> tuple[str, ...]:

@@ -225,8 +225,14 @@ class _Ask:
     def records(self, uri: str) -> list[Any]:
         return [uri]
 
-    def outputs_of_children(self) -> Mapping[int, Mapping[str, Any]]:
-        return self._given
+    def outputs_of_children(self, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+        return {number: given if fetch else {} for number, given in self._given.items() if given}
+
+    def store(self, name: str, value: Any) -> None:
+        pass
+
+    def uri(self, name: str) -> str:
+        return f"kestra:///{name}"
 
 
 @dataclass

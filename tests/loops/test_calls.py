@@ -313,3 +313,78 @@ def test_a_pause_in_an_iteration_pauses_the_execution_around(station: Station):
     station.clock.forward(hours=2)
     station.tick()
     assert (station.state(id), [row.execution.state.value for row in below(station, id)]) == ("SUCCESS", ["SUCCESS", "SUCCESS"])
+
+
+GIVES = """
+- id: loop
+  type: flow.Loop
+  values: {values}
+  {more}
+  tasks:
+    - {{id: x, type: debug.Return, format: "{{{{ item.value }}}}!"}}
+  outputs: [{{id: said, type: STRING, value: "{{{{ outputs.x.value }}}} of {{{{ item.index }}}}"}}]
+- {{id: after, type: debug.Return, format: "{{{{ loopOutputs(outputs.loop.outputs, 'said') | toJson }}}}"}}
+"""
+
+
+def test_what_iterations_leave_stands_in_the_outputs_of_the_loop(station: Station):
+    pushed(station, flow("top", GIVES.format(values="[a, b]", more="fetchType: FETCH")))
+    id = run(station)
+    assert (station.state(id), station.log(id, "ERROR")) == ("SUCCESS", [])
+    assert output(station, id, "loop")["outputs"] == [
+        {"item": {"value": "a", "iteration": 0}, "outputs": {"said": "a! of 0"}},
+        {"item": {"value": "b", "iteration": 1}, "outputs": {"said": "b! of 1"}},
+    ]
+    assert output(station, id, "after") == {"value": '["a! of 0","b! of 1"]'}
+
+
+@pytest.mark.parametrize("kind", ["STORE", "\"{{ 1 == 1 ? 'STORE' : 1 }}\""])
+def test_what_iterations_leave_can_be_files(station: Station, kind: str):
+    pushed(
+        station,
+        flow(
+            "top",
+            GIVES.format(values="[a, b]", more=f"fetchType: {kind}").replace(
+                "loopOutputs(outputs.loop.outputs, 'said')", "read(outputs.loop.outputs[1].outputs.uri)"
+            ),
+        ),
+    )
+    id = run(station)
+    assert (station.state(id), station.log(id, "ERROR")) == ("SUCCESS", [])
+    assert output(station, id, "after") == {"value": '"{said:\\"b! of 1\\"}"'}
+
+
+def test_a_stored_file_is_gone_through_record_by_record(station: Station):
+    first = flow("top", GIVES.format(values="[a, b]", more="fetchType: STORE"))
+    second = """
+- id: each
+  type: flow.Loop
+  values: "{{ inputs.file }}"
+  tasks:
+    - {id: see, type: debug.Return, format: "{{ item.index }} {{ fromJson(item.value).said }}"}
+  outputs: [{id: seen, type: STRING, value: "{{ outputs.see.value }}"}]
+"""
+    pushed(station, first, flow("again", second, "inputs: [{id: file, type: STRING}]\n"))
+    made = output(station, run(station), "loop")["outputs"][1]["outputs"]["uri"]
+    id = run(station, "again", file=made)
+    assert (station.state(id), station.log(id, "ERROR")) == ("SUCCESS", [])
+    (shown,) = output(station, id, "each")["outputs"]
+    assert shown["outputs"].keys() == {"uri"}  # AUTO: as the values are
+    assert output(station, below(station, id)[0].execution.id, "see") == {"value": "0 b! of 1"}
+    gone = run(station, "again", file=made + "x")
+    assert (station.state(gone), below(station, gone)) == ("FAILED", [])
+
+
+def test_an_output_that_can_not_be_rendered_fails_its_iteration_and_the_loop(station: Station):
+    pushed(station, flow("top", GIVES.format(values="[a]", more="").replace("outputs.x.value }} of", "fromJson(item) }} of")))
+    id = run(station)
+    (child,) = below(station, id)
+    assert (child.execution.state.value, station.states(id)["loop"], station.state(id)) == ("FAILED", "FAILED", "FAILED")
+
+
+def test_outputs_that_are_too_much_for_a_task_run_want_to_be_files(station: Station):
+    big = GIVES.format(values="[a, b, c]", more="").replace("outputs.x.value }} of", "range(0, 70000) | toJson }} of")
+    pushed(station, flow("top", big.replace("loopOutputs(outputs.loop.outputs, 'said')", "1")))
+    id = run(station)
+    assert station.states(id)["loop"] == "FAILED"
+    assert "fetchType: STORE" in " ".join(station.log(id, "ERROR"))
