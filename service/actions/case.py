@@ -153,6 +153,11 @@ class Case:
 
     # rendering
 
+    def results(self, step: Mapping[str, TaskRun]) -> Results:
+        """What the task runs came to; `step` lies over what the batch has."""
+        self._stored = self._stored or Stored(self.session, self.execution.id)
+        return Results(self._stored, self._fresh, step)
+
     def rendering(
         self,
         execution: Execution,
@@ -165,8 +170,7 @@ class Case:
         """Templates in the scope of a task run, and of `more` values by name. `step` lies over what the batch has; `place` says where they stand, if not in
         the task."""
         node = self.program.nodes[run.node] if run else None
-        self._stored = self._stored or Stored(self.session, self.execution.id)
-        results = Results(self._stored, self._fresh, step)
+        results = self.results(step)
         around = Around(execution) if execution.caller is None else self.surroundings.of(execution)
         given = {name: partial(lambda value: value, value) for name, value in (more or {}).items()}
         scope = of_execution(self.kit, execution, node, self._lineage(run, step), results, around, given)

@@ -24,7 +24,7 @@ from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
 from service.flows.resolve import Render, resolve_inputs, settle_inputs
-from service.store import events, executions
+from service.store import children, events, executions
 from service.store.codec import now
 from service.store.database import Session
 from service.store.executions import Row
@@ -59,6 +59,7 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
     NotFound, Invalid with each input that is wrong. What somebody has paused as a whole goes on first, and asks for nothing."""
     if row.execution.held is not None and task_run is None:
         return Resumption(row, None, {})
+    row = waits(session, kit, row, task_run)
     run, node = _pause(session, kit, row, task_run)
     return Resumption(row, run, settled(node, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)))
 
@@ -87,9 +88,35 @@ def fill(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_ru
     """The same while somebody fills the inputs in: what is wrong is told beside each. Raises Conflict and NotFound as `prepare` does."""
     if row.execution.held is not None and task_run is None:
         return Filled(row.execution.namespace, row.execution.flow, [], lambda value: value)
+    row = waits(session, kit, row, task_run)
     run, node = _pause(session, kit, row, task_run)
     render = Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
     return Filled(row.execution.namespace, row.execution.flow, settle_inputs(asked(node), given, render), render.masked)
+
+
+def waits(session: Session, kit: Kit, row: Row, task_run: str | None = None, type: str = PAUSE) -> Row:
+    """The execution that waits for somebody where another one waits for it: the oldest of those that its tasks have called, or that of a task run."""
+    if task_run is not None:
+        run = executions.run(session, task_run)
+        found = executions.get(session, run.execution) if run else None
+        return found if found is not None and _is_below(session, found, row) else row
+    while not waiting(session, kit, row, type):
+        below = (executions.get(session, id) for run in executions.paused(session, row.execution.id) for id in children.open_below(session, run.id))
+        following = next((each for each in below if each is not None and each.execution.state is State.PAUSED), None)
+        if following is None:
+            return row
+        row = following
+    return row
+
+
+def _is_below(session: Session, row: Row, above: Row) -> bool:
+    while row.execution.id != above.execution.id:
+        caller = row.execution.caller
+        found = executions.get(session, caller.execution) if caller else None
+        if found is None:
+            return False
+        row = found
+    return True
 
 
 def _pause(session: Session, kit: Kit, row: Row, task_run: str | None) -> tuple[TaskRun, Node]:

@@ -67,6 +67,12 @@ class Results:
         shown = [leaf(result) for result in _merged(self._stored.of_round(task, values, outputs=outputs), changed)]
         return next((part for part in reversed(shown) if part is not None), None)
 
+    def last(self, task: str, values: Values) -> Result | None:
+        """The last run of a task for the values of all loops around it, with its outputs."""
+        changed = [run for layer in self._unstored() for run in layer.of_round(task, values)]
+        found = list(_merged(self._stored.of_round(task, values, outputs=True), changed))
+        return found[-1] if found else None
+
     def rounds(self, task: str, leaf: _Leaf, *, outputs: bool) -> dict[str, Any]:
         """What a task in loops shows, all of it."""
         changed = [run for layer in self._unstored() for run in layer.of(task)]

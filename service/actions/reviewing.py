@@ -53,6 +53,7 @@ def asked(node: Node) -> tuple[Input, ...]:
 def prepare(session: Session, kit: Kit, row: Row, decision: Decision, task_run: str | None = None) -> Resumption:
     """Settles a decision on the approval that an execution waits in: of several the oldest one, or that of a task run. Raises Conflict where it waits for none,
     NotFound, Invalid with each input that is wrong, `comment` among them where one is needed. Who denies need not give anything."""
+    row = pausing.waits(session, kit, row, task_run, APPROVAL)
     found = waiting(session, kit, row)
     if not found:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody's decision")

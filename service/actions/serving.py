@@ -23,7 +23,7 @@ from runners.protocol import Metric
 from service import ion
 from service.actions import cached, executions, log_files, pausing
 from service.actions.attempts import Attempted, look_up, whose
-from service.actions.files import may_write
+from service.actions.files import Files, may_write
 from service.actions.inline import check_size, masked, misfit
 from service.actions.kit import Kit
 from service.actions.pausing import Resumption
@@ -31,7 +31,7 @@ from service.actions.records import Recorded
 from service.engine.events import Claimed, Ended, Event, Lost
 from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
+from service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError, Unavailable
 from service.store import caches, events, jobs, logs, metrics
 from service.store.codec import now
 from service.store.database import Session
@@ -286,7 +286,19 @@ class _Files:
     def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None]) -> None:
         self._kit, self._work, self._check = kit, work, check
 
-    def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, int]:
+    def open(self, uri: str) -> BinaryIO:
+        of = self._work.execution
+        try:
+            return Files(self._kit, whose(of), self._kit.database.read).open(uri)
+        except (Forbidden, Invalid, NotFound) as failure:
+            raise TaskFailed(failure.message) from failure
+
+    def put(self, name: str, content: BinaryIO) -> str:
+        self._check()
+        of, run = self._work.execution, self._work.run
+        return self._kit.storage.put(of.namespace, of.flow, of.id, run.node, run.id, name, content)
+
+    def write(self, name: str, rows: Iterable[Any]) -> tuple[str, int]:
         of, run, size = self._work.execution, self._work.run, 0
         with tempfile.SpooledTemporaryFile(_HELD) as held:
             for row in rows:

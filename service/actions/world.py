@@ -24,10 +24,11 @@ from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 from service.expressions import truthy
 from service.flowables import MOST_VALUES
-from service.ion import IonError, rows
+from service.ion import IonError
 from service.store import children
 from service.store.codec import new_id
 from service.store.executions import OUTPUT_LIMIT
+from service.store.results import LARGEST, Result
 
 
 class Asked:
@@ -55,26 +56,39 @@ class Asked:
         """The records of a stored file, and no more of them than a loop goes over. Raises RenderFailed."""
         files = Files(self._case.kit, whose(self._case.execution), lambda: nullcontext(self._case.session))
         try:
-            return list(islice(rows(files.text(uri)), MOST_VALUES + 1))
+            return list(islice(ion.rows(files.text(uri)), MOST_VALUES + 1))
         except (NotFound, Forbidden, Invalid, Malformed, TooLarge) as failure:
             raise RenderFailed(failure.message) from failure
         except IonError as failure:
             raise RenderFailed(f"`{uri[:200]}` holds no records: {failure}") from failure
 
-    def outputs_of_children(self, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
-        """The outputs of its child executions, by number. Raises RenderFailed for more than a task run holds."""
-        if self._run is None:
+    def outputs_of_children(self, *, of: str | None = None, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+        """The outputs of its child executions, or of those of a task beside it, by number. Raises RenderFailed for more than can be held."""
+        beside = self._beside(of) if of is not None else None
+        id = beside.id if beside is not None else self._run.id if self._run is not None and of is None else None
+        if id is None:
             return {}
-        if fetch and (size := children.size_of_outputs(self._case.session, self._run.id)) > OUTPUT_LIMIT:
-            raise RenderFailed(f"the outputs of the iterations are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}: set `fetchType: STORE`")
-        return children.outputs(self._case.session, self._run.id, fetch=fetch)
+        most = OUTPUT_LIMIT if of is None else LARGEST
+        if fetch and (size := children.size_of_outputs(self._case.session, id)) > most:
+            hint = ": set `fetchType: STORE`" if of is None else ""
+            raise RenderFailed(f"the outputs of the executions are {size:,} bytes of JSON; the limit is {most:,}{hint}")
+        return children.outputs(self._case.session, id, fetch=fetch)
 
-    def store(self, name: str, value: Any) -> None:
+    def outputs_beside(self, task: str) -> Mapping[str, Any]:
+        """The outputs of a task in the same round of the same loops."""
+        found = self._beside(task)
+        return (found.outputs if found else None) or {}
+
+    def _beside(self, task: str) -> Result | None:
+        assert self._run is not None
+        return self._case.results(self._step).last(task, self._run.values)
+
+    def store(self, name: str, rows: Sequence[Any]) -> None:
         """A file of the task run. Each batch that is heard again makes the same one."""
         of, run = self._case.execution, self._run
         assert run is not None
         try:
-            content = BytesIO(ion.write(value).encode("utf-8", "replace"))
+            content = BytesIO("".join(f"{ion.write(row)}\n" for row in rows).encode("utf-8", "replace"))
             self._case.kit.storage.put(of.namespace, of.flow, of.id, run.node, run.id, name, content)
         except (Invalid, TooLarge) as failure:
             raise RenderFailed(failure.message) from failure

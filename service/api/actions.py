@@ -204,7 +204,7 @@ async def resume_from_breakpoint(id: str, parts: Use, caller: Writer, tenant: Te
 async def resume(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, task_run: TaskRunId = None) -> Response:
     """Lets a paused execution go on, with the inputs that the pause asks for: parts of a form, or `inputs` of a JSON body. 409 where it waits for nobody."""
     prepared = await _resumption(request, parts, tenant, id, task_run)
-    return await _answer(parts, prepared.row, lambda session, asked: pausing.resume(session, prepared, caller.name, asked))
+    return await _answer(parts, prepared.row, lambda session, asked: pausing.resume(session, prepared, caller.name, asked), id)
 
 
 async def _resumption(request: Request, parts: Parts, tenant: str, id: str, task_run: str | None) -> Resumption:

@@ -229,11 +229,15 @@ class Ask(Protocol):
     def records(self, uri: str) -> list[Any]:
         """The records of a stored file; raises RenderFailed."""
 
-    def outputs_of_children(self, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
-        """The outputs of its child executions, by number, of those that have any; without `fetch` nothing but the numbers. Raises RenderFailed for too much."""
+    def outputs_of_children(self, *, of: str | None = None, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+        """The outputs of its child executions, or of those `of` a task beside it, by number, of those that have any; without `fetch` nothing but the numbers.
+        Raises RenderFailed for too much."""
 
-    def store(self, name: str, value: Any) -> None:
-        """Stores a value as a file of the task run. Raises RenderFailed."""
+    def outputs_beside(self, task: str) -> Mapping[str, Any]:
+        """The outputs of a task beside it."""
+
+    def store(self, name: str, rows: Sequence[Any]) -> None:
+        """Stores values as a file of the task run, one on each line. Raises RenderFailed."""
 
     def uri(self, name: str) -> str:
         """The URI of such a file."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic_core import PydanticCustomError
 
 from runners.fields import STORED_FILES, Typed, parse_duration
+from runners.times import read_instant
 from service.engine.events import ChildMoved
-from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Turn, Wakened
+from service.engine.program import Ask, Ended, Memory, Node, RenderFailed, Target, Turn, Wakened
+from service.engine.state import State
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text, kind, parse_json
@@ -54,6 +56,10 @@ class Joined:
     label: str | None = None
     back: str | None = None
     ways: Mapping[str, Way] = field(default_factory=dict)
+
+
+#: What a called execution's end is for the task that waits for it, where it transmits; every other end is a success. (Rule: KESTRA.md 3.4.)
+TRANSMITTED = frozenset({State.FAILED, State.KILLED, State.WARNING})
 
 
 class FlowableTask(Typed):
@@ -176,3 +182,44 @@ def _json(value: Any) -> str:
         return json_text(value, Budget(Limits()))
     except Refused as refused:
         raise RenderFailed(str(refused)) from None
+
+
+def target_of(task: Any, ask: Ask) -> Target:
+    """The flow that a task names, and what it gives it, rendered. Raises RenderFailed."""
+    inputs = {} if task.inputs is None else ask.typed(task.inputs)
+    if not isinstance(inputs, Mapping):
+        raise RenderFailed("`inputs` must be a map")
+    return Target(
+        ask.text(task.namespace),
+        ask.text(task.flow_id),
+        None if task.revision is None else limit_of("revision", task.revision, ask),
+        inputs,
+        labels_of(task.labels, ask),
+        flag_of("inheritLabels", task.inherit_labels, ask),
+        _date_of(task.schedule_date, ask),
+    )
+
+
+def labels_of(value: Any, ask: Ask) -> dict[str, str]:
+    """Labels, written or rendered, as a map or as a list of `{key, value}`. Raises RenderFailed for what is neither."""
+    rendered = {} if value is None else ask.typed(value)
+    pairs = rendered.items() if isinstance(rendered, Mapping) else _pairs(rendered)
+    return {str(key): part if isinstance(part, str) else ask.text(part) for key, part in pairs if part is not None}
+
+
+def _pairs(entries: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "key" in entry for entry in entries):
+        raise RenderFailed("`labels` must be a map, or a list of `{key, value}`")
+    return [(entry["key"], entry.get("value")) for entry in entries]
+
+
+def _date_of(value: Any, ask: Ask) -> datetime | None:
+    if value is None:
+        return None
+    rendered = ask.typed(value)
+    if isinstance(rendered, datetime):
+        return rendered
+    try:
+        return read_instant(str(rendered))
+    except (PydanticCustomError, ValueError) as wrong:
+        raise RenderFailed(f"`scheduleDate` is `{str(rendered)[:80]}`: {wrong}") from None

@@ -68,7 +68,7 @@ class Loop(FlowableTask):
             return self._onward(node, memory, items)
         memory |= {"open": memory["open"] - 1, "over": memory["over"] + 1}
         if memory["stores"] and child.outputs:
-            ask.store(_FILE.format(child.number), dict(child.outputs))
+            ask.store(_FILE.format(child.number), [dict(child.outputs)])
         if memory["transmits"]:
             memory["state"] = worst(State(memory["state"]), child.state).value
             memory["stopped"] = memory["stopped"] or child.state in order.STOPS

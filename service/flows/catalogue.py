@@ -68,6 +68,10 @@ class Catalogue:
         self._near: dict[tuple[str, Kind | None], str | None] = {}
         self._aliases = {alias: name for name, entry in index.items() for alias in entry.get("aliases", ())}
 
+    def load(self, ref: str) -> type[Any]:
+        """A class that has no name in the language."""
+        return self._class(ref)
+
     def find(self, name: str) -> TypeInfo | None:
         """The type of this name, canonical or old; None when there is none."""
         found = self._found.get(name)

@@ -85,7 +85,17 @@ class Lowering:
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
             draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")), info.cls.INSTEAD)
+        if getattr(info.cls, "EXPANDS", False):
+            branches = {"tasks": self._parts(model, common, child), **branches}
         return self._node(info.name, info.runs, common, model.model_copy(update=declared) if declared else model, written, branches, child)
+
+    def _parts(self, model: Any, common: TaskProperties, child: Child) -> tuple[Node, ...]:
+        """The tasks that one stands for. Their ids must be free, too."""
+        place = self._draft.source.place(child.path)
+        parts: tuple[Node, ...] = model.parts(common.id, (place.line, place.column), self._draft.catalogue.load)
+        for part in parts:
+            self._draft.note_id(part.id, child.path, self._draft.ids, "task")
+        return parts
 
     def _declarations(self, info: TypeInfo, written: _Written, path: Path) -> dict[str, Any]:
         """By field, the inputs and outputs that a task declares, read as those of flows are."""

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 from runners.fields import Typed
 from runners.protocol import Metric
@@ -121,8 +121,14 @@ class Records(Protocol):
 class OwnFiles(Protocol):
     """The stored files of this execution."""
 
-    def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, int]:
+    def write(self, name: str, rows: Iterable[Any]) -> tuple[str, int]:
         """Stores rows, as Ion; URI and number of rows."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """A file that the execution may read. Raises TaskFailed."""
+
+    def put(self, name: str, content: BinaryIO) -> str:
+        """Stores a file; its URI."""
 
     def remove(self) -> Sequence[str]:
         """Takes all of them away; their URIs."""

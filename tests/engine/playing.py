@@ -225,10 +225,13 @@ class _Ask:
     def records(self, uri: str) -> list[Any]:
         return [uri]
 
-    def outputs_of_children(self, *, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
+    def outputs_beside(self, task: str) -> Mapping[str, Any]:
+        return self._outputs.get(task, {})
+
+    def outputs_of_children(self, *, of: str | None = None, fetch: bool = True) -> Mapping[int, Mapping[str, Any]]:
         return {number: given if fetch else {} for number, given in self._given.items() if given}
 
-    def store(self, name: str, value: Any) -> None:
+    def store(self, name: str, rows: Sequence[Any]) -> None:
         pass
 
     def uri(self, name: str) -> str:

@@ -248,7 +248,7 @@ def test_a_type_asks_for_its_properties_and_knows_those_of_an_old_name():
 
 
 def test_what_is_not_run_yet_is_said_where_it_is_read():
-    assert "does not run it yet" in named_schema(CATALOGUE, "io.kestra.plugin.core.flow.ForEachItem", TASKS)["description"]
+    assert "does not run it yet" in schema()["properties"]["listeners"]["description"]
     assert "does not run it yet" not in named_schema(CATALOGUE, LOG, TASKS)["description"]
     assert "does not run it yet" in schema()["properties"]["workerGroup"]["description"]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import Any
 
 import pytest
 
-from service.actions import executions
+from service.actions import executions, pausing
+from service.errors import Invalid, NotFound
 from service.store import executions as rows
 from tests.loops.test_constructs import tasks
 from tests.support.station import Station, station_at
@@ -39,6 +41,7 @@ def output(station: Station, id: str, task: str) -> Any:
 
 
 CALL = "- {id: call, type: flow.Subflow, namespace: t, flowId: sub}"
+ASKS = "- {id: ask, type: flow.Pause, onResume: [{id: why, type: STRING}]}"
 GIVE = "- {id: give, type: debug.Return, format: hello}"
 
 
@@ -158,6 +161,32 @@ def test_a_paused_flow_pauses_its_caller(station: Station):
     station.tick()
     assert (station.state(id), station.states(id)["call"]) == ("SUCCESS", "SUCCESS")
     assert [stamp.state.value for stamp in station.runs(id)["call"].history] == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("sub", "top"),
+    [
+        (flow("sub", ASKS), flow("top", CALL)),
+        ({}, flow("top", "- id: loop\n  type: flow.Loop\n  values: [1]\n  tasks:\n" + indent(ASKS, "    "))),
+    ],
+    ids=["called", "iteration"],
+)
+def test_whoever_resumes_an_execution_resumes_what_it_waits_for(station: Station, sub: dict[str, str], top: dict[str, str]):
+    pushed(station, sub, top)
+    id = run(station)
+    (child,) = below(station, id)
+    with station.database.read() as session:
+        with pytest.raises(Invalid, match="why"):
+            pausing.prepare(session, station.kit, rows.get(session, id), {})
+        prepared = pausing.prepare(session, station.kit, rows.get(session, id), {"why": "so"})
+        by_run = pausing.prepare(session, station.kit, rows.get(session, id), {"why": "so"}, station.runs(child.execution.id)["ask"].id)
+        with pytest.raises(NotFound):
+            pausing.prepare(session, station.kit, rows.get(session, child.execution.id), {"why": "so"}, station.runs(id)[next(iter(station.runs(id)))].id)
+    assert prepared == by_run
+    station.database.write(lambda session: pausing.resume(session, prepared, "ann"))
+    station.tick()
+    assert (station.state(id), station.state(child.execution.id)) == ("SUCCESS", "SUCCESS")
+    assert output(station, child.execution.id, "ask")["onResume"] == {"why": "so"}
 
 
 def test_whoever_kills_an_execution_kills_what_it_waits_for(station: Station):
