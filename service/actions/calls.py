@@ -43,8 +43,9 @@ class Calls:
         """Makes one ready; says how it stands."""
         run, call = case.runs[command.task_run], command.call
         attempt = run.attempt.number
-        if (id := self._failed(case.execution, run, call)) is not None:
-            self._again.append((id, Restarted(f"the execution {case.execution.id}", attempt)))
+        if (id := self._before(case.execution, run, call)) is not None:
+            caller = {"execution": case.execution.id, "run": run.id, "attempt": attempt, "number": call.number}
+            self._again.append((id, Restarted(f"the execution {case.execution.id}", caller)))
             return ChildMoved(attempt, call.number, id, State.CREATED, open=call.waits)
         try:
             prepared = self._prepared(case, run, call)
@@ -53,11 +54,11 @@ class Calls:
         self._ready.append(prepared)
         return ChildMoved(attempt, call.number, prepared.execution.id, State.CREATED, open=call.waits)
 
-    def _failed(self, execution: Execution, run: TaskRun, call: Call) -> str | None:
-        """After a restart by a person, the execution that an earlier attempt has called and that failed: that one is restarted. (Rule: KESTRA.md 3.4.)"""
+    def _before(self, execution: Execution, run: TaskRun, call: Call) -> str | None:
+        """After a restart by a person, the execution that an earlier attempt has called: that one is restarted, if it has failed. (Rule: KESTRA.md 3.4.)"""
         if not call.again or execution.labels.get(RESTARTED) != "true" or run.attempt.number == 1:
             return None
-        return children.failed(self._session, run.id, run.attempt.number, call.number)
+        return children.called_before(self._session, run.id, run.attempt.number, call.number)
 
     def stop(self, task_run: str, by: str) -> None:
         """Has what a task run waits for killed."""
@@ -105,13 +106,15 @@ def tell(session: Session, before: State, execution: Execution) -> None:
         events.add(session, caller.execution, caller.run, moved)
 
 
-def tell_again(execution: Execution, event: Event) -> tuple[str, str, ChildMoved] | None:
-    """What a task hears that wanted the execution restarted which it has called, and can't have it: how that has ended."""
-    caller = execution.caller
-    if caller is None or not isinstance(event, Restarted) or event.attempt is None:
+def told_again(execution: Execution | None, event: Event | None) -> tuple[str, str, ChildMoved] | None:
+    """What a task hears that wanted the execution once more which it has called: how it stands, where it was not restarted; that it is gone (None)."""
+    if not isinstance(event, Restarted) or (caller := event.caller) is None:
         return None
-    moved = ChildMoved(event.attempt, caller.number, execution.id, execution.state, execution.outputs or {}, open=not execution.state.terminal)
-    return caller.execution, caller.run, moved
+    if execution is None:
+        moved = ChildMoved(caller["attempt"], caller["number"], None, State.FAILED, message="the execution that it had called was deleted", open=False)
+        return caller["execution"], caller["run"], moved
+    state, given = execution.state, execution.outputs or {}
+    return caller["execution"], caller["run"], ChildMoved(caller["attempt"], caller["number"], execution.id, state, given, open=not state.terminal)
 
 
 def _iteration(execution: Execution, caller: Caller, now: datetime) -> Execution:

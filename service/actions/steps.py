@@ -14,7 +14,7 @@ from typing import Any
 
 from service.actions import reports
 from service.actions.around import Surroundings
-from service.actions.calls import Calls, tell_again
+from service.actions.calls import Calls, told_again
 from service.actions.case import Case
 from service.actions.copies import Copying, plan
 from service.actions.inline import Ask, Later
@@ -90,6 +90,8 @@ class Batch:
         case = self._case(waiting.execution)
         if case is None or case.erased is not None:
             self._answer(waiting, f"there is no execution `{waiting.execution}` any more")
+            if (told := told_again(None, waiting.event)) is not None:
+                self._told.append(told)
         elif waiting.asked is not None or isinstance(waiting.event, heard.Asked):
             self._asked(case, waiting, waiting.event)
         elif not case.execution.over or waiting.event == heard.Began():
@@ -122,9 +124,11 @@ class Batch:
         self._copies += copying
         if not any(isinstance(each.event, heard.Copied) for each in copying):
             self._answer(waiting, step.refusal)
-        if step.refusal is not None and (told := tell_again(case.execution, event)) is not None:
+        before = case.execution
+        todo = self._take(case, step)
+        if case.execution.history is before.history and (told := told_again(case.execution, event)) is not None:
             self._told.append(told)
-        self._run_all(case, self._take(case, step))
+        self._run_all(case, todo)
 
     def _answer(self, waiting: Waiting, refusal: str | None) -> None:
         if waiting.asked is not None:

@@ -60,6 +60,9 @@ def refusal(kind: type[Asked], execution: Execution) -> str | None:
 
 def answer(step: Making, run: TaskRun | None, event: Asked) -> None:
     """Does as asked, or refuses."""
+    if isinstance(event, Restarted) and event.caller is not None:
+        _called_again(step, event, event.caller)
+        return
     step.refusal = refusal(type(event), step.execution)
     if step.refusal is None:
         _ANSWERS[type(event)](step, run, event)
@@ -115,13 +118,20 @@ def _restart(step: Making, _: TaskRun | None, event: Restarted) -> None:
         step.refuse("; " + ("nothing in it has failed: resume it" if paused else "it never began, so there is nothing to do again: start it anew"))
         return
     step.say("INFO", f"Restarted by {event.by}")
-    if event.attempt is not None and step.execution.caller is not None:
-        step.execution = replace(step.execution, caller=replace(step.execution.caller, attempt=event.attempt))
     _reopen(step, {**step.execution.labels, RESTARTED: "true"})
     if paused:
         go_on(step, touched)
     else:
         limits.begin(step)
+
+
+def _called_again(step: Making, event: Restarted, caller: Mapping[str, Any]) -> None:
+    """The task that has called the execution wants it once more. What has failed is done again; whatever else it is, the task takes it as it is."""
+    if step.execution.state in (State.FAILED, State.KILLED) and not step.execution.trailing:
+        _restart(step, None, event)
+        step.refusal = None  # one that never began can't be done again: it has failed for good
+    if step.execution.caller is not None:
+        step.execution = replace(step.execution, caller=replace(step.execution.caller, attempt=caller["attempt"]))
 
 
 def _reopen(step: Making, labels: Mapping[str, str]) -> None:

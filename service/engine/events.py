@@ -125,10 +125,11 @@ class Forced:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """Somebody wants what failed done again: a person, or the task that has called the execution, in its `attempt`."""
+    """Somebody wants what failed done again: a person, or the task that has called the execution. That says who it is now, `execution`, `run`, `attempt` and
+    `number` of the call, and hears how the execution stands, whatever it is."""
 
     by: str
-    attempt: int | None = None
+    caller: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

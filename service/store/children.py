@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from service.engine.execution import LOOP
-from service.engine.state import State
 from service.store.codec import from_json
 from service.store.database import Session
 from service.store.tables import Execution as Table
@@ -18,7 +17,6 @@ from service.store.tables import by, core
 _table, _runs = core(Table), core(RunTable)
 _open = select(_table.c.id).where(_table.c.caller_run == bindparam("b_run"), _table.c.ended_at.is_(None)).order_by(_table.c.created_at, _table.c.id)
 _called = by(_table, "once")
-_BAD = (State.FAILED.value, State.KILLED.value)
 _serial = select(func.max(_table.c.serial)).where(_table.c.root_id == bindparam("b_root"))
 
 
@@ -32,12 +30,12 @@ def name(task_run: str, attempt: int, number: int) -> str:
     return f"call:{task_run}:{attempt}:{number}"
 
 
-def failed(session: Session, task_run: str, before: int, number: int) -> str | None:
-    """The execution that the last attempt before this one has called under a number, where that has failed, or was killed."""
+def called_before(session: Session, task_run: str, before: int, number: int) -> str | None:
+    """The execution that the last attempt before this one has called under a number."""
     for attempt in range(before - 1, 0, -1):
         row = session.execute(_called, {"once": name(task_run, attempt, number)}).first()
         if row is not None:
-            return str(row.id) if row.state in _BAD else None
+            return str(row.id)
     return None
 
 

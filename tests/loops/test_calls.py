@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from service.actions import executions, pausing
+from service.engine.events import Deleted, Replayed, Restarted
 from service.errors import Invalid, NotFound
+from service.store import events
 from service.store import executions as rows
 from tests.loops.test_constructs import tasks
+from tests.loops.test_people import asked
 from tests.support.station import Station, station_at
 
 
@@ -417,3 +420,104 @@ def test_outputs_that_are_too_much_for_a_task_run_want_to_be_files(station: Stat
     id = run(station)
     assert station.states(id)["loop"] == "FAILED"
     assert "fetchType: STORE" in " ".join(station.log(id, "ERROR"))
+
+
+# doing it again
+
+FLAKY = "- {id: first, type: log.Log, message: x}\n- {id: flaky, type: execution.Fail, condition: '{{ taskrun.attemptsCount == 0 }}'}"
+
+
+@pytest.mark.parametrize(("behavior", "count"), [("RETRY_FAILED", 1), ("NEW_EXECUTION", 2)])
+def test_a_restart_restarts_what_was_called_or_calls_anew(station: Station, behavior: str, count: int):
+    pushed(station, flow("sub", FLAKY), flow("top", CALL.replace("}", f", restartBehavior: {behavior}}}")))
+    id = run(station)
+    assert (station.state(id), len(below(station, id))) == ("FAILED", 1)
+    assert asked(station, id, Restarted("ann")) is None
+    station.tick()
+    found = below(station, id)
+    assert len(found) == count
+    if count == 1:
+        assert (station.state(id), found[0].execution.state.value, len(station.runs(found[0].execution.id)["first"].attempts)) == ("SUCCESS", "SUCCESS", 1)
+        assert output(station, id, "call")["executionId"] == found[0].execution.id
+    else:
+        assert (station.state(id), [row.execution.state.value for row in found]) == ("FAILED", ["FAILED", "FAILED"])  # a new one fails at first
+
+
+def test_a_restart_takes_what_was_called_as_it_is_now(station: Station):
+    pushed(station, flow("sub", FLAKY), flow("top", CALL))
+    id = run(station)
+    (child,) = below(station, id)
+    assert asked(station, child.execution.id, Restarted("bob"), name="own") is None  # meanwhile somebody has done it already
+    assert (station.state(child.execution.id), station.state(id)) == ("SUCCESS", "FAILED")
+    assert asked(station, id, Restarted("ann"), name="all") is None
+    station.tick()
+    assert (station.state(id), len(below(station, id))) == ("SUCCESS", 1)
+
+
+def test_a_restart_waits_for_what_was_called_while_it_still_runs(station: Station):
+    pushed(station, flow("sub", FLAKY + "\n- {id: nap, type: flow.Sleep, duration: PT1H}"), flow("top", CALL))
+    id = run(station)
+    (child,) = below(station, id)
+    assert asked(station, child.execution.id, Restarted("bob"), name="own") is None
+    assert asked(station, id, Restarted("ann"), name="all") is None
+    station.tick()
+    assert (station.state(id), station.state(child.execution.id)) == ("RUNNING", "RUNNING")
+    station.clock.forward(hours=2)
+    station.tick()
+    assert (station.state(id), len(below(station, id))) == ("SUCCESS", 1)
+
+
+def test_a_restart_does_not_wait_for_what_was_deleted(station: Station):
+    pushed(station, flow("sub", FLAKY), flow("top", CALL))
+    id = run(station)
+    (child,) = below(station, id)
+    station.database.write(lambda session: events.add(session, id, None, Restarted("ann"), "all"))
+    station.executor.tick(station.clock.now)
+    station.database.write(lambda session: session.exec_driver_sql(f"DELETE FROM execution WHERE id = '{child.execution.id}'"))
+    station.tick()
+    assert station.state(id) == "FAILED"
+    assert "was deleted" in " ".join(station.log(id, "ERROR"))
+
+
+def test_a_restart_of_a_loop_does_the_failed_iterations_again_and_those_that_never_began(station: Station):
+    text = """
+- id: loop
+  type: flow.Loop
+  values: [a, b, c]
+  concurrencyLimit: 1
+  tasks:
+    - {id: one, type: log.Log, message: x}
+    - {id: flaky, type: execution.Fail, condition: "{{ item.value == 'b' and taskrun.attemptsCount == 0 }}"}
+  errors: [{id: e, type: log.Log, message: e}]
+- {id: after, type: log.Log, message: x}
+"""
+    pushed(station, flow("top", text))
+    id = run(station)
+    assert (station.states(id), len(below(station, id))) == ({"loop": "FAILED", "e": "SUCCESS"}, 2)
+    assert asked(station, id, Restarted("ann")) is None
+    station.tick()
+    assert (station.states(id), station.state(id)) == ({"loop": "SUCCESS", "after": "SUCCESS"}, "SUCCESS")
+    found = below(station, id)
+    assert [(row.execution.caller.number, row.execution.state.value) for row in found if row.execution.caller] == [
+        (0, "SUCCESS"),
+        (1, "SUCCESS"),
+        (2, "SUCCESS"),
+    ]
+
+
+def test_a_replay_calls_for_itself(station: Station):
+    pushed(station, flow("sub", GIVE), flow("top", f"- {{id: before, type: log.Log, message: x}}\n{CALL}"))
+    id = run(station)
+    assert asked(station, id, Replayed("ann", "copy", 1, station.runs(id)["call"].id), "call") is None
+    station.tick()
+    assert (station.state("copy"), len(below(station, id)), len(below(station, "copy"))) == ("SUCCESS", 1, 1)
+
+
+def test_whoever_deletes_an_execution_deletes_its_iterations_and_not_what_it_called(station: Station):
+    inner = "- id: loop\n  type: flow.Loop\n  values: [1, 2]\n  tasks:\n"
+    nested = inner + indent(inner.replace("loop", "again"), "    ") + "        - {id: x, type: log.Log, message: x}\n"
+    pushed(station, flow("sub", GIVE), flow("top", nested + CALL))
+    id = run(station)
+    assert len(station.every()) == 1 + 2 + 4 + 1
+    assert asked(station, id, Deleted("ann")) is None
+    assert [row.execution.flow for row in station.every()] == ["sub"]
