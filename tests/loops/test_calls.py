@@ -383,7 +383,7 @@ def test_what_iterations_leave_can_be_files(station: Station, kind: str):
     )
     id = run(station)
     assert (station.state(id), station.log(id, "ERROR")) == ("SUCCESS", [])
-    assert output(station, id, "after") == {"value": '"{said:\\"b! of 1\\"}"'}
+    assert output(station, id, "after") == {"value": '"{said:\\"b! of 1\\"}\\n"'}
 
 
 def test_a_stored_file_is_gone_through_record_by_record(station: Station):

@@ -117,7 +117,7 @@ def test_a_server_task_over_its_time_fails_and_is_tried_again_as_any_failure(sta
     station.clock.forward(minutes=1)
     station.serve()
     assert (station.state(id), attempts(station, id, "count")) == ("FAILED", ["FAILED", "FAILED"])
-    assert station.log(id, "ERROR") == ["the task timed out after PT1e-06S"]
+    assert station.log(id, "ERROR") == ["the task timed out after PT0.000001S"]
 
 
 def test_a_result_of_an_attempt_that_is_over_is_dropped(station: Station):
