@@ -58,8 +58,8 @@ Use = Annotated[Parts, Depends(_parts)]
 
 
 async def _environment(request: Request, parts: Use) -> str:
-    """The tenant segment; absent in the older addresses, where it is `main`."""
-    name: str = request.path_params.get("tenant", repositories.MAIN)
+    """The tenant segment."""
+    name: str = request.path_params["tenant"]
     if name != repositories.MAIN and not await run_in_threadpool(_is_open, parts, name):
         raise NotFound(f"there is no environment `{name[:100]}`")
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from service.api import (
     actions,
@@ -36,9 +37,10 @@ from service.api import (
 )
 from service.api.access import LoopbackGuard
 from service.api.leavers import Leavers
+from service.api.older import API, OlderAddresses
 from service.api.parts import Parts
 
-#: The nouns that stand below a tenant, and below no tenant in older addresses.
+#: What stands below a tenant.
 _NOUNS: tuple[APIRouter, ...] = (
     repositories.router,
     graphs.router,
@@ -78,12 +80,16 @@ def application(parts: Parts) -> FastAPI:
     app = FastAPI(title="Headgate", version=parts.kit.version, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     errors.install(app)
-    # Addresses without a tenant come first, so that a namespace called `flows` is not taken for one.
-    for prefix, shown in (("/api/v1", False), ("/api/v1/{tenant}", True)):
-        for noun in _NOUNS:
-            app.include_router(noun, prefix=prefix, include_in_schema=shown)
+    for noun in _NOUNS:
+        app.include_router(noun, prefix=f"{API}{{tenant}}")
     for other in (health.router, hooks.router, git.router, runner.router, plugins.router, pages.router):
         app.include_router(other)
+    app.add_middleware(OlderAddresses, nouns=_names())
     app.add_middleware(Leavers)
     app.add_middleware(LoopbackGuard, own=parts.kit.url, loopback=parts.kit.settings.loopback)
     return app
+
+
+def _names() -> set[str]:
+    """How the addresses of the nouns begin."""
+    return {route.path.split("/")[1] for noun in _NOUNS for route in noun.routes if isinstance(route, APIRoute)}

@@ -240,7 +240,10 @@ def test_a_method_is_what_it_says(client: TestClient):
 
 
 def test_addresses_without_a_tenant_mean_the_same(station: Station):
-    routes = {str(route): route.permissions for route in declared(app_of(station))}
-    nouns = {name: permissions for name, permissions in routes.items() if "/{tenant}/" in name}
-    assert nouns
-    assert {name.replace("/{tenant}", ""): permissions for name, permissions in nouns.items()}.items() <= routes.items()
+    nouns = [route for route in declared(app_of(station)) if "/{tenant}/" in route.path]
+    assert len(nouns) > 100
+    with calling(station) as client:
+        for route in nouns:
+            address = route.address
+            older, newer = (client.request(route.method, address.replace("/elsewhere/", by)) for by in ("/", "/main/"))
+            assert (older.status_code, older.content) == (newer.status_code, newer.content), str(route)

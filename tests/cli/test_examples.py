@@ -23,7 +23,7 @@ def pushed(service: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     tree = tmp_path_factory.mktemp("examples") / "tree"
     repo = Repo(tree)
     shutil.copytree(EXAMPLES, tree / ".flows" / "examples")
-    done = repo.commit("The examples [skip ci]").push(f"{service}/git/default.git")
+    done = repo.commit("The examples [skip ci]").push(f"{service}/git/examples.git")
     assert done.ok, done.stderr
     return service
 
