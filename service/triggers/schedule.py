@@ -13,16 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import Field, ValidationInfo, field_validator
 
 from runners.fields import Length, Model, Text
 from runners.times import Instant, ZoneName, zone
 from service.cron import NICKNAMES, normalized, written, wrong_cron
+from service.later import Later
 from service.triggers import Schedulable
+
+if TYPE_CHECKING:
+    import croniter
+else:
+    croniter = Later("croniter")  # as it is loaded it starts a command, to learn about the machine, and waits for it
 
 _SECOND = timedelta(seconds=1)
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -175,7 +180,7 @@ def _check(cron: str, with_seconds: bool) -> None:
     try:
         if _next(normalized(cron, with_seconds), _SOME_DAY) is None:
             raise wrong_cron("no such date ever comes", "this day does not exist in this month")
-    except CroniterError:
+    except croniter.CroniterError:
         raise wrong_cron("this is not a schedule") from None
 
 
@@ -196,8 +201,8 @@ def _previous(expression: str, wall: datetime) -> datetime | None:
 
 def _stepped(expression: str, wall: datetime, forward: bool) -> datetime | None:
     try:
-        steps = croniter(expression, wall.replace(tzinfo=UTC), second_at_beginning=True)
+        steps = croniter.croniter(expression, wall.replace(tzinfo=UTC), second_at_beginning=True)
         found: datetime = steps.get_next(datetime) if forward else steps.get_prev(datetime)
-    except CroniterBadDateError:
+    except croniter.CroniterBadDateError:
         return None
     return found.replace(tzinfo=None)

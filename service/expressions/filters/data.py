@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
-from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import java_text, json_text
+from service.later import Later
 
 if TYPE_CHECKING:
     import service.ion as ion_text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.expressions.errors import Refused
-from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import kind
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import date_texts

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import text_of
 from service.expressions.errors import Refused
-from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.singles import Single, widened
 from service.expressions.values import is_number, kind
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import number_pattern, number_symbols, number_text

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of, text_of, through
 from service.expressions.errors import Refused
-from service.expressions.later import Later
 from service.expressions.registry import filter_
 from service.expressions.run import Run
 from service.expressions.values import is_number, java_text, kind
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import regexes

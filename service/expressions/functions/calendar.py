@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import text_of
 from service.expressions.errors import Refused, did_you_mean
-from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import is_list
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import days

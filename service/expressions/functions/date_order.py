@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from service.expressions.later import Later
 from service.expressions.registry import function
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import days

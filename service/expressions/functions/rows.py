@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.expressions.arguments import boolean_of
 from service.expressions.errors import Refused
-from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
 from service.expressions.values import kind
+from service.later import Later
 
 if TYPE_CHECKING:
     import service.ion as ion_text

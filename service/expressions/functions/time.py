@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.expressions.later import Later
 from service.expressions.registry import function
 from service.expressions.run import Run
+from service.later import Later
 
 if TYPE_CHECKING:
     from service.expressions import date_texts, moments

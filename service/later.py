@@ -1,4 +1,4 @@
-"""Parts that are loaded when a template first needs them: a flow is read and checked without them, and soon."""
+"""Parts that are loaded when something first needs them: a flow is read and checked without most of them, and the service is up sooner."""
 
 from __future__ import annotations
 
