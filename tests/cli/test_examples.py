@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.cli.program import run
 from tests.cli.conftest import ROOT, Command
 from tests.support.repo import Repo
 
@@ -23,6 +24,7 @@ def pushed(service: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     tree = tmp_path_factory.mktemp("examples") / "tree"
     repo = Repo(tree)
     shutil.copytree(EXAMPLES, tree / ".flows" / "examples")
+    assert run(["repo", "add", "examples", "--server", service]) == 0
     done = repo.commit("The examples [skip ci]").push(f"{service}/git/examples.git")
     assert done.ok, done.stderr
     return service
