@@ -1,7 +1,9 @@
-"""Starting: one flow validated offline, and a service that answers. The floor of each is the bare import of the libraries that it cannot do without."""
+"""Starting: one flow validated offline, a service that answers, and the demo until it is green. The floor is the bare import of the libraries it needs."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from bench.figure import Figure, best, interleaved
 from bench.station import serving
 
 FLOW = "id: one\nnamespace: bench\ntasks:\n  - id: log\n    type: io.kestra.plugin.core.log.Log\n    message: hi\n"
-COMMAND_LINE = "import croniter, jinja2, pydantic, ruamel.yaml, typer; pydantic.BaseModel"
+COMMAND_LINE = "import jinja2, pydantic, ruamel.yaml, typer; pydantic.BaseModel"
 SERVICE = f"{COMMAND_LINE}, fastapi, httpx2, pygit2, sqlmodel, structlog, uvicorn".replace("; pydantic.BaseModel, ", "; import ")
 
 
@@ -31,10 +33,20 @@ def run() -> Iterator[Figure]:
     with TemporaryDirectory(prefix="headgate-bench-") as folder:
         _up(folder)
         yield Figure("up until it answers", min(_up(folder) for _ in range(3)) * 1e3, "ms", floor * 1e3)
+    with TemporaryDirectory(prefix="headgate-bench-") as folder:
+        _demo(folder)
+        yield Figure("demo until its commit is green, the second time", min(_demo(folder) for _ in range(2)) * 1e3, "ms", floor * 1e3)
 
 
 def _python(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+
+def _demo(folder: str) -> float:
+    """Seconds until green, as the demo prints them."""
+    environment = {**os.environ, "DEMO": "once", "HEADGATE_DEMO_DATA": str(Path(folder) / "data")}
+    done = subprocess.run([sys.executable, "-m", "service", "demo"], check=True, capture_output=True, text=True, env=environment, cwd=folder)
+    return float(re.findall(r"== green \((\d+\.\d) s\)", done.stdout)[0])
 
 
 def _up(folder: str) -> float:
