@@ -78,7 +78,7 @@ class _Writer:
             self._out("\n")
             self._nested(value, indent + _STEP, levels)
         else:
-            self._out(f" {self._scalar(value, indent + _STEP)}\n")
+            self._out(f" {self._scalar(value, indent + _STEP, _STEP - 1)}\n")
 
     def _entry(self, entry: tuple[Any, Any], indent: int, levels: int) -> None:
         key, value = entry
@@ -94,14 +94,15 @@ class _Writer:
         self._out("\n")
         self._nested(value, indent + _STEP if isinstance(value, Mapping) else indent, levels)
 
-    def _scalar(self, value: Any, indent: int) -> str:
+    def _scalar(self, value: Any, indent: int, step: int = _STEP) -> str:
+        """Its lines, if it has some, at `indent`: `step` columns to the right of the key or dash that it belongs to."""
         if value is None or isinstance(value, bool) or is_number(value):
             return _bare(value, self._budget)
         if isinstance(value, Mapping) or is_list(value):
             return "{}" if isinstance(value, Mapping) else "[]"
         text = java_text(value, self._budget)
         self._budget.text(len(text) + text.count("\n") * indent)  # before the lines are indented
-        return _text(text, indent)
+        return _text(text, indent, step)
 
 
 def _holds(value: Any) -> bool:
@@ -120,11 +121,11 @@ def _name(text: str) -> str:
     return _quoted(text) if words else _plain(text, ": " in text or " #" in text or text.endswith(":"))
 
 
-def _text(text: str, indent: int) -> str:
+def _text(text: str, indent: int, step: int) -> str:
     if not text or _MEANING.search(text) or text in _RESERVED or _is_another_type(text):
         return _quoted(text)
     if "\n" in text:
-        return _literal(text, indent) if not _NOT_LITERAL.search(text) else _quoted(text)
+        return _literal(text, indent, step) if not _NOT_LITERAL.search(text) else _quoted(text)
     return _plain(text, False)
 
 
@@ -141,8 +142,8 @@ def _plain(text: str, quoted: bool) -> str:
     return text
 
 
-def _literal(text: str, indent: int) -> str:
-    hint = str(_STEP) if text[0] in " \n" else ""
+def _literal(text: str, indent: int, step: int) -> str:
+    hint = str(step) if text[0] in " \n" else ""
     if not text.endswith("\n"):
         chomp = "-"
     else:

@@ -126,6 +126,8 @@ def test_what_is_wrong_is_refused(text: Any, message: str) -> None:
         ({"a": {"b": "x\n\ny\n\n"}}, "a:\n  b: |+\n    x\n\n    y\n\n"),
         (["x\ny", {"a": "x\n  y"}], " - |-\n  x\n  y\n -\n  a: |-\n    x\n      y\n"),
         (" x\ny", "|2-\n   x\n  y\n"),
+        ([" x\ny", "\nx"], " - |1-\n   x\n  y\n - |1-\n\n  x\n"),
+        ({"a": [" x\ny"], "b": " x\ny"}, "a:\n - |1-\n   x\n  y\nb: |2-\n   x\n  y\n"),
         ("x\ny", "|-\n  x\n  y\n"),
         ("x \ny", '"x \\ny"\n'),
         ("a: b\nc", '"a: b\\nc"\n'),
@@ -163,6 +165,13 @@ def test_text_that_begins_or_ends_badly_is_in_single_quotes(text: str) -> None:
 @pytest.mark.parametrize("text", ["-a", "a-b", "a:b", "a#b", "?a", "a'b", 'a"b', "http://x/y?z=1&b=2", "12:30", "2024-03-05", "1.2.3", "a/b", "=", "a*b", "p%"])
 def test_text_that_is_only_text_stays_bare(text: str) -> None:
     assert written(text) == f"{text}\n"
+
+
+@pytest.mark.parametrize("text", [" x\ny", "\nx", "\n'", " \nx", "\n x\n", "\n", "\n\n"])
+@pytest.mark.parametrize("around", [lambda text: text, lambda text: [text], lambda text: {"a": text}, lambda text: [[text], {"b": [text]}]])
+def test_lines_that_begin_with_space_are_the_same_wherever_they_stand(around: Callable[[str], Any], text: str) -> None:
+    assert read(written(around(text))) == around(text)
+    assert yaml.safe_load(written(around(text))) == around(text)
 
 
 VALUES = st.recursive(
