@@ -51,7 +51,8 @@ def test_two_runs_are_green_and_each_is_a_push(tmp_path: Path) -> None:
     # Only the counter has changed: the schedule's flow looks at its own file, and is not started.
     assert sorted(row[1] for row in rows) == ["demo.checks", "demo.etl", "demo.hello", "demo.release"]
     assert {(row[2], row[3], row[-1]) for row in rows} == {("1", "SUCCESS", "success")}
-    assert len(re.findall(r"== green \(\d+\.\d s\)", second.stdout)) == 1
+    green = float(re.findall(r"== green \((\d+\.\d) s\)", second.stdout)[0])
+    assert green < 5, second.stdout
     assert services_of(tmp_path) == []
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.cli.conftest import Command, environment, spawn
+from tests.cli.conftest import ROOT, Command, environment, spawn
 from tests.runners.images import docker_images
 from tests.runners.playing import SHELL, until
 from tests.support import daemon
@@ -341,6 +341,27 @@ def test_a_runner_of_another_process_does_the_work_if_it_has_the_token(headgate:
         out, err = runner.communicate(timeout=30)
     assert (runner.returncode, out) == (0, ""), err
     assert "job finished" in err
+
+
+LOADED = """
+import sys
+calls = 0
+def count(frame, event, argument):
+    global calls
+    calls += event in ("call", "c_call")
+sys.setprofile(count)
+import service.app
+sys.setprofile(None)
+print(calls, 'croniter' in sys.modules)
+"""
+
+
+def test_what_up_loads_takes_few_calls() -> None:
+    """Most of the time until `up` answers. Seconds are a figure of the bench: they depend on what else the machine does."""
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100, check=True)
+    calls, cron = done.stdout.split()
+    assert 500_000 < int(calls) < 2_500_000
+    assert cron == "False", "croniter starts a command as it is loaded"
 
 
 def test_up_answers_when_it_says_so_has_its_folder_for_itself_and_ends_in_order(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -97,3 +98,19 @@ def test_ten_thousand_that_wait_do_not_keep_anybody_awake(station: Station) -> N
     few = steps(station.database, look)
     wait(10_000)
     assert steps(station.database, look) <= few + 10
+
+
+def test_a_thousand_rounds_cost_ten_times_a_hundred(station: Station) -> None:
+    """In processor time too: statements do not show what is done in memory. The bound is a ratio of two runs beside each other, and a wide one."""
+
+    def seconds(number: int) -> float:
+        station.push({f".flows/s{number}.yml": f"id: s{number}\nnamespace: t\ntasks:\n{tasks(LOOP.format(number=number, limit=20))}"})
+        id = station.start("t", f"s{number}")
+        before = time.thread_time()
+        station.tick()
+        spent = time.thread_time() - before
+        assert station.state(id) == "SUCCESS"
+        return spent
+
+    seconds(10)
+    assert seconds(1000) < 30 * seconds(100), "cost must follow the change"
