@@ -1,4 +1,4 @@
-"""Executions that somebody lets go on: out of the queue, or by force. The executor hears of it and decides; here is refused what it could not do."""
+"""Executions that wait for a place: what may become of them, and how many places of flows are taken."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.actions.kit import Kit
-from service.engine.events import Forced, Unqueued
 from service.engine.state import State
-from service.errors import Conflict, Invalid
-from service.store import events, flows, lines
+from service.errors import Invalid
+from service.store import flows, lines
 from service.store.database import Session
-from service.store.executions import Row
 
 _TARGETS = (State.RUNNING, State.CANCELLED, State.FAILED)
 
@@ -22,20 +20,6 @@ def wanted(name: str) -> State:
     if found is None:
         raise Invalid(f"a queued execution can't become `{name[:40]}`; it can become {', '.join(_TARGETS)}")
     return found
-
-
-def unqueue(session: Session, row: Row, state: State, by: str) -> int:
-    """Takes it out of the queue; gives the number of the event. Raises Conflict where it is not queued."""
-    if row.execution.state is not State.QUEUED:
-        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}, not QUEUED")
-    return events.add(session, row.execution.id, None, Unqueued(state, by))
-
-
-def force(session: Session, row: Row, by: str) -> int:
-    """Lets it go on; gives the number of the event. Raises Conflict where it has ended."""
-    if row.execution.state.terminal or row.execution.state is State.KILLING:
-        raise Conflict(f"execution {row.execution.id} is {row.execution.state.value} already")
-    return events.add(session, row.execution.id, None, Forced(by))
 
 
 def limits(session: Session, kit: Kit, environment: str, *, limit: int, offset: int) -> tuple[Sequence[dict[str, Any]], int]:

@@ -58,11 +58,14 @@ async def _answer(parts: Parts, row: Row, send: Send, shown: str | None = None, 
     return Response(await run_in_threadpool(look), status_code=status if done else 202, media_type="application/json")
 
 
-async def _ask(parts: Parts, row: Row, event: Event, task_run: str | None = None) -> Response:
+async def answer(parts: Parts, row: Row, event: Event, task_run: str | None = None) -> Response:
+    """Asks the executor; gives the execution as it is then."""
     return await _answer(parts, row, lambda session, asked: events.add(session, row.execution.id, task_run, event, asked))
 
 
-async def _row(parts: Parts, tenant: str, id: str) -> Row:
+async def row_of(parts: Parts, tenant: str, id: str) -> Row:
+    """An execution. Raises NotFound."""
+
     def look() -> Row:
         with parts.kit.database.read() as session:
             return find(session, tenant, id)
@@ -74,7 +77,7 @@ async def _row(parts: Parts, tenant: str, id: str) -> Row:
 @router.post("/{id}/actions/kill", status_code=202)
 async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant, cascade: bool = Query(True, alias="isOnKillCascade")) -> Response:
     """Stops an execution; 409 when it has ended. Unless `isOnKillCascade` is false, those that it has started are stopped, too."""
-    row = await _row(parts, tenant, id)
+    row = await row_of(parts, tenant, id)
     send = partial(acts.kill, id=row.execution.id, by=caller.name, cascade=cascade)
     return await _answer(parts, row, lambda session, asked: send(session, asked=asked), status=202)
 
@@ -83,9 +86,9 @@ async def kill(id: str, parts: Use, caller: Writer, tenant: Tenant, cascade: boo
 @router.post("/{id}/actions/restart")
 async def restart(id: str, parts: Use, caller: Writer, tenant: Tenant, revision: int | None = Revision) -> Response:
     """Does what failed once more. In another revision it is a new execution that does."""
-    row = await _row(parts, tenant, id)
+    row = await row_of(parts, tenant, id)
     if revision in (None, row.execution.revision):
-        return await _ask(parts, row, Restarted(caller.name))
+        return await answer(parts, row, Restarted(caller.name))
     return await _replay(parts, caller, row, Wanted(revision=revision, failed=True))
 
 
@@ -105,7 +108,7 @@ Options = Annotated[Wanted, Depends(_wanted)]
 @router.post("/{id}/actions/replay")
 async def replay(id: str, parts: Use, caller: Writer, tenant: Tenant, wanted: Options) -> Response:
     """Does an execution again, as a new one: from a task run, with what those before it gave, or from the beginning."""
-    return await _replay(parts, caller, await _row(parts, tenant, id), wanted)
+    return await _replay(parts, caller, await row_of(parts, tenant, id), wanted)
 
 
 @first.post("/{id}/replay-with-inputs")
@@ -113,7 +116,7 @@ async def replay(id: str, parts: Use, caller: Writer, tenant: Tenant, wanted: Op
 async def replay_with_inputs(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, wanted: Options) -> Response:
     """The same with other inputs: parts of a form, or `inputs` of a JSON body."""
     values = await given.inputs(request)
-    return await _replay(parts, caller, await _row(parts, tenant, id), replace(wanted, inputs=values))
+    return await _replay(parts, caller, await row_of(parts, tenant, id), replace(wanted, inputs=values))
 
 
 async def _replay(parts: Parts, caller: Caller, row: Row, wanted: Wanted) -> Response:
@@ -135,8 +138,8 @@ async def change_state(id: str, request: Request, parts: Use, caller: Writer, te
     if not isinstance(content, dict) or not isinstance(content.get("taskRunId"), str) or not isinstance(content.get("state"), str):
         raise Malformed('the body must be {"taskRunId": "…", "state": "SUCCESS"}')
     state = given_state(content["state"], GIVEN | {State.RUNNING})
-    row = await _row(parts, tenant, id)
-    return await _ask(parts, row, StateSet(state, caller.name), content["taskRunId"])
+    row = await row_of(parts, tenant, id)
+    return await answer(parts, row, StateSet(state, caller.name), content["taskRunId"])
 
 
 @first.post("/{id}/change-status")
@@ -144,7 +147,7 @@ async def change_state(id: str, request: Request, parts: Use, caller: Writer, te
 async def change_status(id: str, parts: Use, caller: Writer, tenant: Tenant, status: str) -> Response:
     """Says how an execution ended; nothing follows from it."""
     event = StatusSet(given_state(status), caller.name)
-    return await _ask(parts, await _row(parts, tenant, id), event)
+    return await answer(parts, await row_of(parts, tenant, id), event)
 
 
 def given_state(name: str, among: frozenset[State] = GIVEN) -> State:
@@ -159,9 +162,9 @@ def given_state(name: str, among: frozenset[State] = GIVEN) -> State:
 @router.post("/{id}/actions/labels")
 async def set_labels(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Gives an execution that has ended other labels: a list of `{"key": …, "value": …}`, or a map. Those of the service stay."""
-    row = await _row(parts, tenant, id)
+    row = await row_of(parts, tenant, id)
     event = Labelled(given_labels(await body.read_json(request), row), caller.name)
-    return await _ask(parts, row, event)
+    return await answer(parts, row, event)
 
 
 def given_labels(content: Any, *rows: Row) -> dict[str, str]:
@@ -188,15 +191,15 @@ def given_labels(content: Any, *rows: Row) -> dict[str, str]:
 @router.post("/{id}/actions/pause")
 async def pause(id: str, parts: Use, caller: Writer, tenant: Tenant) -> Response:
     """Pauses an execution: what runs goes on to its end, nothing new begins until it is resumed."""
-    return await _ask(parts, await _row(parts, tenant, id), Halted(caller.name))
+    return await answer(parts, await row_of(parts, tenant, id), Halted(caller.name))
 
 
 @first.post("/{id}/resume-from-breakpoint")
 @router.post("/{id}/actions/resume-from-breakpoint")
 async def resume_from_breakpoint(id: str, parts: Use, caller: Writer, tenant: Tenant, breakpoints: Points = None) -> Response:
     """Lets an execution go on to its next breakpoint; `breakpoints` are set in the place of its own."""
-    row = await _row(parts, tenant, id)
-    return await _ask(parts, row, Passed(caller.name, None if breakpoints is None else given.breakpoints(breakpoints)))
+    row = await row_of(parts, tenant, id)
+    return await answer(parts, row, Passed(caller.name, None if breakpoints is None else given.breakpoints(breakpoints)))
 
 
 @first.post("/{id}/resume")

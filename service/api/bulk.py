@@ -201,7 +201,7 @@ def _labels(caller: Caller, content: Any) -> Deed:
     return Deed("labels", Labelled, lambda _session, row: (None, Labelled(given_labels(content, row), caller.name)))
 
 
-def _simple(name: str, make: Callable[[Parts, Caller], Deed]) -> None:
+def simple(router: APIRouter, name: str, make: Callable[[Parts, Caller], Deed]) -> None:
     """The addresses of what takes nothing but the executions."""
 
     async def of_ids(request: Request, parts: Use, caller: Writer, tenant: Tenant) -> Response:
@@ -216,7 +216,7 @@ def _simple(name: str, make: Callable[[Parts, Caller], Deed]) -> None:
 
 
 for _name, _made in (("restart", _restart), ("pause", _pause), ("resume", _resume)):
-    _simple(_name, _made)
+    simple(router, _name, _made)
 
 
 @router.post("/replay/by-ids")

@@ -48,6 +48,7 @@ _NOUNS: tuple[APIRouter, ...] = (
     flows.router,
     evaluation.first,
     bulk.router,
+    limits.several,
     filling.first,
     actions.first,
     reviewing.first,

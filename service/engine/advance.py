@@ -12,7 +12,7 @@ from typing import cast
 
 from service.engine import folders, limits
 from service.engine.asked import answer
-from service.engine.events import Asked, Began, ChildMoved, Claimed, Copied, Due, Ended, Event, Exited, Forced, Freed, Handed, Lost, Opened, Unqueued
+from service.engine.events import Asked, Began, ChildMoved, Claimed, Copied, Due, Ended, Event, Exited, Freed, Handed, Lost, Opened
 from service.engine.execution import Path, TaskRun
 from service.engine.exit import leave
 from service.engine.kill import end_when_quiet
@@ -48,10 +48,6 @@ def _of_all(step: Making, event: Event) -> None:
             limits.created(step)
         case Freed():
             limits.freed(step)
-        case Unqueued(state, by):
-            limits.unqueued(step, state, by)
-        case Forced(by):
-            limits.forced(step, by)
         case Due(kind):
             flow_due(step, kind)
 

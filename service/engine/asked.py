@@ -11,7 +11,7 @@ from typing import Any
 
 from service.engine import limits
 from service.engine.commands import Copy, Erase, Unwake
-from service.engine.events import Asked, Deleted, Halted, Killed, Labelled, Passed, Replayed, Restarted, Resumed, StateSet, StatusSet
+from service.engine.events import Asked, Deleted, Forced, Halted, Killed, Labelled, Passed, Replayed, Restarted, Resumed, StateSet, StatusSet, Unqueued
 from service.engine.execution import Execution, TaskRun
 from service.engine.kill import kill
 from service.engine.program import Wakened
@@ -39,6 +39,8 @@ ALLOWED: Mapping[type[Asked], tuple[frozenset[State], str]] = {
     Halted: (frozenset({State.RUNNING}), "only one that is RUNNING can be paused"),
     Resumed: (_OPEN - {State.KILLING}, "it waits for nobody to resume it"),
     Passed: (frozenset({State.BREAKPOINT}), "it stands at no breakpoint"),
+    Unqueued: (frozenset({State.QUEUED}), "only one that is QUEUED can be taken out of the queue"),
+    Forced: (_OPEN - {State.KILLING}, "only one that has not ended can be run by force"),
     Deleted: (TERMINAL, "only one that has ended can be deleted"),
 }
 
@@ -233,6 +235,17 @@ def _pass(step: Making, _: TaskRun | None, event: Passed) -> None:
         step.admit(run, passing=True)
 
 
+def _unqueue(step: Making, _: TaskRun | None, event: Unqueued) -> None:
+    limits.unqueued(step, event.state, event.by)
+
+
+def _force(step: Making, _: TaskRun | None, event: Forced) -> None:
+    if step.execution.held is not None:
+        _unhold(step, event.by)
+    else:
+        limits.forced(step, event.by)
+
+
 def _delete(step: Making, _: TaskRun | None, event: Deleted) -> None:
     step.commands.append(Erase(event))
 
@@ -247,5 +260,7 @@ _ANSWERS: Mapping[type[Asked], Callable[[Making, TaskRun | None, Any], None]] = 
     Labelled: _label,
     Halted: _halt,
     Passed: _pass,
+    Unqueued: _unqueue,
+    Forced: _force,
     Deleted: _delete,
 }

@@ -209,5 +209,5 @@ class Behind:
 
 
 #: What people ask for: heard whatever the execution's state, and answered.
-Asked = Resumed | Killed | Restarted | Replayed | StateSet | StatusSet | Labelled | Halted | Passed | Deleted
-Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Exited | Handed | Lost | Due | Freed | Unqueued | Forced | Copied | Asked
+Asked = Resumed | Killed | Restarted | Replayed | StateSet | StatusSet | Labelled | Halted | Passed | Unqueued | Forced | Deleted
+Event = Behind | Began | ChildMoved | Claimed | Opened | Ended | Exited | Handed | Lost | Due | Freed | Copied | Asked

@@ -6,7 +6,7 @@ Who may run is asked of the world, which counts states; here is what follows fro
 from __future__ import annotations
 
 from service.engine import order
-from service.engine.commands import WakeAt
+from service.engine.commands import Unwake, WakeAt
 from service.engine.kill import leave_queue
 from service.engine.program import Wakened
 from service.engine.reopen import go_on
@@ -61,8 +61,6 @@ def freed(step: Making) -> None:
 
 def unqueued(step: Making, state: State, by: str) -> None:
     """Takes it out of the queue, whether or not there is a place."""
-    if step.execution.state is not State.QUEUED:
-        return
     step.say("INFO", f"Taken out of the queue by {by}")
     if state is State.RUNNING:
         _run(step)
@@ -81,7 +79,10 @@ def forced(step: Making, by: str) -> None:
         open = step.active()
         step.runs = {run.id: run for run in open} | step.runs  # with what is around them: that hears of what follows
         for run in open:
+            at = len(step.commands)
             step.wake(run, Wakened("resumed", {}, by))
+            if step.runs[run.id].state is not State.PAUSED:
+                step.commands.insert(at, Unwake(run.id))
 
 
 def _run(step: Making) -> None:

@@ -97,8 +97,8 @@ class FlowableTask(Typed):
         raise NotImplementedError
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
-        """What follows, now that it goes on after a pause?"""
-        raise NotImplementedError
+        """What follows, now that it goes on after a pause? One that waits for what it has called waits on."""
+        return Turn(memory, pause={})
 
     def later(self, node: Node, memory: Memory, children: Sequence[Ended], these: Collection[int]) -> Collection[int]:
         """Which of the children followed any of these? Of tasks in order all that were started after the first."""

@@ -121,8 +121,8 @@ class Approval(FlowableTask):
         return self._onward(memory, replace(turn, memory={**turn.memory, "state": worst(State(turn.memory["state"]), state).value}))
 
     def wake(self, node: Node, memory: Memory, why: Wakened, ask: Ask) -> Turn:
-        if "main" in memory or memory["decision"] is not None:
-            return Turn(memory, pause={})
+        if "main" in memory or memory["decision"] is not None or (why.name == "resumed" and "decision" not in why.given):
+            return Turn(memory, pause={})  # nobody but who decides lets it go on
         if why.name == "due" and ask.now.timestamp() < memory["until"]:
             return Turn(memory, pause={})  # that of an earlier wait
         if why.name == "resumed":

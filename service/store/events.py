@@ -46,11 +46,6 @@ def add(session: Session, execution: str, task_run: str | None, event: Event, as
     return int(number)
 
 
-def waits(session: Session, number: int) -> bool:
-    """Whether an event has not been dealt with yet."""
-    return session.execute(select(_table.c.id).where(_table.c.id == number)).first() is not None
-
-
 def waiting(session: Session, at: float, limit: int, among: Collection[str] | None = None) -> tuple[Waiting, ...]:
     """The oldest events and the timers that are due, up to `limit` of each; `among`: only those of some executions."""
     events = select(_table).where(_free(_table.c.execution_id, at)).order_by(_table.c.id)

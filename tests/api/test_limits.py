@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from service.loops import Runner
 from service.loops.executor import Executor
 from tests.api.calling import at_work, problem
+from tests.api.test_bulk import invalid
 from tests.api.test_executions import API, started
 from tests.support.station import Station
 
@@ -69,7 +70,10 @@ def test_an_execution_is_taken_out_of_the_queue(client: TestClient, station: Sta
     assert answer.status_code == 200, answer.text
     assert (answer.json()["id"], answer.json()["state"]["current"]) == (second, end)
     assert shown(client, first)["state"]["current"] == "PAUSED"
-    assert problem(client.post(f"{API}/executions/{second}/{way}"), 409)["detail"] == f"execution {second} is {end}, not QUEUED"
+    assert (
+        problem(client.post(f"{API}/executions/{second}/{way}"), 409)["detail"]
+        == f"execution {second} is {end}; only one that is QUEUED can be taken out of the queue"
+    )
 
 
 @pytest.mark.usefixtures("flows")
@@ -177,3 +181,58 @@ def test_a_stream_ends_when_all_is_done(client: TestClient, station: Station):
         names = [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
     assert (names, station.states(id)["p"]) == (["end"], "SUCCESS")
     problem(client.delete(f"{API}/executions/{id}/kill"), 409)
+
+
+# many at once
+
+
+QUEUES = "id: queues\nnamespace: t\nconcurrency: {{limit: 1}}\ntasks: [{{id: p, type: {PAUSE}}}]\n".format(PAUSE=PAUSE)
+STYLES = pytest.mark.parametrize("style", ["", "/actions"], ids=["old", "new"])
+
+
+def in_line(client: TestClient, station: Station) -> list[str]:
+    """One that holds the place, and three that wait for it."""
+    station.push({".flows/queues.yml": QUEUES})
+    ids = [started(client, "t/queues")["id"] for _ in range(4)]
+    station.tick()
+    assert [station.state(id) for id in ids] == ["PAUSED", "QUEUED", "QUEUED", "QUEUED"]
+    return ids
+
+
+@STYLES
+@pytest.mark.parametrize(
+    ("params", "end"), [({}, "PAUSED"), ({"state": "RUNNING"}, "PAUSED"), ({"state": "CANCELLED"}, "CANCELLED"), ({"newState": "FAILED"}, "FAILED")]
+)
+def test_several_are_taken_out_of_the_queue(client: TestClient, station: Station, style: str, params: dict[str, str], end: str, request: pytest.FixtureRequest):
+    first, *waiting = in_line(client, station)
+    request.getfixturevalue("executor")
+    assert client.post(f"{API}/executions{style}/unqueue/by-ids", json=waiting, params=params).json() == {"count": 3}
+    assert {station.state(id) for id in waiting} == {end}
+    named = invalid(client.post(f"{API}/executions{style}/unqueue/by-ids", json=[first, waiting[0]], params=params), "unqueue")
+    assert list(named) == [first, waiting[0]]
+    assert named[first] == f"execution {first} is PAUSED; only one that is QUEUED can be taken out of the queue"
+
+
+@STYLES
+def test_all_that_a_query_finds_are_taken_out_of_the_queue(client: TestClient, station: Station, style: str, request: pytest.FixtureRequest):
+    _, *waiting = in_line(client, station)
+    request.getfixturevalue("executor")
+    answer = client.post(f"{API}/executions{style}/unqueue/by-query", params={"state": "QUEUED", "namespace": "t", "newState": "CANCELLED"})
+    assert answer.json() == {"count": 3}
+    assert {station.state(id) for id in waiting} == {"CANCELLED"}
+    assert client.post(f"{API}/executions{style}/unqueue/by-query", params={"state": "QUEUED"}).json() == {"count": 0}
+    problem(client.post(f"{API}/executions{style}/unqueue/by-query", params={"newState": "SUCCESS"}), 422)
+
+
+@STYLES
+def test_several_are_run_by_force(client: TestClient, station: Station, style: str, request: pytest.FixtureRequest):
+    first, *waiting = in_line(client, station)
+    request.getfixturevalue("executor")
+    assert client.post(f"{API}/executions{style}/force-run/by-ids", json=[waiting[0], waiting[1]]).json() == {"count": 2}
+    assert [station.state(id) for id in waiting] == ["PAUSED", "PAUSED", "QUEUED"]
+    assert client.post(f"{API}/executions{style}/force-run/by-query", params={"flowId": "queues", "state": "PAUSED"}).json() == {"count": 3}
+    assert {station.state(id) for id in (first, *waiting[:2])} == {"SUCCESS"}
+    assert invalid(client.post(f"{API}/executions{style}/force-run/by-ids", json=[first, "nobody"]), "force run") == {
+        first: f"execution {first} is SUCCESS; only one that has not ended can be run by force",
+        "nobody": "execution not found",
+    }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from service.engine.asked import ALLOWED
 from service.engine.commands import StopJob
-from service.engine.events import Deleted, Killed, Labelled, StatusSet
+from service.engine.events import Deleted, Forced, Killed, Labelled, StatusSet, Unqueued
+from service.engine.program import Node
 from service.engine.state import State
 from tests.engine.playing import (
     FAILED,
@@ -16,16 +18,19 @@ from tests.engine.playing import (
     OK,
     WARNING,
     Play,
+    approval,
     flow,
     for_each,
     go,
     group,
     job,
+    loop,
     loop_until,
     parallel,
     pause,
     play,
     retry,
+    subflow,
     task,
 )
 
@@ -278,3 +283,38 @@ def test_a_pass_with_a_changed_group_is_followed_by_the_condition():
     assert (played.state, played.states, played.run("l").outputs) == (
         WARNING, {"l": "WARNING", "g": "WARNING", "a": "WARNING", "b": "SUCCESS"}, {"iterationCount": 1},
     )  # fmt: skip
+
+
+# by force
+
+
+def test_force_lets_an_execution_go_on_that_somebody_has_paused():
+    played = Play(flow(job("a"), job("b"))).begin().claim("a").halt().end("a")
+    assert (played.state, played.states) == (PAUSED, {"a": "SUCCESS"})
+    assert go(played.force()).states == {"a": "SUCCESS", "b": "SUCCESS"}
+    assert states(played) == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+
+
+@pytest.mark.parametrize("waits", [approval("w"), loop("w", [1], task("a")), subflow("w")], ids=["approval", "loop", "subflow"])
+@pytest.mark.parametrize("deed", [Play.force, lambda played: played.say_state("w", RUNNING)], ids=["force", "state"])
+def test_force_decides_nothing_for_anybody(waits: Node, deed: Callable[[Play], Play]):
+    played = play(flow(waits, task("b")))
+    if played.called:
+        played.stored("w#0").moved("w#0", PAUSED)
+    assert (played.state, played.states) == (PAUSED, {"w": "PAUSED"})
+    deed(played)
+    assert (played.state, played.states) == (PAUSED, {"w": "PAUSED"})
+
+
+def test_one_that_is_forced_out_of_a_wait_does_not_hear_of_its_time():
+    played = Play(flow(loop_until("l", "false", task("a"), maxIterations=3))).begin().end("a")
+    assert (played.state, len(played.timers)) == (PAUSED, 1)
+    played.force().end("a")
+    assert (played.state, len(played.timers)) == (PAUSED, 1)
+
+
+@pytest.mark.parametrize("kind", [Forced("ann"), Unqueued(RUNNING, "ann")])
+def test_what_has_ended_is_neither_forced_nor_taken_out_of_a_queue(kind: Forced | Unqueued):
+    played = play(flow(task("a")))
+    played.hear(kind)
+    assert played.refusal == f"execution {played.execution.id} is SUCCESS; {ALLOWED[type(kind)][1]}"
