@@ -70,10 +70,8 @@ def test_an_execution_is_taken_out_of_the_queue(client: TestClient, station: Sta
     assert answer.status_code == 200, answer.text
     assert (answer.json()["id"], answer.json()["state"]["current"]) == (second, end)
     assert shown(client, first)["state"]["current"] == "PAUSED"
-    assert (
-        problem(client.post(f"{API}/executions/{second}/{way}"), 409)["detail"]
-        == f"execution {second} is {end}; only one that is QUEUED can be taken out of the queue"
-    )
+    said = problem(client.post(f"{API}/executions/{second}/{way}"), 409)["detail"]
+    assert said == f"execution {second} is {end}; only one that is QUEUED can be taken out of the queue"
 
 
 @pytest.mark.usefixtures("flows")
@@ -186,7 +184,7 @@ def test_a_stream_ends_when_all_is_done(client: TestClient, station: Station):
 # many at once
 
 
-QUEUES = "id: queues\nnamespace: t\nconcurrency: {{limit: 1}}\ntasks: [{{id: p, type: {PAUSE}}}]\n".format(PAUSE=PAUSE)
+QUEUES = f"id: queues\nnamespace: t\nconcurrency: {{limit: 1}}\ntasks: [{{id: p, type: {PAUSE}}}]\n"
 STYLES = pytest.mark.parametrize("style", ["", "/actions"], ids=["old", "new"])
 
 
