@@ -218,9 +218,6 @@ class Making(Record):
             if state is State.RETRYING:
                 self._fails_for_now(failed, message)
                 return
-        retry = self.node(run).retry
-        if state is State.SUCCESS and retry is not None and retry.warning_on_retry and tries(run.attempts) > 1:
-            state = State.WARNING
         self.close(run, state, message, outputs)
 
     def _fails_for_now(self, run: TaskRun, message: str | None) -> None:
@@ -256,7 +253,8 @@ class Making(Record):
             again.give_up(self, run)
         if (meant := self._meant(state)) is not state:
             self.last.add(run.id)
-        run = self.ended(run, _mapped(meant, node), self.through(run.attempt, meant, message))
+        warned = meant is State.SUCCESS and node.retry is not None and node.retry.warning_on_retry and tries(run.attempts) > 1
+        run = self.ended(run, _mapped(State.WARNING if warned else meant, node), self.through(run.attempt, meant, message))
         self.put(replace(run, outputs=dict(outputs) if outputs else run.outputs))
         self.agenda.append(self.runs[run.id])
 

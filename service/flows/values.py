@@ -51,12 +51,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def in_range(value: Any, low: Any, high: Any, shown: Callable[[Any], str] = str) -> Any:
-    """The value, if it lies between the bounds that there are; raises BadValue."""
+def in_range(value: Any, low: Any, high: Any, shown: Callable[[Any], str] = str, words: tuple[str, str] = ("more than", "less than")) -> Any:
+    """The value, if it lies between the bounds that there are, which are values themselves; raises BadValue in the language's words."""
     if low is not None and value < low:
-        raise BadValue(f"must be {shown(low)} or more")
+        raise BadValue(f"must be {words[0]} `{shown(low)}`")
     if high is not None and value > high:
-        raise BadValue(f"must be {shown(high)} or less")
+        raise BadValue(f"must be {words[1]} `{shown(high)}`")
     return value
 
 

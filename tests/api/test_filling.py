@@ -75,7 +75,7 @@ def test_what_depends_on_others_follows_them(client: TestClient):
     assert (gcp["region"]["input"]["values"], said(gcp["region"])) == (["west"], ("west", True, True, []))
     assert said(aws["zone"]) == (None, False, False, [])
     assert said(gcp["zone"]) == (None, True, False, ["Missing required input:zone"])
-    assert said(aws["size"]) == ("10", True, False, ["Invalid input for `size`, it must be 9 or less, but received `10`"])
+    assert said(aws["size"]) == ("10", True, False, ["Invalid input for `size`, it must be less than `9`, but received `10`"])
 
 
 @pytest.mark.usefixtures("flows")

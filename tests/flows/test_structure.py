@@ -301,10 +301,16 @@ def test_a_listener_is_read_like_everything_else():
         ("type: io.kestra.plugin.core.flow.Subflow, namespace: dev, flowId: my flow", "HG-0210 my flow"),
         ("type: io.kestra.plugin.core.flow.Subflow, namespace: My.Team, flowId: y", "HG-0212 My.Team"),
         ("type: io.kestra.plugin.core.flow.ForEachItem, items: x, namespace: dev, flowId: a/b", "HG-0210 a/b"),
-        (f"type: io.kestra.plugin.core.flow.ForEach, values: [a, null], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 null"),
-        (f"type: io.kestra.plugin.core.flow.EachSequential, value: [a, ~], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 ~"),
-        (f"type: io.kestra.plugin.core.flow.Loop, values: [null], tasks: [{{id: b, type: {LOG}, message: x}}]", "HG-0204 null"),
     ],
 )
 def test_what_can_only_fail_when_it_runs_is_refused(task, refused):
     assert refusals(tasks(f"- {{id: a, {task}}}")) == [refused]
+
+
+@pytest.mark.parametrize(("loop", "written"), [("ForEach, values: [a, null]", "null"), ("EachSequential, value: [a, ~]", "~"), ("Loop, values: [null]", "null")])
+def test_a_loop_over_null_is_run_and_fails_as_a_warning_says(loop: str, written: str):
+    reading = read(tasks(f"- {{id: a, type: {FLOW}{loop}, tasks: [{{id: b, type: {LOG}, message: x}}]}}"))
+    (found,) = (each for each in reading.problems if each.code == "HG-0204")
+    assert found.severity is Severity.WARNING
+    assert reading.flow is not None
+    assert reading.flow.source.splitlines()[found.line - 1][found.column - 1 :].startswith(written)

@@ -58,8 +58,8 @@ def _states(held: Any, values: tuple[str, ...]) -> Iterator[tuple[str | None, st
 
 @function("currentEachOutput", "currentOutput")
 def current_each_output(call: Run, outputs: Any) -> Any:
-    """Of the outputs of a task in a loop those of the present round: found by the values of the loops around, the outermost first, then by `taskrun.value`.
-    Null when this round has none yet. `currentOutput` is its old name.
+    """Of the outputs of a task in a loop those of the present round: found by the values of the loops around, the outermost first, then by `taskrun.value`
+    where the task has one. Null when this round has none yet. `currentOutput` is its old name.
 
     {{ currentEachOutput(outputs.inner).value }} -> of b
     """
@@ -68,7 +68,8 @@ def current_each_output(call: Run, outputs: Any) -> Any:
     run = call.scope.get("taskrun")
     if not isinstance(run, Mapping):
         raise Refused("`currentEachOutput` works inside of a loop: here is no `taskrun`")
-    return _under(outputs, _values_around(call)).get(run.get("value", ""))
+    found = _under(outputs, _values_around(call))
+    return found.get(run["value"]) if "value" in run else found
 
 
 @function("iterationOutput")

@@ -79,4 +79,4 @@ def _item(type_name: str, value: Any, number: int) -> Any:
     try:
         return _item_class(type_name)(id=str(number), type=type_name).parse(value)
     except BadValue as bad:
-        raise BadValue(f"entry {number + 1} {bad}") from None
+        raise BadValue(f"has a wrong entry {number + 1}: it {bad}") from None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Duration, parse_duration
+from runners.fields import Duration, format_duration, parse_duration
 from service.flows.inputs.definition import Input
 from service.flows.values import BadValue, as_text, in_range, read_date, read_instant, read_time
 
@@ -34,7 +34,7 @@ class DatetimeInput(Input):
     before: Annotated[datetime, _bound(read_instant)] | None = Field(None, description="The latest value.")
 
     def parse(self, value: Any) -> str:
-        instant = in_range(read_instant(value), self.after, self.before, _shown_instant)
+        instant = in_range(read_instant(value), self.after, self.before, _shown_instant, self.RANGE)
         return _shown_instant(instant)
 
 
@@ -52,7 +52,7 @@ class DateInput(Input):
     before: Annotated[date, _bound(read_date)] | None = Field(None, description="The latest value.")
 
     def parse(self, value: Any) -> str:
-        return str(in_range(read_date(value), self.after, self.before).isoformat())
+        return str(in_range(read_date(value), self.after, self.before, words=self.RANGE).isoformat())
 
 
 class TimeInput(Input):
@@ -65,7 +65,7 @@ class TimeInput(Input):
     before: Annotated[time, _bound(read_time)] | None = Field(None, description="The latest value.")
 
     def parse(self, value: Any) -> str:
-        return str(in_range(read_time(value), self.after, self.before).isoformat())
+        return str(in_range(read_time(value), self.after, self.before, words=self.RANGE).isoformat())
 
 
 class DurationInput(Input):
@@ -83,5 +83,5 @@ class DurationInput(Input):
         except PydanticCustomError as bad:
             hint = str((bad.context or {}).get("hint", ""))
             raise BadValue(f"is {bad.message().removesuffix(f': {hint}')} ({hint})") from None
-        in_range(length, self.min, self.max)
+        in_range(length, self.min, self.max, format_duration)
         return text
