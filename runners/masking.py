@@ -23,6 +23,9 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 STARS = "******"
+
+#: What a map is called whose `value` is a text that is kept encrypted (Kestra's name).
+SEALED = "io.kestra.datatype:aes_encrypted"
 SHORTEST = 4
 
 #: Length of the parts of base64 text that are looked for, and how far they are apart: in a line of 47 there is one.
@@ -39,6 +42,11 @@ _MANY = 1000
 
 _COLOUR = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value is a text that is kept encrypted."""
+    return isinstance(value, Mapping) and len(value) == len(("type", "value")) and value.get("type") == SEALED and isinstance(value.get("value"), str)
 
 
 class Masker:
@@ -79,7 +87,7 @@ class Masker:
         return [self.text(text) for text in texts]
 
     def value(self, value: Any) -> Any:
-        """The same for JSON values of any nesting, keys too. What is nested too deep to be looked through is hidden whole."""
+        """The same for JSON values of any nesting, keys too. What is kept encrypted is hidden, and so is what is nested too deep to be looked through."""
         try:
             return self._value(value)
         except RecursionError:
@@ -90,6 +98,8 @@ class Masker:
             return value
         if isinstance(value, str):
             return self.text(value)
+        if is_sealed(value):
+            return STARS
         if isinstance(value, Mapping):
             return {self.text(str(key)): self._value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

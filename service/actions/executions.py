@@ -19,6 +19,7 @@ from service.actions.kit import Kit
 from service.actions.places import Where
 from service.actions.reach import CALLS, TRIGGERED, TRIGGERED_SHARE, Reach
 from service.actions.scope import Rendering, Scope, nested_labels, of_flow
+from service.actions.sealing import seal_inputs
 from service.engine.events import Began, Killed
 from service.engine.execution import NORMAL, Caller, Execution, Pin
 from service.engine.program import RenderFailed
@@ -162,7 +163,7 @@ def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
-    id = new_id()
+    id, values = new_id(), seal_inputs(kit.cipher, order.environment, flow.inputs, values)
     chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.renders else order.labels
     labels = {**flow.labels, **_system_labels(order, id), **chosen}
     history = (Stamp(State.CREATED, now),)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runners.masking import STARS
 from service.actions.scope import Rendering
 from service.engine.program import RenderFailed
 from service.engine.record import Gave
-from service.flows.outputs import TEXTS, parse_output
+from service.flows.outputs import SECRETS, TEXTS, parse_output
 from service.flows.policies import Output
 from service.flows.problems import escaped
 from service.flows.resolve import put
@@ -42,8 +43,10 @@ def _value(output: Output, rendering: Rendering) -> tuple[Any, str | None]:
     if value is None:
         return None, f"the output `{output.id}` has no value, and is required" if output.required else None
     try:
-        return rendering.masked(from_json(to_json(parse_output(output.type, value)))), None
+        read = parse_output(output.type, value)
+        return rendering.sealed(read) if output.type in SECRETS else rendering.masked(from_json(to_json(read))), None
     except BadValue as bad:
+        value = value if output.type not in SECRETS else STARS
         return None, rendering.masked(f"the output `{output.id}` is of the type {output.type}; it {bad}, but is `{escaped(value)}`")
 
 

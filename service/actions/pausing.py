@@ -17,6 +17,7 @@ from service.actions.places import of_task
 from service.actions.reach import Reach
 from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
+from service.actions.sealing import seal_inputs
 from service.engine.events import Resumed
 from service.engine.execution import TaskRun
 from service.engine.program import Node
@@ -24,21 +25,24 @@ from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
 from service.flows.resolve import Render, resolve_inputs, settle_inputs
-from service.store import children, events, executions
+from service.store import children, events, executions, logs
 from service.store.codec import now
 from service.store.database import Session
 from service.store.executions import Row
+from service.store.logs import Line
 
+_TOLD = 20  #: unknown inputs that the log names
 PAUSE, APPROVAL = "io.kestra.plugin.core.flow.Pause", "io.kestra.plugin.core.flow.Approval"
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A pause that can end, and what it is given. `run` is None where somebody has paused the execution as a whole."""
+    """A pause that can end, and what it is given. `run` is None where somebody has paused the execution as a whole. Nobody has asked for what is `unknown`."""
 
     row: Row
     run: TaskRun | None
     given: Mapping[str, Any]
+    unknown: Sequence[str] = ()
 
 
 def waiting(session: Session, kit: Kit, row: Row, type: str = PAUSE) -> list[tuple[TaskRun, Node]]:
@@ -61,7 +65,8 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
         return Resumption(row, None, {})
     row = waits(session, kit, row, task_run)
     run, node = _pause(session, kit, row, task_run)
-    return Resumption(row, run, settled(node, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)))
+    values, unknown = settled(kit, row, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs))
+    return Resumption(row, run, values, unknown)
 
 
 def chosen(found: Sequence[tuple[TaskRun, Node]], task_run: str | None) -> tuple[TaskRun, Node]:
@@ -73,15 +78,12 @@ def chosen(found: Sequence[tuple[TaskRun, Node]], task_run: str | None) -> tuple
     raise NotFound(f"the execution has no paused task run `{(task_run or '')[:40]}`; `{node.id}` waits, as {first.id}")
 
 
-def settled(node: Node, asked: Sequence[Input], given: Mapping[str, Any], render: Render) -> dict[str, Any]:
-    """The values of what is asked for. Raises Invalid with each input that is wrong, or unknown."""
+def settled(kit: Kit, row: Row, asked: Sequence[Input], given: Mapping[str, Any], render: Render) -> tuple[dict[str, Any], Sequence[str]]:
+    """The values of what is asked for, as they are stored, and the names that nobody asks for. Raises Invalid with each input that is wrong."""
     values, problems, unknown = resolve_inputs(asked, given, render)
     if problems:
         raise Invalid("; ".join(each.message for each in problems), [{"input": each.id, "message": each.message} for each in problems])
-    if unknown:
-        names = ", ".join(f"`{each.id}`" for each in asked) or "nothing"
-        raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
-    return values
+    return seal_inputs(kit.cipher, row.execution.environment, asked, values), unknown
 
 
 def fill(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_run: str | None = None) -> Filled:
@@ -136,6 +138,9 @@ def resume(session: Session, prepared: Resumption, by: str, asked: str | None = 
     run = executions.run(session, prepared.run.id)
     if run is None or run.state is not State.PAUSED:
         raise Conflict(f"`{prepared.run.node}` of execution {prepared.row.execution.id} does not wait any more")
+    for name in prepared.unknown[:_TOLD]:
+        line = Line(now(), "WARN", f"input `{name[:100]}` is not one that `{run.node}` asks for and is ignored")
+        logs.append(session, run.execution, run.id, run.node, run.attempt.number, [line])
     events.add(session, prepared.row.execution.id, run.id, Resumed(prepared.given, by), asked)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from service.actions import sealing
 from service.actions.files import Files, Reading, Whose, may_read
 from service.actions.keys import Keys, Written
 from service.actions.kit import Kit
@@ -20,7 +21,7 @@ from service.expressions import Budget, Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HttpAnswer, HttpCall
 from service.secrets import hidden
-from service.secrets.cipher import seal, unseal
+from service.secrets.cipher import Undecryptable, seal, unseal
 from service.store import logs
 from service.store.codec import iso
 from service.store.logs import Entry, Line
@@ -91,6 +92,7 @@ class Reach:
             envs=kit.envs,
             secret=self._secret,
             hide=self.used.add,
+            open=self._open,
             kv=self._kv,
             read=_asked(files.text),
             file_size=_asked(files.size),
@@ -109,6 +111,14 @@ class Reach:
             raise KeyError(key)
         self.used.update(hidden(value))
         return value
+
+    def _open(self, sealed: str) -> str:
+        try:
+            text = self.kit.cipher.decrypt(sealed, sealing.scope(self.whose.environment))
+        except Undecryptable as failure:
+            raise Refused(str(failure)) from failure
+        self.used.update(hidden(text))
+        return text
 
     def _kv(self, key: str, namespace: str | None) -> Any:
         with _refusing():

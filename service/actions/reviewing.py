@@ -62,7 +62,10 @@ def prepare(session: Session, kit: Kit, row: Row, decision: Decision, task_run: 
     if decision.comment is None and _needs_comment(node, render):
         raise Invalid(f"`{node.id}` needs a comment", [{"input": "comment", "message": f"`{node.id}` needs a comment (`commentRequired`)"}])
     wanted = asked(node) if decision.decision == "APPROVED" else _given_ones(asked(node), decision.inputs)
-    inputs = pausing.settled(node, wanted, decision.inputs, render)
+    inputs, unknown = pausing.settled(kit, row, wanted, decision.inputs, render)
+    if unknown:
+        names = ", ".join(f"`{each.id}`" for each in wanted) or "nothing"
+        raise Invalid(f"`{unknown[0][:100]}` is not asked for by `{node.id}`; it asks for {names}", [{"input": each, "message": "unknown"} for each in unknown])
     return Resumption(row, run, {"decision": decision.decision, "comment": decision.comment, "inputs": inputs})
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from runners.masking import Masker
+from service.actions import sealing
 from service.actions.around import Around, Over
 from service.actions.kit import Kit
 from service.actions.places import Where
@@ -158,7 +159,7 @@ class Rendering:
     """Templates in one scope. Secrets that were named are remembered, so that whoever shows the result can mask them."""
 
     def __init__(self, kit: Kit, scope: Mapping[str, Any], reach: Reach, place: Where | str = "") -> None:
-        self._kit, self._place = kit, place
+        self._kit, self._place, self._environment = kit, place, reach.whose.environment
         self._scope = scope if reach.trusted else Scope({name: partial(scope.__getitem__, name) for name in scope if name not in _OF_THE_INSTANCE})
         self.used, self._budget = reach.used, reach.budget
         self._own: tuple[int, Masker] = (0, Masker(()))
@@ -175,6 +176,10 @@ class Rendering:
     def nested(self, value: Any) -> Any:
         """A value of any nesting, every text rendered to text; raises RenderFailed with the place."""
         return self._try(self._kit.expressions.nested_text, value)
+
+    def sealed(self, text: str) -> dict[str, str]:
+        """A text as it is stored that nobody is to see."""
+        return sealing.sealed(self._kit.cipher, self._environment, text)
 
     def masked(self, value: Any) -> Any:
         """A value without the secrets of the instance, and without the parts of them that were rendered here."""

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from runners.masking import STARS
 from service.actions import filling, pausing
 from service.actions.executions import Order
 from service.actions.filling import Filled
@@ -72,7 +73,7 @@ def _input(one: Settled) -> dict[str, Any]:
         declared["values"] = list(one.choices)
     return {
         "input": declared,
-        "value": one.value,
+        "value": STARS if one.input.secret and one.value is not None else one.value,
         "enabled": one.enabled,
         "isDefault": one.default,
         "errors": [] if one.problem is None else [{"message": one.problem}],

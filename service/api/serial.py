@@ -10,7 +10,7 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from runners.fields import format_duration
-from runners.masking import Masker
+from runners.masking import SEALED, Masker
 from service.actions.kit import Kit
 from service.api import shapes
 from service.engine.state import State
@@ -64,7 +64,8 @@ def _outputs(masker: Masker, runs: Sequence[Stored]) -> Iterator[str]:
     """As they are stored, where no secret stands in them: what has no backslash is in JSON what it is."""
     texts = [run.outputs or "{}" for run in runs]
     for text, masked in zip(texts, masker.texts(texts), strict=True):
-        yield text if masked == text and "\\" not in text else to_json(masker.value(json.loads(text)))
+        plain = masked == text and "\\" not in text and SEALED not in text
+        yield text if plain else to_json(masker.value(json.loads(text)))
 
 
 def _run(masker: Masker, whose: str, run: Stored, outputs: str, now: datetime) -> str:

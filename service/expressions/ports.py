@@ -59,6 +59,11 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+def _shut(_sealed: str) -> str:
+    """Nobody is to see it."""
+    return HIDDEN
+
+
 @dataclass(frozen=True, slots=True)
 class HttpCall:
     """What `http()` asks for. `follow`: redirects are followed."""
@@ -90,7 +95,7 @@ class Ports:
 
     `secret` gives a secret's text by key and namespace (None: the flow's own), and raises KeyError for one that is missing or not granted; it is also the
     place where a rendered secret gets known to the masking; it gives HIDDEN where nobody is to see one. `hide` tells the masking of a part of a secret.
-    `masked` is a value with all secrets hidden.
+    `masked` is a value with all secrets hidden. `open` gives a text that is kept encrypted, which gets known to the masking, too; HIDDEN where nobody is to.
 
     `kv` gives a value of the KV store by key and namespace (None: the flow's own, then those above it) and raises KeyError where there is none. `read` gives
     the text of a file by path or URI, namespace and revision; `file_size` its size in bytes, None where there is none; `file_uri` a URI that `read` and tasks
@@ -102,6 +107,7 @@ class Ports:
     secret: Callable[[str, str | None], str]
     hide: Callable[[str], None] = _unheard
     masked: Callable[[Any], Any] = _as_it_is
+    open: Callable[[str], str] = _shut
     zone: str = "UTC"
     envs: Mapping[str, str] = field(default_factory=dict)
     token: Callable[[int], bytes] = refusing("random values", "random values are not available here")

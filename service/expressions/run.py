@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from runners.masking import is_sealed
 from service.expressions import operators
 from service.expressions.access import item, new_key
 from service.expressions.calls import Calls
@@ -101,7 +102,7 @@ class Run(Calls):
         for key in keys:
             place += 1
             value = value[key] if type(value) in _PLAIN and key in value else self.item(place, value, key)
-        return value
+        return self._opened(place, value) if is_sealed(value) else value
 
     def variable(self, place: int, name: str) -> Any:
         """What a name stands for: the template's own names first, then the scope."""
@@ -119,7 +120,15 @@ class Run(Calls):
     def item(self, place: int, value: Any, key: Any) -> Any:
         """`value.key` or `value[key]`."""
         try:
-            return item(value, key, self._owner(place))
+            found = item(value, key, self._owner(place))
+        except Refused as refused:
+            raise self.at(place, refused) from None
+        return self._opened(place, found) if is_sealed(found) else found
+
+    def _opened(self, place: int, sealed: Mapping[str, Any]) -> str:
+        """A text that is kept encrypted, read where an expression names it."""
+        try:
+            return self.ports.open(sealed["value"])
         except Refused as refused:
             raise self.at(place, refused) from None
 

@@ -23,8 +23,6 @@ from service.flows.values import BadValue, has_template
 
 #: A form is a way to ask.
 OUTPUT_TYPES = INPUT_TYPES.keys() - {"FORM"}
-#: Types whose values are not given back by this version.
-_KEPT_SECRET = frozenset({"SECRET"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,6 @@ def _output(entry: Any, path: Path, draft: Draft, seen: dict[str, Path]) -> Outp
     name = entry.get("type")
     if isinstance(name, str) and name not in OUTPUT_TYPES:
         _note_unknown(name, OUTPUT_TYPES, "output", path, draft)
-    elif isinstance(name, str) and name in _KEPT_SECRET:
-        draft.is_not_run(f"the output type `{name}`", draft.source.place((*path, "type")))
     return output
 
 

@@ -7,11 +7,14 @@ from typing import Any
 from service.flows.inputs import INPUT_TYPES
 from service.flows.inputs.choices import Choosing
 from service.flows.inputs.lists import ArrayInput, MultiselectInput
-from service.flows.inputs.texts import FileInput
+from service.flows.inputs.texts import FileInput, SecretInput
 from service.flows.values import BadValue, as_list, as_text, structured
 
 #: Types whose value is text: a map or a list becomes its JSON.
-TEXTS = frozenset({"STRING", "SELECT", "ENUM", "URI", "EMAIL"})
+TEXTS = frozenset({"STRING", "SELECT", "ENUM", "URI", "EMAIL", "SECRET"})
+
+#: Types whose values are kept encrypted.
+SECRETS = frozenset(SecretInput.TYPES)
 
 _STORED = "kestra://"
 

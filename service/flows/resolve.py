@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runners.masking import STARS
 from service.engine.program import RenderFailed
 from service.expressions import ExpressionError, truthy
 from service.flows.inputs import Input
@@ -136,7 +137,8 @@ def _resolve(definition: Input, value: Any, choices: list[str] | None, values: M
             return definition.parse(value)
         return definition.parse(value, _choices(definition, {"inputs": values}, render) if choices is None else choices)
     except BadValue as bad:
-        raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{escaped(value)}`") from None
+        received = STARS if definition.secret else escaped(value)
+        raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{received}`") from None
 
 
 def _choices(definition: Choosing, scope: Mapping[str, Any], render: Render) -> list[str] | None:

@@ -480,3 +480,34 @@ def test_large_values_can_not_be_looked_at_for_ever(call: str) -> None:
     message = refusal(f"{{% for each in 1..99999 %}}{{% set x = {call} %}}{{% endfor %}}", scope, **ports)
     assert message.startswith("this template needs too much work")
     assert time.process_time() - begun < 5
+
+
+SEALED_VALUE = {"type": "io.kestra.datatype:aes_encrypted", "value": "sealed"}
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("{{ inputs.pw }}", "opened"),
+        ("{{ inputs['pw'] }}", "opened"),
+        ("{{ inputs.list[0] }}", "opened"),
+        ("{% set key = 'pw' %}{{ inputs[key] | upper }}", "OPENED"),
+        ("{{ inputs.pw == 'opened' }}", True),
+        ("{{ inputs.map.pw ~ '!' }}", "opened!"),
+        ("{{ inputs.plain.type }}", "io.kestra.datatype:aes_encrypted"),
+    ],
+)
+def test_what_is_kept_encrypted_is_opened_where_it_is_named(template: str, found: Any):
+    inputs = {"pw": SEALED_VALUE, "list": [SEALED_VALUE], "map": {"pw": SEALED_VALUE}, "plain": {**SEALED_VALUE, "more": 1}}
+    assert run(template, {"inputs": inputs}, open=lambda sealed: {"sealed": "opened"}[sealed]) == found
+
+
+def test_what_is_kept_encrypted_stays_hidden_where_nobody_is_to_see_it():
+    assert run("{{ inputs.pw }}", {"inputs": {"pw": SEALED_VALUE}}) == "******"
+
+
+def test_what_does_not_open_is_refused_with_its_place():
+    def shut(sealed: str) -> str:
+        raise Refused(f"{sealed} does not open")
+
+    assert refusal("{{ inputs.pw }}", {"inputs": {"pw": SEALED_VALUE}}, open=shut).startswith("sealed does not open")

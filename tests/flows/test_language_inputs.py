@@ -125,9 +125,7 @@ def test_the_entries_of_a_list_may_be_anything_but_a_list(item):
     ("definition", "what"),
     [
         ("FILE", "the input type `FILE`"),
-        ("SECRET", "the input type `SECRET`"),
         ("ARRAY, itemType: FILE", "the input type `FILE`"),
-        ("ARRAY, itemType: SECRET", "the input type `SECRET`"),
         ("MULTISELECT, values: [a], itemType: SECRET", "the input type `SECRET`"),
         ("FORM, inputs: [{id: b, type: FILE}]", "the input type `FILE`"),
         ("JSON, jsonSchema: {}", "`jsonSchema`"),

@@ -245,11 +245,6 @@ def test_what_flows_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
     assert flow(text).refusal() == f"`dev.x` can't be started: `{key}`, at 5:1, is not run by this version"
 
 
-def test_an_output_of_a_type_that_is_kept_secret_is_not_given_back_yet():
-    text = tasks(f"- {{id: a, type: {LOG}, message: x}}", "outputs: [{id: a, type: SECRET, value: x}]\n")
-    assert lines(text) == [f".flows/x.yaml:5:25: warning HG-0206: the output type `SECRET` {NOT_RUN}"]
-
-
 @pytest.mark.parametrize("written", ["taskCache: {enabled: true}", "logToFile: true", "delivery: at_most_once"])
 def test_what_only_a_task_that_does_something_has_is_without_effect_on_a_group(written):
     name = written.partition(":")[0]

@@ -307,7 +307,10 @@ def test_what_can_only_fail_when_it_runs_is_refused(task, refused):
     assert refusals(tasks(f"- {{id: a, {task}}}")) == [refused]
 
 
-@pytest.mark.parametrize(("loop", "written"), [("ForEach, values: [a, null]", "null"), ("EachSequential, value: [a, ~]", "~"), ("Loop, values: [null]", "null")])
+@pytest.mark.parametrize(
+    ("loop", "written"),
+    [("ForEach, values: [a, null]", "null"), ("EachSequential, value: [a, ~]", "~"), ("Loop, values: [null]", "null")],
+)
 def test_a_loop_over_null_is_run_and_fails_as_a_warning_says(loop: str, written: str):
     reading = read(tasks(f"- {{id: a, type: {FLOW}{loop}, tasks: [{{id: b, type: {LOG}, message: x}}]}}"))
     (found,) = (each for each in reading.problems if each.code == "HG-0204")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runners.masking import STARS, Masker
+from runners.masking import SEALED, STARS, Masker
 
 SECRET = "p@ss/w+ord \"x\" <é>'y'"
 text = st.text(st.characters(codec="utf-8"))
@@ -158,3 +158,8 @@ def test_a_text_without_secrets_stays_as_it_is(value):
 def test_base64_hides_nothing(before, secret, after):
     encoded = base64.b64encode(before + secret.encode() + after).decode()
     assert STARS in Masker([secret]).text(encoded) or not secret.strip()
+
+
+def test_what_is_kept_encrypted_is_hidden_even_where_there_is_no_secret():
+    kept = {"type": SEALED, "value": "hg1:abc"}
+    assert Masker(()).value({"a": [kept], "b": {"type": SEALED}, "c": {**kept, "more": 1}}) == {"a": [STARS], "b": {"type": SEALED}, "c": {**kept, "more": 1}}

@@ -44,6 +44,11 @@ class Input(Model):
         return tuple(found for found in (self._of_form, self.depends_on) if found is not None)
 
     @property
+    def secret(self) -> bool:
+        """Whether its value is kept encrypted and shown to nobody."""
+        return False
+
+    @property
     def demanded(self) -> bool:
         """Whether every execution must be given a value for it."""
         return self.required and self.default() is None and not self.dependencies

@@ -41,7 +41,8 @@ class MultiselectInput(Choosing):
     item_type: ItemType = Field("STRING", description="The type of each value.")
 
     def not_taken(self) -> str | None:
-        return None if _item_class(self.item_type).RUN else self.item_type
+        # What can be chosen stands in the flow, for everybody to see.
+        return None if _item_class(self.item_type).RUN and self.item_type != "SECRET" else self.item_type
 
     def default(self, choices: Sequence[str] | None = None) -> Any:
         first = super().default(choices)
@@ -60,6 +61,10 @@ class ArrayInput(Input):
 
     def not_taken(self) -> str | None:
         return None if _item_class(self.item_type).RUN else self.item_type
+
+    @property
+    def secret(self) -> bool:
+        return self.item_type == "SECRET"
 
     def parse(self, value: Any) -> list[Any]:
         entries = structured(value)

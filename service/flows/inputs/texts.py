@@ -48,7 +48,10 @@ class SecretInput(StringInput):
     """Text that is kept encrypted and shown to nobody."""
 
     TYPES = ("SECRET",)
-    RUN = False
+
+    @property
+    def secret(self) -> bool:
+        return True
 
 
 class UriInput(Input):
