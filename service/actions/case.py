@@ -24,7 +24,7 @@ from service.actions.scope import Rendering, of_execution
 from service.actions.standing import Standing
 from service.engine.events import Deleted
 from service.engine.execution import Execution, Path, TaskRun
-from service.engine.program import Program
+from service.engine.program import Program, RenderFailed
 from service.engine.record import Step
 from service.engine.state import Stamp, State
 from service.store import executions
@@ -177,6 +177,14 @@ class Case:
         reading, unstored = (lambda: nullcontext(self.session)), (lambda: iter(self.lines))
         reach = Reach(self.kit, whose(execution), reading, lambda: self.now, unstored=unstored, written=self.written)
         return Rendering(self.kit, scope, reach, place or of_task(execution, node, source))
+
+    def elsewhere(self, id: str) -> Rendering:
+        """Templates in the scope of another execution, as it is stored. Raises RenderFailed where it is gone."""
+        row = executions.get(self.session, id)
+        if row is None:
+            raise RenderFailed(f"the execution {id} is gone")
+        scope = of_execution(self.kit, row.execution, None, (), Results(Stored(self.session, id)), self.surroundings.of(row.execution))
+        return Rendering(self.kit, scope, Reach(self.kit, whose(row.execution), lambda: nullcontext(self.session), lambda: self.now))
 
     def keys(self) -> Keys:
         """The KV store, with what the batch has written."""

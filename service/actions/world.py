@@ -26,7 +26,7 @@ from service.expressions import truthy
 from service.flowables import MOST_VALUES
 from service.ion import IonError
 from service.store import children
-from service.store.codec import new_id
+from service.store.codec import from_json, new_id, to_json
 from service.store.executions import OUTPUT_LIMIT
 from service.store.results import LARGEST, Result
 
@@ -51,6 +51,11 @@ class Asked:
     def kept(self) -> Any:
         """What it keeps."""
         return self._case.kept(self._run, self._step)
+
+    def elsewhere(self, execution: str, value: Any) -> Any:
+        """Renders a value in the scope of an execution that it has called, without secrets. Raises RenderFailed."""
+        rendering = self._case.elsewhere(execution)
+        return from_json(to_json(rendering.masked(rendering.typed(value))))
 
     def records(self, uri: str) -> list[Any]:
         """The records of a stored file, and no more of them than a loop goes over. Raises RenderFailed."""

@@ -226,6 +226,9 @@ class Ask(Protocol):
     def with_values(self, **values: Any) -> Ask:
         """The same scope with more names."""
 
+    def elsewhere(self, execution: str, value: Any) -> Any:
+        """Renders a value in the scope of another execution, one that it has called; raises RenderFailed."""
+
     def records(self, uri: str) -> list[Any]:
         """The records of a stored file; raises RenderFailed."""
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from runners.fields import Dynamic, LabelMap, Positive, Text
 from runners.times import Instant
 from service.engine.events import ChildMoved
-from service.engine.program import Ask, Call, Ended, Memory, Node, Turn
+from service.engine.program import Ask, Call, Ended, Memory, Node, RenderFailed, Turn
 from service.engine.state import State
 from service.flowables import TRANSMITTED, FlowableTask, Shape, flag_of, target_of
 
@@ -40,7 +40,7 @@ class Subflow(FlowableTask):
     transmit_failed: Dynamic[bool] = Field(True, description="Fails, or warns, as it does.")
     schedule_date: Dynamic[Instant] | None = Field(None, description="When it starts.")
     restart_behavior: Literal["RETRY_FAILED", "NEW_EXECUTION"] = Field("RETRY_FAILED", description="What a restart does with it when it failed.")
-    outputs: Dynamic[dict[str, Any]] | None = Field(None, description="Old: outputs read from the other execution; it has outputs of its own now.")
+    outputs: Dynamic[dict[str, Any]] | None = Field(None, description="Old: outputs read from the other execution, where its flow has none of its own.")
 
     def begin(self, node: Node, ask: Ask) -> Turn:
         waits = flag_of("wait", self.wait, ask)
@@ -55,7 +55,12 @@ class Subflow(FlowableTask):
             pauses = child.state is State.PAUSED and memory["transmit"]
             return Turn(memory, end=None if memory["waits"] else State.SUCCESS, outputs=shown, pause={} if pauses else None)
         end = child.state if memory["transmit"] and child.state in TRANSMITTED else State.SUCCESS
-        shown |= {"state": child.state.value} | ({"outputs": dict(child.outputs)} if child.outputs else {})
+        shown["state"] = child.state.value
+        try:
+            given = dict(child.outputs) or (ask.elsewhere(child.execution, self.outputs) if self.outputs else {})
+        except RenderFailed as failure:
+            return Turn(memory, end=State.FAILED, outputs=shown, message=f"`outputs`, in execution {child.execution}: {failure}")
+        shown |= {"outputs": given} if given else {}
         return Turn(memory, end=end, outputs=shown, message=None if end is State.SUCCESS else f"execution {child.execution} ended {child.state}")
 
     def resume(self, node: Node, memory: Memory, children: Sequence[Ended], ask: Ask) -> Turn:

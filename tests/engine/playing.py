@@ -164,9 +164,10 @@ def switch(id: str, value: str, cases: Mapping[str, Sequence[Node]], defaults: S
     return Node(id, Switch.TYPE, "flowable", Switch(value=value), branches={name: nodes for name, nodes in lists.items() if nodes})
 
 
-def subflow(id: str, transmits: bool = True, waits: bool = True, **rest: Any) -> Node:
+def subflow(id: str, transmits: bool = True, waits: bool = True, gives: Any = None, **rest: Any) -> Node:
     """A Subflow."""
-    return Node(id, Subflow.TYPE, "flowable", Subflow(namespace="t", flow_id="sub", transmit_failed=transmits, wait=waits), **rest)
+    model = Subflow.model_construct(namespace="t", flow_id="sub", transmit_failed=transmits, wait=waits, outputs=gives)
+    return Node(id, Subflow.TYPE, "flowable", model, **rest)
 
 
 def loop(id: str, values: Any, *tasks: Node, limit: int = 0, transmits: bool = True, breaks: str | None = None, **rest: Any) -> Node:
@@ -221,6 +222,9 @@ class _Ask:
         """`iteration.state` names the state of the child that has just ended."""
         shown = {f"iteration.{name}": {"value": value} for name, value in values.get("iteration", {}).items()}
         return _Ask({**self._outputs, **shown}, self._kept, self.now, self._given)
+
+    def elsewhere(self, execution: str, value: Any) -> Any:
+        return self.typed(value)
 
     def records(self, uri: str) -> list[Any]:
         return [uri]

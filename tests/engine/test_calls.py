@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from service.engine.events import ChildMoved
@@ -43,6 +45,18 @@ def test_what_can_not_be_started_fails_the_task_in_any_case(transmits: bool):
     played = begun(subflow("s", transmits)).refused("s#0", "no such flow")
     assert played.states == {"s": "FAILED"}
     assert played.said == [("ERROR", "no such flow")]
+
+
+@pytest.mark.parametrize(("given", "shown"), [({}, {"read": "there"}), ({"own": 1}, {"own": 1})])
+def test_the_old_outputs_of_a_call_are_for_flows_without_outputs(given: Any, shown: Any):
+    played = Play(flow(subflow("s", gives={"read": "there"}))).begin().stored("s#0").moved("s#0", State.SUCCESS, **given)
+    assert played.run("s").outputs == {"executionId": "s#0", "state": "SUCCESS", "outputs": shown}
+
+
+def test_a_call_whose_old_outputs_can_not_be_read_fails():
+    played = Play(flow(subflow("s", gives="broken"))).begin().stored("s#0").moved("s#0", State.SUCCESS)
+    assert (played.state, played.run("s").outputs) == (State.FAILED, {"executionId": "s#0", "state": "SUCCESS"})
+    assert played.said[-1] == ("ERROR", "`outputs`, in execution s#0: f.yml:1:1: no such variable")
 
 
 def test_a_call_that_fails_is_tried_again_with_a_new_one():

@@ -60,6 +60,25 @@ def test_a_flow_that_is_called_runs_and_its_caller_knows_it(station: Station):
     assert output(station, id, "after") == {"value": "SUCCESS"}
 
 
+def test_the_older_way_reads_outputs_from_the_execution_that_was_called(station: Station):
+    old = CALL.replace("}", ", outputs: {read: '{{ outputs.give.value }} {{ flow.id }}', n: '{{ 1 + 1 }}', whose: '{{ execution.id }}'}}")
+    pushed(station, flow("sub", GIVE), flow("top", f"{old}\n- {{id: after, type: debug.Return, format: '{{{{ outputs.call.outputs.read }}}}'}}"))
+    id = run(station)
+    (child,) = below(station, id)
+    assert output(station, id, "call")["outputs"] == {"read": "hello sub", "n": 2, "whose": child.execution.id}
+    assert output(station, id, "after") == {"value": "hello sub"}
+    pushed(station, flow("sub", GIVE, "outputs: [{id: own, type: STRING, value: mine}]\n"))
+    assert output(station, run(station), "call")["outputs"] == {"own": "mine"}
+
+
+def test_what_the_older_way_can_not_read_fails_the_task(station: Station):
+    pushed(station, flow("sub", GIVE), flow("top", CALL.replace("}", ", outputs: {read: '{{ outputs.other.value }}'}}")))
+    id = run(station)
+    (child,) = below(station, id)
+    assert (station.state(id), child.execution.state.value) == ("FAILED", "SUCCESS")
+    assert station.log(id, "ERROR") == [f"`outputs`, in execution {child.execution.id}: `outputs` has no `other`; it has `give` (line 1, column 12)"]
+
+
 def test_what_is_called_is_given_inputs_and_labels_and_knows_who_calls(station: Station):
     sub = flow(
         "sub",
