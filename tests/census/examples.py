@@ -1,4 +1,4 @@
-"""The flows of `.flows/_examples/`: one for each type, and for some properties of flows; documentation and test at once."""
+"""The flows of `.flows/_examples/`: one for each type, for some properties of flows, and for rules of their life; documentation and test at once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 
 import yaml
 
+#: How the names of examples begin that show a rule: how things end, in which order, what is called how.
+RULE = "rule."
 FOLDER = Path(__file__).parents[2] / ".flows" / "_examples"
 
 
 @dataclass(frozen=True)
 class Example:
     """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, what it gives back, and log lines in
-    order. In loops a task is named with the values, as `load[north]`.
+    order; also the order in which tasks begin, how many attempts they take, and how many task runs there are. In loops a task is named with the values, as
+    `load[north]`.
 
     Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
     """
@@ -44,6 +47,11 @@ class Example:
         """The property of flows that it is about; None for one that is about a type."""
         kind, _, name = self.path.stem.partition(".")
         return name if kind == "flow" else None
+
+    @property
+    def of_rule(self) -> bool:
+        """Whether it shows a rule, and no type."""
+        return self.path.name.startswith(RULE)
 
     @property
     def types(self) -> set[str]:

@@ -27,7 +27,7 @@ from service.store import flows, logs, repositories
 from service.store.codec import new_id, now
 from service.store.executions import Filter, Row
 from service.store.repositories import MAIN as ENVIRONMENT
-from tests.census.examples import EXAMPLES, FOLDER, PROPERTIES, REFUSED, RUN, Example, file_name, part
+from tests.census.examples import EXAMPLES, FOLDER, PROPERTIES, REFUSED, RULE, RUN, Example, file_name, part
 from tests.require import need
 from tests.support.commits import MAIN, Commits
 
@@ -50,7 +50,8 @@ def test_no_two_types_share_a_name():
 
 
 def test_every_type_has_its_example_and_every_example_its_type():
-    assert {path.name for path in FOLDER.iterdir()} == {file_name(type) for type in discovery.index()} | {f"flow.{name}.yml" for name in PROPERTIES}
+    found = {path.name for path in FOLDER.iterdir() if not path.name.startswith(RULE)}
+    assert found == {file_name(type) for type in discovery.index()} | {f"flow.{name}.yml" for name in PROPERTIES}
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if each.part_of_flow], ids=lambda example: example.path.stem)
@@ -62,13 +63,13 @@ def test_an_example_of_a_property_has_it_and_is_run(example: Example):
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
 def test_an_example_shows_its_type_explains_it_and_says_what_comes_of_it(example: Example):
     text = example.path.read_text("utf-8")
-    assert example.part_of_flow or [type for type in example.types if file_name(type) == example.path.name]
+    assert example.part_of_flow or example.of_rule or [type for type in example.types if file_name(type) == example.path.name]
     assert text.startswith("# ")
     assert text.count("#") >= 2
     assert len(text.splitlines()) <= 60
     if example.refused is None:
         assert example.expected["state"] in ("SUCCESS", "WARNING", "FAILED", "CANCELLED")
-        assert example.expected.keys() <= {"state", "tasks", "outputs", "gives", "logs"}
+        assert example.expected.keys() <= {"state", "tasks", "outputs", "gives", "logs", "order", "attempts", "runs"}
     else:
         assert example.expected.keys() == {"refused"}
     assert example.flow["namespace"] == "examples"
@@ -76,7 +77,7 @@ def test_an_example_shows_its_type_explains_it_and_says_what_comes_of_it(example
         assert "io.kestra.plugin.core.runner.Process" in text
 
 
-@pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.part_of_flow], ids=lambda example: example.path.stem)
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.part_of_flow and not each.of_rule], ids=lambda example: example.path.stem)
 def test_an_example_is_refused_if_and_only_if_its_type_is_not_run(example: Example):
     # Who makes a type run has to say here what comes of its example.
     (type,) = [type for type in discovery.index() if file_name(type) == example.path.name]
@@ -186,6 +187,10 @@ def test_an_example_does_what_it_says(house: House, example: Example):
     assert row.execution.state == expected["state"], told
     if "tasks" in expected:
         assert {shown(run): run.state.value for run in runs} == expected["tasks"], told
+    assert len(runs) == expected.get("runs", len(runs)), told
+    assert expected.get("order", [shown(run) for run in runs]) == [shown(run) for run in runs], told
+    attempts = {shown(run): len(run.attempts) for run in runs}
+    assert part(attempts, expected.get("attempts", {})) == expected.get("attempts", {}), told
     if "gives" in expected:
         assert row.execution.outputs == expected["gives"], told
     outputs = {shown(run): dict(run.outputs or {}) for run in runs}
