@@ -48,6 +48,10 @@ class Asked:
         """Renders a value, keeping types."""
         return self._made().typed(value)
 
+    def masked(self, text: str) -> str:
+        """A text that it has rendered, without secrets."""
+        return str(self._made().masked(text))
+
     def kept(self) -> Any:
         """What it keeps."""
         return self._case.kept(self._run, self._step)

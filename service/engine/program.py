@@ -220,6 +220,9 @@ class Ask(Protocol):
     def typed(self, value: Any) -> Any:
         """Renders a value of any nesting, keeping types; raises RenderFailed."""
 
+    def masked(self, text: str) -> str:
+        """A text that it has rendered, without secrets."""
+
     def kept(self) -> Any:
         """What the flowable's first answer said to keep."""
 

@@ -30,9 +30,10 @@ class Switch(FlowableTask):
     def begin(self, node: Node, ask: Ask) -> Turn:
         value = ask.text(self.value)
         case = f"cases.{value}"
-        outputs = {"value": value, "defaults": case not in node.branches}
+        shown = ask.masked(value)
+        outputs = {"value": shown, "defaults": case not in node.branches}
         if case not in node.branches and "defaults" not in node.branches:
-            return Turn({}, end=State.FAILED, outputs=outputs, message=f"there is no case `{value[:80]}`, and no `defaults`")
+            return Turn({}, end=State.FAILED, outputs=outputs, message=f"there is no case `{shown[:80]}`, and no `defaults`")
         return replace(order.begin(node, case if case in node.branches else "defaults"), outputs=outputs)
 
     def follow(self, node: Node, memory: Memory, child: Ended, ask: Ask) -> Turn:

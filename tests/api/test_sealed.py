@@ -88,6 +88,31 @@ def test_what_a_called_flow_gives_back_is_read_where_it_is_named(station: Statio
     assert station.runs(id)["give"].outputs == {"values": {"one": STARS, "all": {"token": STARS, "shown": f"{STARS}-token"}}}
 
 
+CHOOSES = f"""
+id: chooses
+namespace: t
+inputs: [{{id: pw, type: SECRET}}]
+tasks:
+  - id: known
+    type: {CORE}.flow.Switch
+    value: "{{{{ inputs.pw }}}}"
+    cases: {{swordfish: [{{id: a, type: {CORE}.log.Log, message: x}}]}}
+  - id: unknown
+    type: {CORE}.flow.Switch
+    value: "{{{{ inputs.pw }}}}"
+    cases: {{other: [{{id: b, type: {CORE}.log.Log, message: x}}]}}
+"""
+
+
+def test_a_choice_by_a_secret_does_not_say_what_it_is(station: Station):
+    station.push({".flows/chooses.yml": CHOOSES})
+    id = station.start("t", "chooses", {"pw": "swordfish"})
+    station.tick()
+    assert station.states(id) == {"known": "SUCCESS", "a": "SUCCESS", "unknown": "FAILED"}
+    assert [run.outputs for run in station.runs(id).values() if run.outputs] == [{"value": STARS, "defaults": False}, {"value": STARS, "defaults": True}]
+    assert station.log(id, "ERROR") == [f"there is no case `{STARS}`, and no `defaults`"]
+
+
 def test_a_replay_has_the_same_secret(station: Station, client: TestClient):
     id = ran(station, "keeps", login={"password": "swordfish"})
     with at_work(station):

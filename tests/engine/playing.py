@@ -215,6 +215,9 @@ class _Ask:
             raise RenderFailed("f.yml:1:1: no such variable")
         return value
 
+    def masked(self, text: str) -> str:
+        return text
+
     def kept(self) -> Any:
         return self._kept
 
