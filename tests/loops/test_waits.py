@@ -33,13 +33,14 @@ def resume(station: Station, id: str, task_run: str | None = None, **given: obje
 def test_a_pause_takes_what_it_asks_for(station: Station):
     id = ran(station, PAUSED, head=HEAD)
     assert (station.state(id), shown(station, id)) == ("PAUSED", {"p": "PAUSED"})
-    for wrong in ({}, {"reason": "x", "amount": "many"}, {"reason": "x", "other": 1}):
+    for wrong in ({}, {"reason": "x", "amount": "many"}):
         with pytest.raises(Invalid):
             resume(station, id, **wrong)
     with pytest.raises(NotFound, match="`p` waits"):
         resume(station, id, "nobody")
-    resume(station, id, reason="because", amount="3")
+    resume(station, id, reason="because", amount="3", other=1)
     assert (station.state(id), value(station, id, "z")) == ("SUCCESS", "because 4 ann")
+    assert station.log(id, "WARN") == ["input `other` is not one that `p` asks for and is ignored"]
     with pytest.raises(Conflict, match="is SUCCESS"):
         resume(station, id, reason="again")
 
