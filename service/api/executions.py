@@ -56,16 +56,12 @@ async def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of t
         kind=given.check_kind(kind),
         breakpoints=given.breakpoints(breakpoints),
     )
-    prepared = await run_in_threadpool(_prepare, parts, order)
+    prepared, shown = await run_in_threadpool(_prepare, parts, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
-    id = await _ended(parts, request, prepared.execution.id) if wait else prepared.execution.id
-
-    def shown() -> Response:
-        with parts.kit.database.read() as session:
-            return Response(serial.execution(parts.kit, session, executions.get(session, id)), media_type="application/json")
-
-    return await run_in_threadpool(shown)
+    if wait:
+        shown = await run_in_threadpool(_shown, parts, await _ended(parts, request, prepared.execution.id))
+    return Response(shown, media_type="application/json")
 
 
 def _date(name: str, text: str | None) -> datetime | None:
@@ -75,9 +71,17 @@ def _date(name: str, text: str | None) -> datetime | None:
         raise Invalid(f"{name} {bad}: `{text[:60] if text else ''}`") from bad
 
 
-def _prepare(parts: Parts, order: Order) -> Prepared:
+def _prepare(parts: Parts, order: Order) -> tuple[Prepared, str]:
+    """An execution that can be stored, and how it is shown then."""
     with parts.kit.database.read() as session:
-        return executions.prepare(session, parts.kit, order, now())
+        prepared = executions.prepare(session, parts.kit, order, now())
+        row = rows.Row(prepared.execution, prepared.flow, 1, caused=False, created_at=prepared.execution.created.timestamp())
+        return prepared, serial.whole(serial.head(parts.kit, session, row), ())
+
+
+def _shown(parts: Parts, id: str) -> str:
+    with parts.kit.database.read() as session:
+        return serial.execution(parts.kit, session, executions.get(session, id))
 
 
 async def _ended(parts: Parts, request: Request, id: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Select, Table, Text, UniqueConstraint, bindparam, false, select, text, true
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint, false, text, true
 from sqlmodel import Field, SQLModel
 
 
@@ -17,11 +17,6 @@ def core(model: type[SQLModel]) -> Table:
     mapped: Any = model
     table: Table = mapped.__table__
     return table
-
-
-def by(table: Table, *names: str) -> Select[Any]:
-    """The statement that finds the rows with these columns, each a parameter of its name. Made once: on a hot path making it is most of the work."""
-    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
 
 
 def _text(*, nullable: bool = False) -> Column[str]:
