@@ -23,13 +23,14 @@ def run() -> Iterator[Figure]:
     with station(runner="false") as client:
         for text in (FLOW, TEN):
             client.post("/api/v1/main/flows", content=text, headers={"content-type": "application/x-yaml"}).raise_for_status()
-        _create(client, "one", 20)
-        yield Figure("execution of one Log task, 8 clients", best(lambda: _create(client, "one", COUNT), 2) / COUNT * 1e3, "ms/execution")
-        yield Figure("sequential Log task, ten to an execution", best(lambda: _create(client, "ten", COUNT // 4), 2) / COUNT * 4 / 10 * 1e3, "ms/task")
+        created(client, "one", 20)
+        yield Figure("execution of one Log task, 8 clients", best(lambda: created(client, "one", COUNT), 2) / COUNT * 1e3, "ms/execution")
+        yield Figure("sequential Log task, ten to an execution", best(lambda: created(client, "ten", COUNT // 4), 2) / COUNT * 4 / 10 * 1e3, "ms/task")
         yield Figure("create and wait for the end, one client", seconds(lambda: _alone(client, 50)) / 50 * 1e3, "ms/execution")
 
 
-def _create(client: httpx2.Client, flow: str, count: int) -> None:
+def created(client: httpx2.Client, flow: str, count: int) -> None:
+    """Creates so many by eight clients, and waits for the end of all."""
     before = _ended(client, flow)
     with ThreadPoolExecutor(CLIENTS) as pool:
         for answer in pool.map(lambda _: client.post(f"/api/v1/main/executions/bench/{flow}"), range(count)):
@@ -38,11 +39,11 @@ def _create(client: httpx2.Client, flow: str, count: int) -> None:
     while _ended(client, flow) < before + count:
         if time.monotonic() > until:
             raise TimeoutError("the executions did not end")
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def _ended(client: httpx2.Client, flow: str) -> int:
-    total: int = client.get("/api/v1/main/executions/search", params={"flowId": flow, "state": "SUCCESS", "size": 1}).json()["total"]
+    total: int = client.get("/api/v1/main/executions/search", params={"namespace": "bench", "flowId": flow, "state": "SUCCESS", "size": 1}).json()["total"]
     return total
 
 

@@ -218,6 +218,7 @@ class Execution(SQLModel, table=True):
         Index("ix_execution_commit", "repository_id", "commit_sha"),
         Index("ix_execution_of_flow", "flow", "state"),
         Index("ix_execution_shown", "environment", "kind", "created_at"),
+        Index("ix_execution_named", "environment", "kind", "flow_id", "created_at"),
         Index("ix_execution_caller", "caller_run", sqlite_where=text("caller_run IS NOT NULL")),
         Index("ix_execution_root", "root_id", "serial", sqlite_where=text("root_id IS NOT NULL")),
         Index("ix_execution_line", "flow", "joined_at", "id", sqlite_where=IN_LINE),
