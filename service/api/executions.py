@@ -10,9 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.actions import executions
-from service.actions.executions import Order, Prepared
+from service.actions.executions import Chosen, Order, Prepared
+from service.actions.input_calls import may_call
 from service.api import given, serial
 from service.api.access import Writer
+from service.api.calling import calling
 from service.api.parts import Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import NORMAL
 from service.errors import Invalid
@@ -56,7 +58,7 @@ async def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of t
         kind=given.check_kind(kind),
         breakpoints=given.breakpoints(breakpoints),
     )
-    prepared = await run_in_threadpool(_prepare, parts, order)
+    prepared = await _prepared(parts, request, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
     id = await _ended(parts, request, prepared.execution.id) if wait else prepared.execution.id
@@ -75,9 +77,16 @@ def _date(name: str, text: str | None) -> datetime | None:
         raise Invalid(f"{name} {bad}: `{text[:60] if text else ''}`") from bad
 
 
-def _prepare(parts: Parts, order: Order) -> Prepared:
-    with parts.kit.database.read() as session:
-        return executions.prepare(session, parts.kit, order, now())
+async def _prepared(parts: Parts, request: Request, order: Order) -> Prepared:
+    def prepare() -> Prepared | Chosen:
+        with parts.kit.database.read() as session:
+            chosen = executions.choose(session, parts.kit, order)
+        return chosen if may_call(chosen.flow) else executions.settle_chosen(parts.kit, order, chosen, now())
+
+    found = await run_in_threadpool(prepare)
+    if isinstance(found, Prepared):
+        return found
+    return await calling(parts, request, lambda calls: executions.settle_chosen(parts.kit, order, found, now(), calls))
 
 
 async def _ended(parts: Parts, request: Request, id: str) -> str:

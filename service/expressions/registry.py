@@ -29,11 +29,7 @@ _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 
 #: Names of the language that this version lacks: an error then says so, instead of guessing at a typing mistake.
 NOT_YET: Mapping[str, frozenset[str]] = {
-    "function": frozenset(
-        [
-            *["subflow"],
-        ]
-    ),
+    "function": frozenset(),
     "filter": frozenset(),
     "test": frozenset(),
 }

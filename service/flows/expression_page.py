@@ -47,7 +47,24 @@ _LIMITS: Mapping[str, str] = {
 #: The files of functions and filters, those first that templates use most; the empty name stands for the others.
 _ORDER = (
     *("text", "patterns", "substrings", "sequences", "lists", "maps", "numbers", "numberformat", "time", "dates", "data", "jq", "encoding", "escaping"),
-    *("instance", "keys", "files", "runs", "ranges", "calendar", "date_order", "holidays", "identifiers", "random", "ciphers", "rows", "web", "", "context"),
+    *(
+        "instance",
+        "keys",
+        "files",
+        "runs",
+        "ranges",
+        "calendar",
+        "date_order",
+        "holidays",
+        "identifiers",
+        "random",
+        "ciphers",
+        "rows",
+        "web",
+        "flows",
+        "",
+        "context",
+    ),
     *("classes", "enterprise"),
 )
 _DIFFERENCES = """\
