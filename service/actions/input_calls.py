@@ -37,6 +37,7 @@ from service.store.codec import now, to_json
 
 USUAL, LONGEST = 30.0, 300.0  #: seconds that an end is waited for, and at most; this is also what all calls of a request have together
 MOST = 50  #: calls of one request
+_DEEPEST = 20  #: flows one below the other, whatever the setting: all of them are rendered on one stack
 _LOOK = 1.0  #: seconds until it is looked whether anybody still waits
 _CALLS = re.compile(r"\bsubflow\s*\(")
 _SUBFLOW = "io.kestra.plugin.core.flow.Subflow"
@@ -100,9 +101,11 @@ class InputCalls:
     @contextmanager
     def _deeper(self) -> Iterator[None]:
         """Raises Refused where too many flows would be called, one by the inputs of the other, or in all."""
-        most = self._kit.settings.most_depth
+        setting = self._kit.settings.most_depth
+        most = min(setting, _DEEPEST)
         if self._depth >= most:
-            self._deepest = f"flows that call flows in their inputs stand {most} deep: the limit (setting `most_depth`); does one call itself?"
+            limit = "the limit (setting `most_depth`)" if most == setting else "the limit, whatever the setting `most_depth` is"
+            self._deepest = f"flows that call flows in their inputs stand {most} deep: {limit}; does one call itself?"
             raise Refused(self._deepest)
         if self._made >= MOST:
             raise Refused(f"the inputs of one request have called {MOST} flows: that is the limit")

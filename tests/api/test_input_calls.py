@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from service.actions import input_calls
-from tests.api.calling import at_work, calling, problem
-from tests.support.serving import until
+from service.actions.executions import Order, choose, settle_chosen
+from service.actions.input_calls import InputCalls
+from service.engine.events import Deleted
+from service.errors import Unavailable
+from service.expressions.errors import Refused
+from service.expressions.ports import FlowCall
+from service.git.helper import Helper
+from service.store import events
+from tests.api.calling import HERE, at_work, calling, problem
+from tests.support.serving import app_of
 from tests.support.station import Station, station_at
 
 API = "/api/v1/main/executions"
@@ -99,7 +110,7 @@ def test_labels_a_revision_and_the_map_that_it_gives(client: TestClient, work: S
     pushed(work, CITIES)
     pushed(work, CITIES.replace("-1'", "-9'"))
     call = "subflow('t', 'cities', revision={}, labels=[{{'key': 'why', 'value': 7}}])"
-    text = '{{{{ {0}.outputs.names[0] }}}} {{{{ {0}.labels.team }}}} {{{{ {0}.labels.why }}}} {{{{ {0}.state }}}} {{{{ {0}.id | length }}}}'
+    text = "{{{{ {0}.outputs.names[0] }}}} {{{{ {0}.labels.team }}}} {{{{ {0}.labels.why }}}} {{{{ {0}.state }}}} {{{{ {0}.id | length }}}}"
     ids = ("one", "two")
     pushed(work, flow("f", *(f'{{id: {id}, type: STRING, defaults: "{text.format(call.format(at))}"}}' for at, id in enumerate(ids, 1))))
     assert started(client, "f")["inputs"] == {"one": "CH-1 data 7 SUCCESS 22", "two": "CH-9 data 7 SUCCESS 22"}
@@ -137,7 +148,8 @@ def test_inputs_of_called_flows_may_call_flows(client: TestClient, work: Station
 
 
 def test_values_are_never_rendered(client: TestClient, work: Station):
-    raw = "{id: x, type: STRING, defaults: \"{{ subflow('t', 'cities', {'country': '{' ~ '{ envs.zone }' ~ '}'}, labels={'l': '{' ~ '{ 1 }' ~ '}'}).outputs.names[0] }}\"}"
+    given = "{'country': '{' ~ '{ envs.zone }' ~ '}'}, labels={'l': '{' ~ '{ 1 }' ~ '}'}"
+    raw = f"{{id: x, type: STRING, defaults: \"{{{{ subflow('t', 'cities', {given}).outputs.names[0] }}}}\"}}"
     pushed(work, CITIES, flow("f", raw))
     assert started(client, "f")["inputs"] == {"x": "{{ envs.zone }}-1"}
     assert of(work, "cities")[0].labels["l"] == "{{ 1 }}"
@@ -183,15 +195,15 @@ def test_one_that_takes_too_long_is_named_and_goes_on(client: TestClient, work: 
     assert of(work, "f") == []
 
 
-def test_flows_that_call_each_other_end_at_the_limit(tmp_path, helper):
-    for most in (3, 20):
-        with station_at(tmp_path / str(most), helper, most_depth=most) as station, calling(station) as client, at_work(station):
-            one, two = (flow(id, f"{{id: x, type: JSON, defaults: \"{{{{ subflow('t', '{other}') }}}}\"}}") for id, other in (("one", "two"), ("two", "one")))
-            pushed(station, one, two)
-            (error,) = problem(client.post(f"{API}/t/one"), 422)["errors"]
-            assert f"flows that call flows in their inputs stand {most} deep: the limit (setting `most_depth`)" in error["message"]
-            assert error["message"].count("most_depth") == 1
-            assert station.every() == []
+@pytest.mark.parametrize(("setting", "most"), [(0, 0), (3, 3), (20, 20), (1_000, 20)])
+def test_flows_that_call_each_other_end_at_the_limit(tmp_path: Path, helper: Helper, setting: int, most: int):
+    with station_at(tmp_path, helper, most_depth=setting) as station, calling(station) as client, at_work(station):
+        one, two = (flow(id, f"{{id: x, type: JSON, defaults: \"{{{{ subflow('t', '{other}') }}}}\"}}") for id, other in (("one", "two"), ("two", "one")))
+        pushed(station, one, two)
+        (error,) = problem(client.post(f"{API}/t/one"), 422)["errors"]
+        assert f"flows that call flows in their inputs stand {most} deep: the limit" in error["message"]
+        assert error["message"].count("most_depth") == 1
+        assert station.every() == []
 
 
 def test_a_request_calls_so_many_flows_and_no_more(client: TestClient, work: Station):
@@ -206,7 +218,9 @@ def test_a_request_calls_so_many_flows_and_no_more(client: TestClient, work: Sta
 
 
 def test_who_fills_in_a_form_sees_what_is_called_and_what_is_wrong(client: TestClient, work: Station):
-    inputs = [f"{{id: {id}, type: STRING, defaults: \"{{{{ subflow('t', '{called}').outputs.names[0] }}}}\"}}" for id, called in (("a", "cities"), ("b", "none"))]
+    inputs = [
+        f"{{id: {id}, type: STRING, defaults: \"{{{{ subflow('t', '{called}').outputs.names[0] }}}}\"}}" for id, called in (("a", "cities"), ("b", "none"))
+    ]
     pushed(work, CITIES, flow("f", *inputs))
     a, b = client.post(f"{API}/t/f/validate").json()["inputs"]
     assert (a["value"], a["isDefault"], a["errors"]) == ("CH-1", True, [])
@@ -226,13 +240,71 @@ def test_a_replay_with_other_inputs_calls(client: TestClient, work: Station):
     assert len(of(work, "cities")) == 1
 
 
-def test_nothing_is_held_while_somebody_waits(client: TestClient, station: Station):
-    """Everything else goes on with the threads that are there, and the executor is not needed to write."""
-    pushed(station, CITIES, flow("f", "{id: x, type: STRING, defaults: \"{{ subflow('t', 'cities', timeout=0.3).state }}\"}"))
-    answer = problem(client.post(f"{API}/t/f"), 422)
-    assert "of `t.cities` is CREATED after 0.3 seconds" in answer["detail"]
-    assert station.database.answers()
-    assert station.kit.database._reads.pool.checkedout() == 0
+def test_nothing_is_held_while_somebody_waits_and_nobody_waits_in_vain(station: Station):
+    pushed(station, CITIES, flow("f", "{id: x, type: STRING, defaults: \"{{ subflow('t', 'cities').state }}\"}"))
+    open_sessions: list[int] = []
+
+    def given_up() -> bool:
+        open_sessions.append(station.database._reads.pool.checkedout())  # type: ignore[attr-defined]
+        return len(open_sessions) == 2
+
+    order = Order("main", "t", "f", {}, {})
+    with station.database.read() as session:
+        chosen = choose(session, station.kit, order)
+    with pytest.raises(Unavailable, match=r"nobody waits any more for execution \w+, or the service is stopping"):
+        settle_chosen(station.kit, order, chosen, station.clock.now, InputCalls(station.kit, given_up))
+    assert open_sessions == [0, 0]
+    assert [row.execution.flow for row in station.every()] == ["cities"]
+
+
+def test_all_calls_of_a_request_have_so_much_time_together(station: Station):
+    pushed(station, CITIES)
+    times = iter([0.0, 10.0, 299.0, 299.5, 300.0])
+    calls = InputCalls(station.kit, clock=lambda: next(times))
+    with pytest.raises(Refused) as caught:
+        calls(Order("main", "t", "f", {}, {}), 1, FlowCall("t", "cities", {}, {}, timeout="PT5M"))
+    (row,) = station.every()
+    wanted = (
+        f"execution {row.execution.id} of `t.cities` is CREATED and all calls of one request have 300 seconds together; it goes on, but nobody waits for it"
+    )
+    assert str(caught.value) == f"{wanted}: call fewer flows, or give the input a value"
+    with pytest.raises(Refused) as again:
+        calls(Order("main", "t", "f", {}, {}), 1, FlowCall("t", "cities", {}, {}, timeout="PT5M"))
+    assert str(again.value) == str(caught.value)
+    assert len(station.every()) == 1
+
+
+def test_one_that_is_deleted_is_waited_for_no_longer(station: Station):
+    pushed(station, CITIES)
+
+    def deleted() -> bool:
+        (row,) = station.every()
+        station.database.write(lambda session: events.add(session, row.execution.id, None, Deleted("ann")))
+        station.tick()
+        return False
+
+    with pytest.raises(Refused, match="was deleted while `subflow"):
+        InputCalls(station.kit, deleted)(Order("main", "t", "f", {}, {}), 1, FlowCall("t", "cities", {}, {}))
+
+
+def test_whoever_waits_takes_no_thread_from_others(station: Station):
+    """More requests wait than there are threads for them; everybody else is answered."""
+    pushed(station, CITIES, flow("f", "{id: x, type: STRING, defaults: \"{{ subflow('t', 'cities').state }}\"}"))
+
+    async def story() -> list[int]:
+        app = app_of(station)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE, timeout=30) as client:
+            waiting = [asyncio.create_task(client.post(f"{API}/t/f")) for _ in range(60)]
+            while len(station.every()) < 8:
+                await asyncio.sleep(0.05)
+            answers = [await asyncio.wait_for(client.get(path), 5) for path in (f"{API}/search", "/healthz")]
+            assert not any(each.done() for each in waiting)
+            app.state.parts.stopping.set()
+            statuses = {(await each).status_code for each in waiting}
+            assert statuses == {503}
+            return [answer.status_code for answer in answers]
+
+    assert asyncio.run(story()) == [200, 200]
 
 
 # where nobody waits
@@ -261,8 +333,9 @@ def test_a_trigger_that_starts_the_flow_has_to_give_the_value(station: Station):
     assert "a trigger or a task that starts the flow gives the input a value" in station.log(row.execution.id)[0]
 
 
-def test_checks_and_tasks_call_no_flow(client: TestClient, station: Station):
+def test_checks_call_no_flow(client: TestClient, station: Station):
     checks = "checks: [{when: \"{{ subflow('t', 'cities').state == 'SUCCESS' }}\", message: no}]\n"
     pushed(station, CITIES, flow("f", "{id: x, type: STRING, required: false}") + checks)
-    assert of(station, "f") == []
-    until(lambda: not station.every())
+    assert "a check could not be evaluated" in (said := problem(client.post(f"{API}/t/f"), 422)["detail"])
+    assert "`subflow()` waits for the end of another flow" in said
+    assert station.every() == []

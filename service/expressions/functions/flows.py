@@ -30,7 +30,7 @@ def subflow(  # noqa: PLR0913, PLR0917 - the arguments are those of the language
     `revision` is the newest where nothing is said; `labels` are a map or a list of `key` and `value`; `timeout` is a duration such as PT1M or a number of
     seconds: 30 seconds where nothing is said, at most five minutes, which is also what all calls of one request have together. After that the input is
     refused, and the other execution goes on. In one request the same call is made once, and at most 50 are made; flows whose inputs call flows stand at most
-    `most_depth` deep, a setting.
+    20 deep, or less, by the setting `most_depth`.
 
     {{ subflow('company.team', 'cities').outputs.names }} -> ["Bern","Paris"]
     {{ subflow(namespace='company.team', id='cities', inputs={'country': 'CH'}, timeout='PT1M').state }} -> SUCCESS
