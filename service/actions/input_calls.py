@@ -9,7 +9,6 @@ All calls of one request count together, those that the inputs of called flows m
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +29,6 @@ from service.engine.program import RenderFailed
 from service.errors import Conflict, Invalid, NotFound, ServiceError, TooLarge, Unavailable
 from service.expressions.errors import Refused
 from service.expressions.ports import FlowAnswer, FlowCall
-from service.flows.flow import Flow
 from service.flows.names import label_mistake
 from service.store import executions as rows
 from service.store.codec import now, to_json
@@ -39,17 +37,11 @@ USUAL, LONGEST = 30.0, 300.0  #: seconds that an end is waited for, and at most;
 MOST = 50  #: calls of one request
 _DEEPEST = 20  #: flows one below the other, whatever the setting: all of them are rendered on one stack
 _LOOK = 1.0  #: seconds until it is looked whether anybody still waits
-_CALLS = re.compile(r"\bsubflow\s*\(")
 _SUBFLOW = "io.kestra.plugin.core.flow.Subflow"
 #: What a trigger's id can't be: a schedule of the called flow would take its execution for one of its own.
 _TRIGGER = "subflow()"
 #: What is wrong with what the template asks for.
 _ASKED_WRONG = (NotFound, Conflict, Invalid, RenderFailed, TooLarge)
-
-
-def may_call(flow: Flow) -> bool:
-    """Whether the inputs of a flow may call others, as far as its text can tell. Only such a one is given a thread that may wait."""
-    return _CALLS.search(flow.source) is not None
 
 
 class InputCalls:

@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from service.actions import executions as acts
 from service.actions import pausing, replaying
 from service.actions.executions import Chosen, Order
-from service.actions.input_calls import may_call
 from service.actions.pausing import Resumption
 from service.actions.replaying import Wanted
 from service.api import body, given, serial
@@ -27,6 +26,7 @@ from service.engine.asked import GIVEN, OURS
 from service.engine.events import Event, Halted, Labelled, Passed, Replayed, Restarted, StateSet, StatusSet
 from service.engine.state import State
 from service.errors import Invalid, Malformed, NotFound
+from service.flows.flow_calls import may_call
 from service.store import events
 from service.store.codec import to_json
 from service.store.database import Session
@@ -124,7 +124,7 @@ async def replay_with_inputs(id: str, request: Request, parts: Use, caller: Writ
 
     order, chosen = await run_in_threadpool(look)
     settled = partial(replaying.settled, parts.kit, row, wanted, caller.name, order, chosen)
-    return await _replayed(parts, row, wanted, await (calling(parts, request, settled) if may_call(chosen.flow) else run_in_threadpool(settled)))
+    return await _replayed(parts, row, wanted, await (calling(parts, request, settled) if may_call(chosen.flow.source) else run_in_threadpool(settled)))
 
 
 async def _replay(parts: Parts, caller: Caller, row: Row, wanted: Wanted) -> Response:

@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from service.actions import executions
 from service.actions.executions import Chosen, Order, Prepared
-from service.actions.input_calls import may_call
 from service.api import given, serial
 from service.api.access import Writer
 from service.api.calling import calling
 from service.api.parts import Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import NORMAL
 from service.errors import Invalid
+from service.flows.flow_calls import may_call
 from service.flows.values import BadValue, read_instant
 from service.store import executions as rows
 from service.store.codec import now
@@ -81,7 +81,7 @@ async def _prepared(parts: Parts, request: Request, order: Order) -> Prepared:
     def prepare() -> Prepared | Chosen:
         with parts.kit.database.read() as session:
             chosen = executions.choose(session, parts.kit, order)
-        return chosen if may_call(chosen.flow) else executions.settle_chosen(parts.kit, order, chosen, now())
+        return chosen if may_call(chosen.flow.source) else executions.settle_chosen(parts.kit, order, chosen, now())
 
     found = await run_in_threadpool(prepare)
     if isinstance(found, Prepared):

@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from service.actions import filling, pausing
 from service.actions.executions import Chosen, Order, choose
 from service.actions.filling import Filled
-from service.actions.input_calls import may_call
 from service.api import given
 from service.api.access import Permission, Reader
 from service.api.ambiguity import ExecutionRoute
 from service.api.calling import calling
 from service.api.found import find
 from service.api.parts import LONGEST_WORD, Revision, Tenant, Use
+from service.flows.flow_calls import may_call
 from service.flows.resolve import Settled
 from service.store.codec import now
 
@@ -59,7 +59,7 @@ async def of_start(
     def filled() -> dict[str, Any] | Chosen:
         with parts.kit.database.read() as session:
             flow = choose(session, parts.kit, order)
-        calls = may_call(flow.flow) and caller.may(Permission.WRITE)
+        calls = may_call(flow.flow.source) and caller.may(Permission.WRITE)
         return flow if calls else _shape(filling.fill(parts.kit, order, flow, now()))
 
     found = await run_in_threadpool(filled)

@@ -27,7 +27,9 @@ class Invocations(Builder):
         where = self.error(token.start, "")
         literals = tuple(each.value if isinstance(each, nodes.Const) else None for each in args)
         literal = not named and all(isinstance(each, nodes.Const) for each in args)
-        self.found.insert(index, Call(entry.name, literals if literal else None, where.line, where.column))
+        by_name = [*zip(entry.order, args, strict=False), *((each.key, each.value) for each in named)]
+        known = {name: each.value for name, each in by_name if isinstance(each, nodes.Const)}
+        self.found.insert(index, Call(entry.name, literals if literal else None, where.line, where.column, known))
         return self.call("function", [self.constant(entry.name, token), *args], self.place(token.start, token.start, token.end), named)
 
     def filtered(self, value: nodes.Expr, start: int, mark: int) -> nodes.Expr:

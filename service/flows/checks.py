@@ -15,6 +15,7 @@ from service.flows.dags import check_dag
 from service.flows.deadends import ENDS, check_ends, check_if, check_switch
 from service.flows.draft import Draft
 from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
+from service.flows.flow_calls import check_flow_call
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
 from service.flows.loop_values import check_values
@@ -61,6 +62,8 @@ _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "trigger": (check_trigger,),
     "flow": (check_member,),
 }
+#: What is looked at, by the name of a function.
+_CALLS: Mapping[str, Callable[[Site, Call], None]] = {"secret": check_secret, "subflow": check_flow_call}
 #: So much is read of the expressions of a file. A long text counts more than a short one, and what aliases and defaults repeat counts each time.
 MOST_EXPRESSIONS = 30_000
 _SIGNS_OF_ONE = 40
@@ -129,8 +132,8 @@ def _check_template(site: Site, draft: Draft) -> None:
         if len(draft.findings.problems) - before > MOST:
             return  # each place is looked for in the whole text
         if isinstance(found, Call):
-            if found.name == "secret":
-                check_secret(site, found)
+            if found.name in _CALLS:
+                _CALLS[found.name](site, found)
             continue
         for rule in rules.get(str(found.path[0]), (check_root,)):
             rule(site, found)
@@ -172,6 +175,7 @@ def _declared(draft: Draft, raw: Mapping[str, Any]) -> Declared:
         given=given_by(outline.starts),
         outside=outside_of(outline.starts),
         tame=tame_of(outline.starts),
+        identity=(raw.get("namespace"), str(raw.get("id"))),
     )
 
 
