@@ -334,8 +334,22 @@ def test_a_trigger_that_starts_the_flow_has_to_give_the_value(station: Station):
 
 
 def test_checks_call_no_flow(client: TestClient, station: Station):
-    checks = "checks: [{when: \"{{ subflow('t', 'cities').state == 'SUCCESS' }}\", message: no}]\n"
+    checks = "checks: [{when: \"{{ inputs.x is null and subflow('t', 'cities').state == 'SUCCESS' }}\", message: no}]\n"
     pushed(station, CITIES, flow("f", "{id: x, type: STRING, required: false}") + checks)
     assert "a check could not be evaluated" in (said := problem(client.post(f"{API}/t/f"), 422)["detail"])
     assert "`subflow()` waits for the end of another flow" in said
     assert station.every() == []
+
+
+@pytest.mark.usefixtures("work")
+def test_choices_that_another_flow_gives_are_for_people_where_other_values_are_taken(client: TestClient, station: Station):
+    call = "  - {id: c, type: io.kestra.plugin.core.flow.Subflow, namespace: t, flowId: %s, inputs: {x: given}}\n"
+    select = "{{id: x, type: SELECT, expression: \"{{{{ subflow('t', 'cities').outputs.names }}}}\"{}}}"
+    free, strict = flow("free", select.format(", allowCustomValue: true")), flow("strict", select.format(""))
+    pushed(station, CITIES, free, strict, *(f"id: to-{id}\nnamespace: t\ntasks:\n{call % id}" for id in ("free", "strict")))
+    assert started(client, "to-free", wait=True)["state"]["current"] == "SUCCESS"
+    refused = started(client, "to-strict", wait=True)
+    assert refused["state"]["current"] == "FAILED"
+    assert "`subflow()` waits for the end of another flow" in station.log(refused["id"], "ERROR")[0]
+    (shown,) = client.post(f"{API}/t/free/validate").json()["inputs"]
+    assert shown["input"]["values"] == ["CH-1", "CH-2"]
