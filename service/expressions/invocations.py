@@ -9,9 +9,9 @@ from jinja2 import nodes
 
 from service.expressions import lexer
 from service.expressions.builder import Builder
-from service.expressions.errors import ExpressionError, NotYetError, did_you_mean, error_at
+from service.expressions.errors import did_you_mean
 from service.expressions.lexer import Token
-from service.expressions.registry import NOT_YET, Entry, entries, unknown
+from service.expressions.registry import Entry, entries, unknown
 from service.expressions.syntax import Call, Reference
 
 
@@ -59,11 +59,7 @@ class Invocations(Builder):
     def entry(self, kind: str, token: Token) -> Entry:
         found = entries().get((kind, str(token.value)))
         if found is None:
-            name = str(token.value)
-            error = error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
-            if isinstance(error, NotYetError):
-                error.name = name
-            raise error
+            raise self.error(token.start, unknown(kind, str(token.value)))
         return found
 
     def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from service.expressions import Call, ExpressionError, NotYetError, Reference
+from service.expressions import Call, ExpressionError, Reference
 from service.flows.before import check_order
 from service.flows.dags import check_dag
 from service.flows.deadends import ENDS, check_ends, check_if, check_switch
@@ -123,7 +123,7 @@ def _check_template(site: Site, draft: Draft) -> None:
     """Everything about one template."""
     read = found_in(site.template)
     if isinstance(read, ExpressionError):
-        _note_unreadable(read, site, draft)
+        _note_unreadable(read, site)
         return
     rules = _IN_TRIGGERS if isinstance(site.owner, Start) else _RULES
     site.certain = {found.path[:2] for found in read if type(found) is Reference and found.guarded}
@@ -139,12 +139,8 @@ def _check_template(site: Site, draft: Draft) -> None:
             rule(site, found)
 
 
-def _note_unreadable(error: ExpressionError, site: Site, draft: Draft) -> None:
-    place = site.place(error.line, error.column)
-    if isinstance(error, NotYetError):
-        draft.is_not_run(f"`{escaped(error.name)}`", place)
-    else:
-        site.findings.add("HG-0301", place, f"in this expression: {escaped(error.message, 300)}")
+def _note_unreadable(error: ExpressionError, site: Site) -> None:
+    site.findings.add("HG-0301", site.place(error.line, error.column), f"in this expression: {escaped(error.message, 300)}")
 
 
 def check_syntax(draft: Draft) -> None:
@@ -152,7 +148,7 @@ def check_syntax(draft: Draft) -> None:
     for site in _sites(draft.texts, Declared(draft.outline), draft):
         read = found_in(site.template)
         if isinstance(read, ExpressionError):
-            _note_unreadable(read, site, draft)
+            _note_unreadable(read, site)
         if draft.findings.enough:
             return
 

@@ -353,3 +353,26 @@ def test_choices_that_another_flow_gives_are_for_people_where_other_values_are_t
     assert "`subflow()` waits for the end of another flow" in station.log(refused["id"], "ERROR")[0]
     (shown,) = client.post(f"{API}/t/free/validate").json()["inputs"]
     assert shown["input"]["values"] == ["CH-1", "CH-2"]
+
+
+def test_nobody_waits_for_somebody_who_has_left(station: Station):
+    pushed(station, CITIES, flow("f", "{id: x, type: STRING, defaults: \"{{ subflow('t', 'cities').state }}\"}"))
+
+    async def story() -> list[int]:
+        messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+        statuses: list[int] = []
+
+        async def receive() -> dict[str, Any]:
+            return next(messages, {"type": "http.disconnect"})
+
+        async def send(message: Any) -> None:
+            statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+        path = f"{API}/t/f"
+        scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "root_path": ""}
+        scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": [(b"host", b"127.0.0.1")]}
+        await asyncio.wait_for(app_of(station)(scope, receive, send), 10)
+        return statuses
+
+    assert asyncio.run(story()) == [503]
+    assert [row.execution.flow for row in station.every()] == ["cities"]
