@@ -70,6 +70,8 @@ class InputCalls:
     def _answered(self, order: Order, revision: int, call: FlowCall) -> FlowAnswer:
         seconds = _seconds(call.timeout)
         last = self._until = self._until or self._clock() + LONGEST
+        if self._clock() >= last:
+            raise Refused(f"the flows that inputs call have {LONGEST:g} seconds in one request, and they are used up: call fewer, or give the input a value")
         with self._deeper():
             prepared = self._prepared(_called(order, revision, call))
         moment = now()
