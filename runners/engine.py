@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import struct
 import tarfile
 import tempfile
@@ -252,6 +253,7 @@ class Engine:
         rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "docker.sock")
         if "base_url" not in settings and not Path("/var/run/docker.sock").exists() and rootless.exists():
             settings["base_url"] = f"unix://{rootless}"
+        _knock(settings.get("base_url", "unix:///var/run/docker.sock"))
         return docker.APIClient(version="auto", timeout=timeout, **settings)
 
     def _running(self, container: str) -> bool:
@@ -314,6 +316,17 @@ def _owned(entry: tarfile.TarInfo, owner: tuple[int, int] | None) -> tarfile.Tar
     if owner is None:
         entry.mode |= 0o777 if entry.isdir() or entry.mode & 0o100 else 0o666
     return entry
+
+
+def _knock(url: str) -> None:
+    """Raises DockerException where nobody listens at a Unix socket: the library finds that out too, and leaves its own socket open then."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            try:
+                knocking.settimeout(3)
+                knocking.connect("/" + url.removeprefix("unix://").lstrip("/"))
+            except OSError as problem:
+                raise DockerException(f"no Docker daemon listens at {url}: {problem.strerror or problem}") from problem
 
 
 def _said(problem: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from service.actions import executions
 from service.actions.case import Case
-from service.actions.executions import Order, Prepared
+from service.actions.executions import CALLED, CORRELATION, Order, Prepared
 from service.actions.kit import Kit
 from service.actions.scope import SYSTEM
 from service.engine.asked import RESTARTED
@@ -25,8 +25,6 @@ from service.errors import Conflict, Invalid, NotFound, TooLarge
 from service.store import children, events
 from service.store.codec import new_id
 from service.store.database import Session
-
-CORRELATION = "system.correlationId"
 
 
 class Calls:
@@ -157,7 +155,7 @@ def _called(case: Case, run: TaskRun, target: Target, once: str, caller: Caller)
         {**labels, **target.labels},
         trigger={"id": run.node, "type": case.program.nodes[run.node].type, "variables": _variables(execution, run)},
         revision=target.revision,
-        origin="subflow",
+        origin=CALLED,
         once=once,
         scheduled=target.date,
         correlation=execution.labels.get(CORRELATION),

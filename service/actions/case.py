@@ -51,7 +51,7 @@ class Case:
     surroundings: Surroundings
     limits: Limits
     execution: Execution = field(init=False)
-    position: int = field(init=False)
+    position: int | None = None  #: of the newest task run; None while nobody has asked
     runs: dict[str, TaskRun] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     new: dict[str, int] = field(default_factory=dict)
@@ -71,7 +71,6 @@ class Case:
     def __post_init__(self) -> None:
         self.execution = self.row.execution
         self._standing = Standing(self.session, self.execution.id, lambda id: id in self.runs or id in self.gone)
-        self.position = executions.last_position(self.session, self.execution.id)
 
     def take(self, step: Step) -> None:
         """What the engine has changed."""
@@ -91,8 +90,8 @@ class Case:
     def put(self, run: TaskRun) -> None:
         """A new task run, or one that has changed."""
         if run.id in self.made and run.id not in self.new:
-            self.position += 1
-            self.new[run.id] = self.position
+            last = executions.last_position(self.session, self.execution.id) if self.position is None else self.position
+            self.position = self.new[run.id] = last + 1
         self._hold(run)
         if run.keep is not None:
             self.keeps.forget(run.id)

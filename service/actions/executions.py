@@ -25,6 +25,7 @@ from service.engine.execution import NORMAL, Caller, Execution, Pin
 from service.engine.program import RenderFailed
 from service.engine.state import Stamp, State
 from service.errors import Conflict, Invalid, NotFound
+from service.expressions.ports import FlowAnswer, FlowCall
 from service.flows.flow import Flow
 from service.flows.resolve import resolve_inputs
 from service.store import events, executions, flows, logs, repositories
@@ -32,6 +33,9 @@ from service.store.codec import new_id
 from service.store.database import Session
 from service.store.executions import Row
 from service.store.logs import Line
+
+CORRELATION = "system.correlationId"
+CALLED = "subflow"  #: where an execution comes from that a task or an input of another flow asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ class Order:
 
     @property
     def renders(self) -> bool:
-        """A trigger's `inputs` and `labels` may hold expressions; values that a person or a task gives are taken as they are, never rendered."""
-        return self.trigger is not None and self.caller is None
+        """A trigger's `inputs` and `labels` may hold expressions; values that a person, a task or another flow's input gives are taken as they are, never
+        rendered."""
+        return self.trigger is not None and self.origin != CALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,7 @@ class Chosen:
 
 def prepare(session: Session, kit: Kit, order: Order, now: datetime, *, alone: bool = True) -> Prepared:
     """Reads the flow and settles inputs and labels; `alone` as for `settle`. Raises NotFound, Conflict (disabled) or Invalid (inputs, with each name)."""
-    chosen = choose(session, kit, order)
-    return settle(kit, order, chosen.flow, chosen.row, chosen.revision, chosen.pin, now, alone)
+    return settle_chosen(kit, order, choose(session, kit, order), now, alone=alone)
 
 
 def choose(session: Session, kit: Kit, order: Order) -> Chosen:
@@ -127,6 +131,8 @@ def _own_pin(flow: flows.Flow, revision: flows.Revision) -> Pin:
 
 #: Renders a value, with more variables.
 Render = Callable[[Any, Mapping[str, Any]], Any]
+#: Calls a flow for the inputs of one that is asked for in some revision. Waits for its end: never where others would wait with it.
+Calling = Callable[[Order, int, FlowCall], FlowAnswer]
 
 
 def asking(  # noqa: PLR0913 - whose, and what of it
@@ -140,6 +146,7 @@ def asking(  # noqa: PLR0913 - whose, and what of it
     alone: bool = True,
     what: str = "input",
     sections: tuple[str, ...] = ("inputs", "triggers"),
+    calling: Calling | None = None,
 ) -> tuple[Render, Callable[[Any], Any]]:
     """What renders the templates of a flow's inputs, or of `what` else stands in some of its sections, and what takes the secrets out of what came of them.
     Raises Conflict for a flow that this version can't run."""
@@ -149,21 +156,26 @@ def asking(  # noqa: PLR0913 - whose, and what of it
     parts = of_flow(kit, flow.namespace, flow.id, revision, flow.variables, order.environment)
     whose = Whose(order.environment, flow.namespace, flow.id, None, pin)
     calls, share = (CALLS, 1.0) if alone else (TRIGGERED, TRIGGERED_SHARE)
-    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=calls, share=share)
+    reach = Reach(kit, whose, kit.database.read, lambda: now, calls=calls, share=share, flows=calling and partial(calling, order, revision))
     where = Where(pin.path, what, lambda: flow.source, sections=sections)
     render = _renderer(kit, {**parts, "labels": lambda: nested_labels({**flow.labels, **order.labels})}, order, reach, where)
     return render, Rendering(kit, {}, reach).masked
 
 
-def settle(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True) -> Prepared:
-    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time.
+def settle(  # noqa: PLR0913, PLR0917 - the parts of what was chosen
+    kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime, alone: bool = True, calling: Calling | None = None
+) -> Prepared:
+    """The execution of a known flow. `alone`: nobody waits behind it, so its templates may take their time; with `calling` its inputs may call flows, and no
+    transaction may be open meanwhile.
 
     Raises Invalid when the inputs don't fit, Conflict for a flow that this version can't run."""
-    render, masked = asking(kit, order, flow, revision, pin, now, alone=alone)
+    id = new_id()
+    order = replace(order, correlation=order.correlation or id)
+    render, masked = asking(kit, order, flow, revision, pin, now, alone=alone, calling=calling)
     values, problems, unknown = resolve_inputs(flow.inputs, _rendered_inputs(order, render), render)
     if problems:
         raise Invalid("; ".join(problem.message for problem in problems), [{"input": problem.id, "message": problem.message} for problem in problems])
-    id, values = new_id(), seal_inputs(kit.cipher, order.environment, flow.inputs, values)
+    values = seal_inputs(kit.cipher, order.environment, flow.inputs, values)
     chosen = {key: masked(str(render(value, {"inputs": values}))) for key, value in order.labels.items()} if order.renders else order.labels
     labels = {**flow.labels, **_system_labels(order, id), **chosen}
     history = (Stamp(State.CREATED, now),)
@@ -184,7 +196,7 @@ def _checked(prepared: Prepared, spoken: Sequence[Spoken], masked: Callable[[str
 
 
 def _system_labels(order: Order, id: str) -> Mapping[str, str]:
-    found = {"system.from": order.origin, "system.correlationId": order.correlation or id}
+    found = {"system.from": order.origin, CORRELATION: order.correlation or id}
     return found if order.by is None else found | {"system.username": order.by}
 
 
@@ -195,6 +207,11 @@ def check_breakpoints(flow: Flow, breakpoints: Iterable[str]) -> None:
             raise Invalid(
                 f"the breakpoint `{each[:100]}` names no task of `{flow.namespace}.{flow.id}`", [{"breakpoint": each[:100], "message": "no such task"}]
             )
+
+
+def settle_chosen(kit: Kit, order: Order, chosen: Chosen, now: datetime, calling: Calling | None = None, *, alone: bool = True) -> Prepared:
+    """As `settle`, of what `choose` gave."""
+    return settle(kit, order, chosen.flow, chosen.row, chosen.revision, chosen.pin, now, alone, calling)
 
 
 def settle_or_refuse(kit: Kit, order: Order, flow: Flow, flow_row: str, revision: int, pin: Pin, now: datetime) -> Prepared:

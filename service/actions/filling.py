@@ -1,4 +1,5 @@
-"""Inputs while somebody fills them in: what each comes to with what is given so far, and what is wrong with it. Nothing is started and nothing stored."""
+"""Inputs while somebody fills them in: what each comes to with what is given so far, and what is wrong with it. Nothing is started and nothing stored,
+but flows that inputs call."""
 
 from __future__ import annotations
 
@@ -8,10 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from service.actions.checks import Spoken, spoken_up
-from service.actions.executions import Order, asking, choose
+from service.actions.executions import Calling, Chosen, Order, asking
 from service.actions.kit import Kit
 from service.flows.resolve import Settled, put, settle_inputs
-from service.store.database import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class Filled:
     checks: Sequence[Spoken] = ()
 
 
-def fill(session: Session, kit: Kit, order: Order, now: datetime) -> Filled:
-    """What the inputs of a start come to. Raises NotFound, and Conflict for a flow that can't be started."""
-    chosen = choose(session, kit, order)
-    render, masked = asking(kit, order, chosen.flow, chosen.revision, chosen.pin, now)
+def fill(kit: Kit, order: Order, chosen: Chosen, now: datetime, calling: Calling | None = None) -> Filled:
+    """What the inputs of a start of what was chosen come to; with `calling` they may call flows, and no transaction may be open. Raises Conflict for a flow
+    that can't be started."""
+    render, masked = asking(kit, order, chosen.flow, chosen.revision, chosen.pin, now, calling=calling)
     settled = settle_inputs(chosen.flow.inputs, order.inputs, render)
     values: dict[str, Any] = {}
     for one in settled:

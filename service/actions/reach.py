@@ -19,7 +19,7 @@ from service.addresses import free_port
 from service.errors import Forbidden, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
 from service.expressions import Budget, Ports
 from service.expressions.errors import Refused
-from service.expressions.ports import HttpAnswer, HttpCall
+from service.expressions.ports import FlowAnswer, FlowCall, HttpAnswer, HttpCall
 from service.secrets import hidden
 from service.secrets.cipher import Undecryptable, seal, unseal
 from service.store import logs
@@ -68,6 +68,7 @@ class Reach:
     share: float = 1.0  #: of the work that templates may make
     trusted: bool = True
     unstored: Unstored = tuple
+    flows: Callable[[FlowCall], FlowAnswer] | None = None  #: starts another flow and waits for it; None where nobody may
     written: Written = field(default_factory=Written)  #: keys that are not stored yet
     used: set[str] = field(default_factory=set)  #: secrets that were rendered, and parts of them
     budget: Budget = field(init=False)
@@ -87,6 +88,8 @@ class Reach:
             harmless["error_logs"] = self._error_logs
         if self.calls:
             harmless["http"] = self._http
+        if self.flows is not None:
+            harmless["subflow"] = self.flows
         return Ports(
             now=self.now,
             envs=kit.envs,

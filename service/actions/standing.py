@@ -22,16 +22,16 @@ class Standing:
     """Used by one thread, for one execution of one batch. `known` says which task runs the batch has, or has forgotten: of these, what is stored is old."""
 
     def __init__(self, session: Session, execution: str, known: Callable[[str], bool]) -> None:
-        self._known = known
-        self._mine: dict[State, dict[str, None]] = {state: {} for state in State}
+        self._session, self._execution, self._known = session, execution, known
+        self._mine: dict[State, dict[str, None]] = {}
         self._where: dict[str, State] = {}
-        self._stored = {state: _Stored(session, execution, state) for state in (*_BUSY, *WAITING)}
+        self._stored: dict[State, _Stored] = {}
 
     def put(self, run: TaskRun, *, leaf: bool) -> None:
         """Takes a task run as the batch has it; groups count while they wait."""
         self.forget(run.id)
         if run.state in WAITING or (leaf and not run.state.terminal):
-            self._mine[run.state][run.id] = None
+            self._mine.setdefault(run.state, {})[run.id] = None
             self._where[run.id] = run.state
 
     def forget(self, id: str) -> None:
@@ -46,7 +46,11 @@ class Standing:
         return frozenset(state for state in WAITING if self._has(state, but)) if busy is None else frozenset({busy})
 
     def _has(self, state: State, but: Collection[str]) -> bool:
-        return any(id not in but for id in self._mine[state]) or self._stored[state].has(self._known, but)
+        if any(id not in but for id in self._mine.get(state, ())):
+            return True
+        if state not in self._stored:
+            self._stored[state] = _Stored(self._session, self._execution, state)
+        return self._stored[state].has(self._known, but)
 
 
 class _Stored:

@@ -52,6 +52,10 @@ class Caller:
         """The name of somebody; None for whoever is known by a token, or not at all."""
         return None if self.name in (self.kind, _NOBODY) else self.name
 
+    def may(self, permission: Permission) -> bool:
+        """Whether this one could call what needs a permission."""
+        return self.kind in _ENOUGH[permission]
+
 
 _NOBODY = "local"
 _LOCAL = Caller(_NOBODY, "admin")

@@ -12,18 +12,21 @@ from starlette.concurrency import run_in_threadpool
 
 from service.actions import executions as acts
 from service.actions import pausing, replaying
+from service.actions.executions import Chosen, Order
 from service.actions.pausing import Resumption
 from service.actions.replaying import Wanted
 from service.api import body, given, serial
 from service.api.access import Caller, Writer
 from service.api.ambiguity import ExecutionRoute
 from service.api.answers import TAKEN, decided
+from service.api.calling import calling
 from service.api.found import find
 from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
 from service.engine.asked import GIVEN, OURS
 from service.engine.events import Event, Halted, Labelled, Passed, Replayed, Restarted, StateSet, StatusSet
 from service.engine.state import State
 from service.errors import Invalid, Malformed, NotFound
+from service.flows.flow_calls import may_call
 from service.store import events
 from service.store.codec import to_json
 from service.store.database import Session
@@ -115,8 +118,16 @@ async def replay(id: str, parts: Use, caller: Writer, tenant: Tenant, wanted: Op
 @router.post("/{id}/actions/replay-with-inputs")
 async def replay_with_inputs(id: str, request: Request, parts: Use, caller: Writer, tenant: Tenant, wanted: Options) -> Response:
     """The same with other inputs: parts of a form, or `inputs` of a JSON body."""
-    values = await given.inputs(request)
-    return await _replay(parts, caller, await row_of(parts, tenant, id), replace(wanted, inputs=values))
+    wanted = replace(wanted, inputs=await given.inputs(request))
+    row = await row_of(parts, tenant, id)
+
+    def look() -> tuple[Order, Chosen]:
+        with parts.kit.database.read() as session:
+            return replaying.asked_for(session, parts.kit, row, wanted)
+
+    order, chosen = await run_in_threadpool(look)
+    settled = partial(replaying.settled, parts.kit, row, wanted, caller.name, order, chosen)
+    return await _replayed(parts, row, wanted, await (calling(parts, request, settled) if may_call(chosen.flow.source) else run_in_threadpool(settled)))
 
 
 async def _replay(parts: Parts, caller: Caller, row: Row, wanted: Wanted) -> Response:
@@ -124,7 +135,10 @@ async def _replay(parts: Parts, caller: Caller, row: Row, wanted: Wanted) -> Res
         with parts.kit.database.read() as session:
             return replaying.prepare(session, parts.kit, row, wanted, caller.name)
 
-    event = await run_in_threadpool(prepare)
+    return await _replayed(parts, row, wanted, await run_in_threadpool(prepare))
+
+
+async def _replayed(parts: Parts, row: Row, wanted: Wanted, event: Replayed) -> Response:
     return await _answer(parts, row, lambda session, asked: events.add(session, row.execution.id, wanted.task_run, event, asked), event.execution)
 
 

@@ -10,12 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.actions import executions
-from service.actions.executions import Order, Prepared
+from service.actions.executions import Chosen, Order, Prepared
 from service.api import given, serial
 from service.api.access import Writer
+from service.api.calling import calling
 from service.api.parts import Parts, Revision, Tenant, Use, listening, pause
 from service.engine.execution import NORMAL
 from service.errors import Invalid
+from service.flows.flow_calls import may_call
 from service.flows.values import BadValue, read_instant
 from service.store import executions as rows
 from service.store.codec import now
@@ -56,16 +58,12 @@ async def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of t
         kind=given.check_kind(kind),
         breakpoints=given.breakpoints(breakpoints),
     )
-    prepared = await run_in_threadpool(_prepare, parts, order)
+    prepared, shown = await _prepared(parts, request, order)
     moment = now()
     await parts.kit.database.awrite(lambda session: executions.add(session, parts.kit, prepared, moment))
-    id = await _ended(parts, request, prepared.execution.id) if wait else prepared.execution.id
-
-    def shown() -> Response:
-        with parts.kit.database.read() as session:
-            return Response(serial.execution(parts.kit, session, executions.get(session, id)), media_type="application/json")
-
-    return await run_in_threadpool(shown)
+    if wait:
+        shown = await run_in_threadpool(_shown, parts, await _ended(parts, request, prepared.execution.id))
+    return Response(shown, media_type="application/json")
 
 
 def _date(name: str, text: str | None) -> datetime | None:
@@ -75,9 +73,28 @@ def _date(name: str, text: str | None) -> datetime | None:
         raise Invalid(f"{name} {bad}: `{text[:60] if text else ''}`") from bad
 
 
-def _prepare(parts: Parts, order: Order) -> Prepared:
+async def _prepared(parts: Parts, request: Request, order: Order) -> tuple[Prepared, str]:
+    """An execution that can be stored, and how it is shown then."""
+
+    def prepare() -> tuple[Prepared, str] | Chosen:
+        with parts.kit.database.read() as session:
+            chosen = executions.choose(session, parts.kit, order)
+        return chosen if may_call(chosen.flow.source) else begun(executions.settle_chosen(parts.kit, order, chosen, now()))
+
+    def begun(prepared: Prepared) -> tuple[Prepared, str]:
+        row = rows.Row(prepared.execution, prepared.flow, 1, caused=False, created_at=prepared.execution.created.timestamp())
+        with parts.kit.database.read() as session:
+            return prepared, serial.whole(serial.head(parts.kit, session, row), ())
+
+    found = await run_in_threadpool(prepare)
+    if isinstance(found, Chosen):
+        return await calling(parts, request, lambda calls: begun(executions.settle_chosen(parts.kit, order, found, now(), calls)))
+    return found
+
+
+def _shown(parts: Parts, id: str) -> str:
     with parts.kit.database.read() as session:
-        return executions.prepare(session, parts.kit, order, now())
+        return serial.execution(parts.kit, session, executions.get(session, id))
 
 
 async def _ended(parts: Parts, request: Request, id: str) -> str:

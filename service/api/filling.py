@@ -9,13 +9,15 @@ from starlette.concurrency import run_in_threadpool
 
 from runners.masking import STARS
 from service.actions import filling, pausing
-from service.actions.executions import Order
+from service.actions.executions import Chosen, Order, choose
 from service.actions.filling import Filled
 from service.api import given
-from service.api.access import Reader
+from service.api.access import Permission, Reader
 from service.api.ambiguity import ExecutionRoute
+from service.api.calling import calling
 from service.api.found import find
-from service.api.parts import LONGEST_WORD, Parts, Revision, Tenant, Use
+from service.api.parts import LONGEST_WORD, Revision, Tenant, Use
+from service.flows.flow_calls import may_call
 from service.flows.resolve import Settled
 from service.store.codec import now
 
@@ -34,7 +36,7 @@ async def of_pause(
 
     def filled() -> dict[str, Any]:
         with parts.kit.database.read() as session:
-            return _shape(parts, pausing.fill(session, parts.kit, find(session, tenant, id), values, task_run))
+            return _shape(pausing.fill(session, parts.kit, find(session, tenant, id), values, task_run))
 
     return await run_in_threadpool(filled)
 
@@ -45,22 +47,29 @@ async def of_start(
     id: str,
     request: Request,
     parts: Use,
-    _: Reader,
+    caller: Reader,
     tenant: Tenant,
     labels: list[str] | None = Query(None),
     revision: int | None = Revision,
 ) -> dict[str, Any]:
-    """What the inputs of a start come to; nothing is started. 409 for a flow that can't be."""
-    order = Order(tenant, namespace, id, await given.inputs(request), given.labels(labels), revision=revision)
+    """What the inputs of a start come to; nothing is started but the flows that they call, where whoever asks may start flows. 409 for a flow that can't be."""
+    chosen = given.labels(labels)
+    inputs = await given.inputs(request)
+    order = Order(tenant, namespace, id, inputs, chosen, revision=revision, correlation=chosen.get(given.CORRELATION), by=caller.person)
 
-    def filled() -> dict[str, Any]:
+    def filled() -> dict[str, Any] | Chosen:
         with parts.kit.database.read() as session:
-            return _shape(parts, filling.fill(session, parts.kit, order, now()))
+            flow = choose(session, parts.kit, order)
+        calls = may_call(flow.flow.source) and caller.may(Permission.WRITE)
+        return flow if calls else _shape(filling.fill(parts.kit, order, flow, now()))
 
-    return await run_in_threadpool(filled)
+    found = await run_in_threadpool(filled)
+    if isinstance(found, dict):
+        return found
+    return await calling(parts, request, lambda calls: _shape(filling.fill(parts.kit, order, found, now(), calls)))
 
 
-def _shape(parts: Parts, filled: Filled) -> dict[str, Any]:
+def _shape(filled: Filled) -> dict[str, Any]:
     inputs = [_input(one) for one in filled.inputs]
     checks = [{"message": one.message, "style": one.style, "behavior": one.behavior} for one in filled.checks]
     shown: dict[str, Any] = filled.masked({"id": filled.flow, "namespace": filled.namespace, "inputs": inputs, "checks": checks})

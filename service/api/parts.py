@@ -19,7 +19,7 @@ from service.git.host import Host
 from service.store import repositories
 from service.store.hub import Topic
 
-_RUNNER_THREADS, _EDIT_THREADS, _TEMPLATE_THREADS = 16, 8, 2
+_RUNNER_THREADS, _EDIT_THREADS, _TEMPLATE_THREADS, _CALLING_THREADS = 16, 8, 2, 8
 
 
 #: Characters of a text to search for; the database refuses patterns of tens of thousands.
@@ -34,7 +34,8 @@ class Parts:
     """The service's parts as the API needs them.
 
     `stopping` is set when streams and waits should end, `draining` before that: no more jobs are given out. `ill` names what should work and does not.
-    Work that blocks has threads of its own where it must not hold up the rest: runners' calls, commits of edits, and templates that people try out.
+    Work that blocks has threads of its own where it must not hold up the rest: runners' calls, commits of edits, templates that people try out,
+    and inputs that call other flows.
     """
 
     kit: Kit
@@ -44,6 +45,7 @@ class Parts:
     runner_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_RUNNER_THREADS))
     edit_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_EDIT_THREADS))
     template_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_TEMPLATE_THREADS))
+    calling_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_CALLING_THREADS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 

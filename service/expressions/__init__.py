@@ -11,7 +11,7 @@ Where the language differs from Jinja2's, and why each rule is as it is, stands 
 
 from __future__ import annotations
 
-from service.expressions.errors import ExpressionError, NotYetError, UndefinedError
+from service.expressions.errors import ExpressionError, UndefinedError
 from service.expressions.limits import Budget, Limits
 from service.expressions.ports import Ports
 from service.expressions.registry import is_function
@@ -24,7 +24,6 @@ __all__ = [
     "ExpressionError",
     "Expressions",
     "Limits",
-    "NotYetError",
     "Ports",
     "Reference",
     "UndefinedError",

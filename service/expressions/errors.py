@@ -47,12 +47,6 @@ class ExpressionError(ValueError):
         return self
 
 
-class NotYetError(ExpressionError):
-    """A function or a filter that the language has and this version has not: `name`."""
-
-    name = ""
-
-
 class UndefinedError(ExpressionError):
     """A name, key or index that isn't there. The only error that `??`, `???`, `default` and `is defined` forgive."""
 

@@ -9,9 +9,9 @@ from jinja2 import nodes
 
 from service.expressions import lexer
 from service.expressions.builder import Builder
-from service.expressions.errors import ExpressionError, NotYetError, did_you_mean, error_at
+from service.expressions.errors import did_you_mean
 from service.expressions.lexer import Token
-from service.expressions.registry import NOT_YET, Entry, entries, unknown
+from service.expressions.registry import Entry, entries, unknown
 from service.expressions.syntax import Call, Reference
 
 
@@ -27,7 +27,9 @@ class Invocations(Builder):
         where = self.error(token.start, "")
         literals = tuple(each.value if isinstance(each, nodes.Const) else None for each in args)
         literal = not named and all(isinstance(each, nodes.Const) for each in args)
-        self.found.insert(index, Call(entry.name, literals if literal else None, where.line, where.column))
+        by_name = [*zip(entry.order, args, strict=False), *((each.key, each.value) for each in named)]
+        known = {name: each.value for name, each in by_name if isinstance(each, nodes.Const)}
+        self.found.insert(index, Call(entry.name, literals if literal else None, where.line, where.column, known))
         return self.call("function", [self.constant(entry.name, token), *args], self.place(token.start, token.start, token.end), named)
 
     def filtered(self, value: nodes.Expr, start: int, mark: int) -> nodes.Expr:
@@ -57,11 +59,7 @@ class Invocations(Builder):
     def entry(self, kind: str, token: Token) -> Entry:
         found = entries().get((kind, str(token.value)))
         if found is None:
-            name = str(token.value)
-            error = error_at(self.template, token.start, unknown(kind, name), NotYetError if name in NOT_YET[kind] else ExpressionError)
-            if isinstance(error, NotYetError):
-                error.name = name
-            raise error
+            raise self.error(token.start, unknown(kind, str(token.value)))
         return found
 
     def arguments(self, entry: Entry, token: Token) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:

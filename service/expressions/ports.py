@@ -20,6 +20,11 @@ _WAITING = (
     "`http()` waits for another server, so it works where a job is made ready for a runner and in the inputs of a flow; not here, where all "
     "executions would wait with it: call it in a task of its own (io.kestra.plugin.core.http.Request)"
 )
+_STARTING = (
+    "`subflow()` waits for the end of another flow, so it works only in the inputs of a flow that somebody starts, fills in or replays through the API, where "
+    "the flow's own text has it; not here: a trigger or a task that starts the flow gives the input a value, and a task calls a flow by "
+    "io.kestra.plugin.core.flow.Subflow"
+)
 
 
 def refusing(name: str, reason: str = _HERE) -> Callable[..., NoReturn]:
@@ -84,6 +89,29 @@ class HttpAnswer:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class FlowCall:
+    """What `subflow()` asks for. `revision` None is the one that runs now. `timeout` is how long its end is waited for, a number of seconds or an ISO
+    duration; None: as long as usual."""
+
+    namespace: str
+    id: str
+    inputs: Mapping[str, Any]
+    labels: Mapping[str, str]
+    revision: int | None = None
+    timeout: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowAnswer:
+    """How the execution of a flow that was called has ended."""
+
+    id: str
+    state: str
+    outputs: Mapping[str, Any]
+    labels: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """What functions may use. All of them may be called often, and all end in bounded time; what is the user's mistake is raised as Refused.
@@ -99,8 +127,9 @@ class Ports:
 
     `kv` gives a value of the KV store by key and namespace (None: the flow's own, then those above it) and raises KeyError where there is none. `read` gives
     the text of a file by path or URI, namespace and revision; `file_size` its size in bytes, None where there is none; `file_uri` a URI that `read` and tasks
-    take. `http` makes a call; an answer of any status is one. `error_logs` gives the ERROR entries of the execution's log, oldest first. `credential`, `assets`
-    and `app_link` are what Kestra's enterprise edition has behind the functions of these names.
+    take. `http` makes a call; an answer of any status is one. `subflow` starts another flow and waits for its end,
+    whatever that is. `error_logs` gives the ERROR entries of the execution's log, oldest first. `credential`, `assets` and `app_link` are what Kestra's
+    enterprise edition has behind the functions of these names.
     """
 
     now: Callable[[], datetime]
@@ -120,6 +149,7 @@ class Ports:
     file_size: Callable[[str, str | None, str | None], int | None] = refusing("", "files are not available here")
     file_uri: Callable[[str, str | None, str | None], str] = refusing("", "files are not available here")
     http: Callable[[HttpCall], HttpAnswer] = refusing("http", _WAITING)
+    subflow: Callable[[FlowCall], FlowAnswer] = refusing("subflow", _STARTING)
     error_logs: Callable[[], list[Mapping[str, Any]]] = refusing("errorLogs()")
     credential: Callable[[str], str] = refusing("credential", _ENTERPRISE)
     assets: Callable[[], list[Any]] = refusing("assets", _ENTERPRISE)
@@ -134,4 +164,4 @@ class Ports:
 
 
 #: The ports that reach out.
-_OUTWARD = ("kv", "read", "file_size", "file_uri", "http", "error_logs", "credential", "assets", "app_link")
+_OUTWARD = ("kv", "read", "file_size", "file_uri", "http", "subflow", "error_logs", "credential", "assets", "app_link")

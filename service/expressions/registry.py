@@ -27,17 +27,6 @@ _FOLDERS = ("service.expressions.functions", "service.expressions.filters")
 _SNAKE = frozenset(["replace_pairs"])
 _EXAMPLE = re.compile(r"^\s*(\{[{%].*[}%]\}) -> ?(.*)$", re.MULTILINE)
 
-#: Names of the language that this version lacks: an error then says so, instead of guessing at a typing mistake.
-NOT_YET: Mapping[str, frozenset[str]] = {
-    "function": frozenset(
-        [
-            *["subflow"],
-        ]
-    ),
-    "filter": frozenset(),
-    "test": frozenset(),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -148,16 +137,14 @@ def names(kind: str) -> list[str]:
 
 
 def is_function(name: str) -> bool:
-    """Whether the language has a function of this name, one that this version lacks too."""
-    return name in NOT_YET["function"] or ("function", name) in entries()
+    """Whether the language has a function of this name."""
+    return ("function", name) in entries()
 
 
 def unknown(kind: str, name: str) -> str:
     """Why there is no such function, filter or test."""
-    if name in NOT_YET[kind]:
-        return f"`{name}` is part of the language, but this version of Headgate does not have it yet"
     for other in ("function", "filter", "test"):
         if other != kind and (other, name) in entries():
             usage = {"function": f"{name}(…)", "filter": f"… | {name}", "test": f"… is {name}"}[other]
             return f"`{name}` is a {other}, not a {kind}: write `{usage}`"
-    return f"there is no {kind} `{name}`{did_you_mean(name, [*names(kind), *NOT_YET[kind]])}"
+    return f"there is no {kind} `{name}`{did_you_mean(name, names(kind))}"

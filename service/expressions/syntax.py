@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jinja2 import nodes
@@ -31,12 +32,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function that a template calls. `args` holds the arguments in their order when all of them are literals, else None."""
+    """A function that a template calls. `args` holds the arguments in their order when all of them are literals, else None; `literals` those that are, by the
+    name of the parameter."""
 
     name: str
     args: tuple[Any, ...] | None
     line: int
     column: int
+    literals: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

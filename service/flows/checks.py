@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from service.expressions import Call, ExpressionError, NotYetError, Reference
+from service.expressions import Call, ExpressionError, Reference
 from service.flows.before import check_order
 from service.flows.dags import check_dag
 from service.flows.deadends import ENDS, check_ends, check_if, check_switch
 from service.flows.draft import Draft
 from service.flows.events import check_script, check_trigger, given_by, outside_of, tame_of
+from service.flows.flow_calls import check_flow_call
 from service.flows.known import check_input, check_task, check_variable, nested
 from service.flows.leaks import check_secret
 from service.flows.loop_values import check_values
@@ -61,6 +62,8 @@ _IN_TRIGGERS: Mapping[str, tuple[Rule, ...]] = {
     "trigger": (check_trigger,),
     "flow": (check_member,),
 }
+#: What is looked at, by the name of a function.
+_CALLS: Mapping[str, Callable[[Site, Call], None]] = {"secret": check_secret, "subflow": check_flow_call}
 #: So much is read of the expressions of a file. A long text counts more than a short one, and what aliases and defaults repeat counts each time.
 MOST_EXPRESSIONS = 30_000
 _SIGNS_OF_ONE = 40
@@ -120,7 +123,7 @@ def _check_template(site: Site, draft: Draft) -> None:
     """Everything about one template."""
     read = found_in(site.template)
     if isinstance(read, ExpressionError):
-        _note_unreadable(read, site, draft)
+        _note_unreadable(read, site)
         return
     rules = _IN_TRIGGERS if isinstance(site.owner, Start) else _RULES
     site.certain = {found.path[:2] for found in read if type(found) is Reference and found.guarded}
@@ -129,19 +132,15 @@ def _check_template(site: Site, draft: Draft) -> None:
         if len(draft.findings.problems) - before > MOST:
             return  # each place is looked for in the whole text
         if isinstance(found, Call):
-            if found.name == "secret":
-                check_secret(site, found)
+            if found.name in _CALLS:
+                _CALLS[found.name](site, found)
             continue
         for rule in rules.get(str(found.path[0]), (check_root,)):
             rule(site, found)
 
 
-def _note_unreadable(error: ExpressionError, site: Site, draft: Draft) -> None:
-    place = site.place(error.line, error.column)
-    if isinstance(error, NotYetError):
-        draft.is_not_run(f"`{escaped(error.name)}`", place)
-    else:
-        site.findings.add("HG-0301", place, f"in this expression: {escaped(error.message, 300)}")
+def _note_unreadable(error: ExpressionError, site: Site) -> None:
+    site.findings.add("HG-0301", site.place(error.line, error.column), f"in this expression: {escaped(error.message, 300)}")
 
 
 def check_syntax(draft: Draft) -> None:
@@ -149,7 +148,7 @@ def check_syntax(draft: Draft) -> None:
     for site in _sites(draft.texts, Declared(draft.outline), draft):
         read = found_in(site.template)
         if isinstance(read, ExpressionError):
-            _note_unreadable(read, site, draft)
+            _note_unreadable(read, site)
         if draft.findings.enough:
             return
 
@@ -172,6 +171,7 @@ def _declared(draft: Draft, raw: Mapping[str, Any]) -> Declared:
         given=given_by(outline.starts),
         outside=outside_of(outline.starts),
         tame=tame_of(outline.starts),
+        identity=(raw.get("namespace"), str(raw.get("id"))),
     )
 
 

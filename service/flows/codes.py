@@ -177,6 +177,11 @@ CODES: dict[str, Code] = {
         "too many expressions",
         "A flow may have some 30,000 expressions; what aliases and plugin defaults repeat counts each time, and forty characters of text count as one.",
     ),
+    "HG-0315": Code(
+        "flow called where nobody waits",
+        "`subflow()` starts another flow and waits for its end. It works in `defaults`, `expression` and `dependsOn` of a flow's inputs, and in variables that "
+        "these render. A task that starts a flow is `io.kestra.plugin.core.flow.Subflow`.",
+    ),
     "HG-0401": Code(
         "not a schedule",
         "Five fields: minute, hour, day of month, month, day of week (six with `withSeconds: true`), or @hourly, @daily, @weekly, @monthly, @yearly.",
@@ -185,7 +190,9 @@ CODES: dict[str, Code] = {
         "unknown time zone",
         "Time zones are IANA names such as Europe/Paris or UTC: they know when the clocks change, offsets such as +02:00 and EST5EDT do not or not reliably.",
     ),
-    "HG-0403": Code("trigger without an input", "A trigger has nobody to ask: it must give every required input that has no default."),
+    "HG-0403": Code(
+        "trigger without an input", "A trigger has nobody to ask: it must give every required input that has no default, or whose default calls a flow."
+    ),
     "HG-0404": Code(
         "trigger of its own flow", "Executions never fire triggers of the flow that they belong to: a Flow trigger that waits for its own flow never fires."
     ),

@@ -12,7 +12,7 @@ from dataclasses import fields
 from service.expressions.language import ACCESS, LITERALS, OPERATORS, TAGS, TERNARY, Documented
 from service.expressions.limits import Limits
 from service.expressions.pratt import BINARY
-from service.expressions.registry import NOT_YET, Entry, entries
+from service.expressions.registry import Entry, entries
 from service.flows.editing.roots import MEMBERS, ROOTS
 
 _HEAD = """\
@@ -47,7 +47,24 @@ _LIMITS: Mapping[str, str] = {
 #: The files of functions and filters, those first that templates use most; the empty name stands for the others.
 _ORDER = (
     *("text", "patterns", "substrings", "sequences", "lists", "maps", "numbers", "numberformat", "time", "dates", "data", "jq", "encoding", "escaping"),
-    *("instance", "keys", "files", "runs", "ranges", "calendar", "date_order", "holidays", "identifiers", "random", "ciphers", "rows", "web", "", "context"),
+    *(
+        "instance",
+        "keys",
+        "files",
+        "runs",
+        "ranges",
+        "calendar",
+        "date_order",
+        "holidays",
+        "identifiers",
+        "random",
+        "ciphers",
+        "rows",
+        "web",
+        "flows",
+        "",
+        "context",
+    ),
     *("classes", "enterprise"),
 )
 _DIFFERENCES = """\
@@ -72,7 +89,7 @@ From Jinja2, whose engine runs them:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *_language(), *_plugins(), *_missing(), *_bounds(), _DIFFERENCES])
+    return "\n".join([_HEAD, *_language(), *_plugins(), *_bounds(), _DIFFERENCES])
 
 
 def _language() -> Iterator[str]:
@@ -147,14 +164,6 @@ def _entry(names: Sequence[Entry]) -> Iterator[str]:
     first = names[0]
     others = f" (also {', '.join(f'`{entry.name}`' for entry in names[1:])})" if len(names) > 1 else ""
     yield from _with_examples("\n\n".join((f"**`{first.usage}`**{others}: {first.words[0]}", *first.words[1:])), first.examples)
-
-
-def _missing() -> Iterator[str]:
-    yield from ("## Not in this version", "")
-    lacking = [(kind, sorted(names)) for kind, names in NOT_YET.items() if names]
-    yield from (f"- {kind.capitalize()}s: {', '.join(f'`{name}`' for name in names)}." for kind, names in lacking)
-    yield "- Nothing is missing." if not lacking else "\nAn expression that uses one is an error that says so, and `flow validate` finds it."
-    yield ""
 
 
 def _bounds() -> Iterator[str]:

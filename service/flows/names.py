@@ -93,13 +93,14 @@ LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     for key, value in labels.items():
-        mistake = _label_mistake(key, value)
+        mistake = label_mistake(key, value)
         if mistake:
             raise PydanticCustomError("label", "the label `{key}` {mistake}", {"key": key[:60], "mistake": mistake, "at": key})
     return labels
 
 
-def _label_mistake(key: str, value: str) -> str | None:
+def label_mistake(key: str, value: str) -> str | None:
+    """What is wrong with a label that a person gives."""
     if key.startswith("system.") and key != "system.readOnly":
         return "belongs to Headgate: keys that begin with `system.` are its own"
     if not key or unicodedata.category(key[0]) != "Ll":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from runners.fields import is_template
 from service.flows.flow import Flow, TriggerDef
+from service.flows.flow_calls import called
 from service.flows.links import Link, started, watched
 from service.flows.plan_values import Dependent, Identity
 from service.flows.problems import escaped
@@ -19,20 +20,22 @@ _OWN_NAMESPACE = re.compile(r"\{\{-?\s*flow\.namespace\s*-?\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A task that starts a flow. `gives` are the inputs that it names, None when they are computed."""
+    """What starts a flow. `gives` are the inputs that it names, None when they are computed."""
 
     target: Identity
     gives: frozenset[str] | None
 
 
 def calls(flow: Flow) -> Iterator[Call]:
-    """The flows that its tasks start. A name that is computed is shown as it is written."""
+    """The flows that its tasks start, and that its inputs call. A name that is computed is shown as it is written; of what inputs call it is passed over."""
     for node in flow.tree.walk():
         link = started(node)
         if link is not None:
             inputs = node.spec.get("inputs")
             gives = None if isinstance(inputs, str) else frozenset(inputs or ())
             yield Call((_namespace(link, flow), escaped(link.flow_id, _LONGEST_NAME)), gives)
+    for namespace, id in called(flow.inputs):
+        yield Call((escaped(namespace, _LONGEST_NAME), escaped(id, _LONGEST_NAME)), None)
 
 
 def _namespace(link: Link, flow: Flow) -> str:

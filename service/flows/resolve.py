@@ -115,7 +115,7 @@ def _settle(definition: Input, value: Any, values: Mapping[str, Any], left_out: 
     try:
         if not _asked_for(definition, values, left_out, render):
             return Settled(definition, enabled=False)
-        if isinstance(definition, Choosing) and (shown or value is not None or definition.auto_select_first):
+        if isinstance(definition, Choosing) and (shown or definition.chooses(given=value is not None)):
             choices = _choices(definition, {"inputs": values}, render)
         if value is None:
             value = definition.default(choices) if isinstance(definition, Choosing) else definition.default()
@@ -135,7 +135,9 @@ def _resolve(definition: Input, value: Any, choices: list[str] | None, values: M
     try:
         if not isinstance(definition, Choosing):
             return definition.parse(value)
-        return definition.parse(value, _choices(definition, {"inputs": values}, render) if choices is None else choices)
+        if choices is None and definition.chooses(given=True):
+            choices = _choices(definition, {"inputs": values}, render)
+        return definition.parse(value, choices)
     except BadValue as bad:
         received = STARS if definition.secret else escaped(value)
         raise BadValue(f"Invalid input for `{definition.id}`, it {bad}, but received `{received}`") from None

@@ -63,6 +63,7 @@ class Declared:
 
     `inputs` are nested as their dotted ids are; `given` are the variables that its triggers give, None where one of them may give anything; of those that are
     known, somebody else writes the ones that are `outside`, and nobody the `tame` ones. `settable`: variables may come up that the flow does not declare.
+    `identity` is its namespace and id.
     """
 
     outline: Outline
@@ -72,6 +73,7 @@ class Declared:
     given: frozenset[str] | None = None
     outside: frozenset[str] = frozenset()
     tame: frozenset[str] = frozenset()
+    identity: tuple[Any, Any] = (None, None)
     _waiting: dict[Step, Waiting] = field(default_factory=dict)
 
     def waiting(self, dag: Step) -> Waiting:

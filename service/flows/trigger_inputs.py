@@ -7,6 +7,7 @@ from typing import Any
 
 from service.flows.draft import Draft
 from service.flows.flow import TriggerDef
+from service.flows.flow_calls import needs_one
 from service.flows.inputs import Input
 from service.flows.mistakes import described
 from service.flows.nearest import did_you_mean
@@ -30,6 +31,21 @@ def check_required(triggers: Sequence[TriggerDef], inputs: Sequence[Input], draf
                 message = f"the trigger `{trigger.id}` does not give the required input `{name}`"
                 hint = f"add `inputs: {{{name}: …}}` to the trigger, or a default to the input"
                 draft.findings.add("HG-0403", at(*trigger.place), message, hint)
+        _check_calls(trigger, inputs, given, draft)
+
+
+def _check_calls(trigger: TriggerDef, inputs: Sequence[Input], given: Any, draft: Draft) -> None:
+    """Nobody waits for the flow that an input calls."""
+    for found in inputs:
+        has_value = found.id in given or found.id.split(".")[0] in given
+        if needs_one(found, given=has_value):
+            message = f"the input `{found.id}` calls a flow, and where the trigger `{trigger.id}` starts this one nobody waits for it"
+            hint = (
+                "let the input take other values than its choices (`allowCustomValue: true`)"
+                if has_value
+                else f"add `inputs: {{{found.id}: …}}` to the trigger"
+            )
+            draft.findings.add("HG-0403", at(*trigger.place), message, hint, Severity.WARNING)
 
 
 def check_given(inputs: Sequence[Input], draft: Draft) -> None:

@@ -10,14 +10,15 @@ from sqlalchemy import bindparam, func, select
 from service.engine.execution import LOOP
 from service.store.codec import from_json
 from service.store.database import Session
+from service.store.statement import Statement, by
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
-from service.store.tables import by, core
+from service.store.tables import core
 
 _table, _runs = core(Table), core(RunTable)
 _open = select(_table.c.id).where(_table.c.caller_run == bindparam("b_run"), _table.c.ended_at.is_(None)).order_by(_table.c.created_at, _table.c.id)
 _called = by(_table, "once")
-_serial = select(func.max(_table.c.serial)).where(_table.c.root_id == bindparam("b_root"))
+_serial = Statement(select(func.max(_table.c.serial)).where(_table.c.root_id == bindparam("root")))
 
 
 def open_below(session: Session, task_run: str) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def name(task_run: str, attempt: int, number: int) -> str:
 def called_before(session: Session, task_run: str, before: int, number: int) -> str | None:
     """The execution that the last attempt before this one has called under a number."""
     for attempt in range(before - 1, 0, -1):
-        row = session.execute(_called, {"once": name(task_run, attempt, number)}).first()
+        row = _called.first(session, {"once": name(task_run, attempt, number)})
         if row is not None:
             return str(row.id)
     return None
@@ -41,7 +42,7 @@ def called_before(session: Session, task_run: str, before: int, number: int) -> 
 
 def count_below(session: Session, root: str) -> int:
     """How many executions were ever called below one, at any depth."""
-    found = session.execute(_serial, {"b_root": root}).scalar()
+    found = _serial.value(session, {"root": root})
     return 0 if found is None else int(found) + 1
 
 

@@ -16,7 +16,6 @@ from service.engine.state import History, Stamp, State
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-
 _guard = Lock()
 _last = 0
 
@@ -50,7 +49,7 @@ def to_json(value: Any) -> str:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    return "{}" if value == {} else "[]" if value in _EMPTY else _ENCODER.encode(value)
 
 
 def _finite(value: Any) -> Any:
@@ -69,6 +68,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     return str(value)
+
+
+_EMPTY: tuple[Any, ...] = ([], ())
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
 def from_json(text: str | None) -> Any:

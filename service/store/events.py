@@ -12,11 +12,14 @@ from service.engine.events import Due, Event
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
+from service.store.statement import insert_into
 from service.store.tables import Event as Table
 from service.store.tables import Timer as TimerTable
 from service.store.tables import core
 
 _table, _timers = core(Table), core(TimerTable)
+
+_add = insert_into(_table, "execution_id", "task_run_id", "kind", "payload", "not_before", "failures", "asked")
 
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -41,9 +44,7 @@ def add(session: Session, execution: str, task_run: str | None, event: Event, as
     """Lets the executor know; returns the event's number. The answer will be found under `asked`."""
     values = {"execution_id": execution, "task_run_id": task_run, "kind": type(event).__name__, "payload": to_json(asdict(event))}
     announce(session, ("events", ""))
-    result = session.execute(insert(_table).values(**values, not_before=0.0, failures=0, asked=asked))
-    (number,) = result.inserted_primary_key or (0,)
-    return int(number)
+    return _add.inserted(session, values | {"not_before": 0.0, "failures": 0, "asked": asked})
 
 
 def waiting(session: Session, at: float, limit: int, among: Collection[str] | None = None) -> tuple[Waiting, ...]:

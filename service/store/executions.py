@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
@@ -19,11 +19,16 @@ from service.store.database import Session, announce
 from service.store.execution_fields import FIELDS, labelled, order
 from service.store.filters import Condition, under
 from service.store.filters import where as conditions
+from service.store.statement import Statement, by, insert_into
 from service.store.tables import STANDING, core
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
 
 _table, _runs = core(Table), core(RunTable)
+_by_id = by(_table, "id")
+_insert = Statement(upsert(_table).values({column.name: bindparam(column.name) for column in _table.c}).on_conflict_do_nothing(index_elements=["once"]))
+_as_read = update(_table).where(_table.c.id == bindparam("b_id"), _table.c.version == bindparam("b_version")).values(version=_table.c.version + 1)
+_touch = Statement(_as_read)
 _MANY = 500  #: ids in one statement
 _FEW = 100  #: task runs that are read to see whether there is one
 
@@ -46,49 +51,65 @@ def add(session: Session, execution: Execution, flow: str, *, caused: bool, once
     pin, caller = execution.pin, execution.caller
     if pin is None:
         raise Bug(f"execution {execution.id} has no pin")
-    statement = upsert(_table).values(
-        id=execution.id,
-        environment=execution.environment,
-        namespace=execution.namespace,
-        flow_id=execution.flow,
-        flow=flow,
-        revision=execution.revision,
-        state=execution.state.value,
-        history=history_to_json(execution.history),
-        inputs=to_json(execution.inputs),
-        labels=to_json(execution.labels),
-        variables=to_json(execution.variables),
-        trigger=None if execution.trigger is None else to_json(execution.trigger),
-        memory=to_json(execution.memory),
-        repository_id=pin.repository,
-        commit_sha=pin.commit,
-        ref=pin.ref,
-        path=pin.path,
-        blob=pin.blob,
-        caused=caused,
-        generation=execution.generation,
-        once=once,
-        waited=execution.waited,
-        attempt=execution.attempt,
-        original_id=execution.original,
-        first_created_at=_epoch(execution.first_created),
-        scheduled_at=_epoch(execution.scheduled),
-        joined_at=_joined(execution),
-        breached=to_json(execution.breached),
-        outputs=None if execution.outputs is None else to_json(execution.outputs),
-        kind=execution.kind,
-        caller=None if caller is None else to_json(asdict(caller)),
-        caller_run=caller and caller.run,
-        root_id=caller and caller.root,
-        serial=caller and caller.serial,
-        parent_id=execution.parent,
-        breakpoints=to_json(execution.breakpoints),
-        version=1,
-        created_at=execution.created.timestamp() if at is None else at,
-        ended_at=_epoch(execution.ended),
-    )
+    values = {
+        "id": execution.id,
+        "environment": execution.environment,
+        "namespace": execution.namespace,
+        "flow_id": execution.flow,
+        "flow": flow,
+        "revision": execution.revision,
+        "inputs": to_json(execution.inputs),
+        "trigger": None if execution.trigger is None else to_json(execution.trigger),
+        "repository_id": pin.repository,
+        "commit_sha": pin.commit,
+        "ref": pin.ref,
+        "path": pin.path,
+        "blob": pin.blob,
+        "caused": caused,
+        "generation": execution.generation,
+        "once": once,
+        "original_id": execution.original,
+        "first_created_at": _epoch(execution.first_created),
+        "scheduled_at": _epoch(execution.scheduled),
+        "kind": execution.kind,
+        "caller_run": caller and caller.run,
+        "root_id": caller and caller.root,
+        "serial": caller and caller.serial,
+        "parent_id": execution.parent,
+        "version": 1,
+        "rewound": 0,
+        "created_at": execution.created.timestamp() if at is None else at,
+    }
     announce(session, ("execution", execution.id), ("executions", ""))
-    return session.execute(statement.on_conflict_do_nothing(index_elements=["once"])).rowcount == 1
+    return _insert.run(session, values | _changing(execution)) == 1
+
+
+def _changing(execution: Execution) -> dict[str, Any]:
+    """The columns of what becomes of an execution."""
+    return {
+        "state": execution.state.value,
+        "history": history_to_json(execution.history),
+        "memory": to_json(execution.memory),
+        "labels": to_json(execution.labels),
+        "variables": to_json(execution.variables),
+        "waited": execution.waited,
+        "outputs": None if execution.outputs is None else to_json(execution.outputs),
+        "joined_at": _joined(execution),
+        "breached": to_json(execution.breached),
+        "trailing": execution.trailing,
+        "attempt": execution.attempt,
+        "breakpoints": to_json(execution.breakpoints),
+        "held": None if execution.held is None else to_json(execution.held),
+        "caller": None if execution.caller is None else to_json(asdict(execution.caller)),
+        "ended_at": _epoch(execution.ended),
+    }
+
+
+_CHANGING = (
+    *("state", "history", "memory", "labels", "variables", "waited", "outputs", "joined_at", "breached", "trailing", "attempt", "breakpoints"),
+    *("held", "caller", "ended_at"),
+)
+_save = Statement(_as_read.values({name: bindparam(name) for name in _CHANGING}))
 
 
 def _epoch(moment: datetime | None) -> float | None:
@@ -102,7 +123,7 @@ def _joined(execution: Execution) -> float | None:
 
 def get(session: Session, id: str) -> Row | None:
     """One execution."""
-    row = session.execute(select(_table).where(_table.c.id == id)).first()
+    row = _by_id.first(session, {"id": id})
     return None if row is None else _row(row)
 
 
@@ -230,37 +251,14 @@ def is_running(session: Session, flow: str, trigger: str) -> bool:
 
 def save(session: Session, row: Row, execution: Execution) -> None:
     """Stores a changed execution. The version must be the one that was read."""
-    result = session.execute(
-        update(_table)
-        .where(_table.c.id == execution.id, _table.c.version == row.version)
-        .values(
-            state=execution.state.value,
-            history=history_to_json(execution.history),
-            memory=to_json(execution.memory),
-            labels=to_json(execution.labels),
-            variables=to_json(execution.variables),
-            waited=execution.waited,
-            outputs=None if execution.outputs is None else to_json(execution.outputs),
-            joined_at=_joined(execution),
-            breached=to_json(execution.breached),
-            trailing=execution.trailing,
-            attempt=execution.attempt,
-            breakpoints=to_json(execution.breakpoints),
-            held=None if execution.held is None else to_json(execution.held),
-            caller=None if execution.caller is None else to_json(asdict(execution.caller)),
-            version=row.version + 1,
-            ended_at=_epoch(execution.ended),
-        )
-    )
-    if result.rowcount != 1:
+    if _save.run(session, _changing(execution) | {"b_id": execution.id, "b_version": row.version}) != 1:
         raise Bug(f"execution {execution.id} was changed by somebody else (expected version {row.version})")
     announce(session, ("execution", execution.id), ("executions", ""))
 
 
 def touch(session: Session, row: Row) -> None:
     """Guards a change of task runs alone: the execution must be as it was read, and readers hear of it."""
-    result = session.execute(update(_table).where(_table.c.id == row.execution.id, _table.c.version == row.version).values(version=row.version + 1))
-    if result.rowcount != 1:
+    if _touch.run(session, {"b_id": row.execution.id, "b_version": row.version}) != 1:
         raise Bug(f"execution {row.execution.id} was changed by somebody else (expected version {row.version})")
     announce(session, ("execution", row.execution.id))
 
@@ -277,12 +275,14 @@ def path(session: Session, row: Row, task_run: str | None) -> Path:
     return Path(row.execution, tuple(reversed(runs)))
 
 
-_one_run = select(_runs).where(_runs.c.id == bindparam("b_id"))
+_one_run = by(_runs, "id")
+_kept = Statement(select(_runs.c.keep).where(_runs.c.id == bindparam("id")))
+_last = Statement(select(func.max(_runs.c.position)).where(_runs.c.execution_id == bindparam("execution")))
 
 
 def run(session: Session, id: str) -> TaskRun | None:
     """One task run."""
-    found = session.execute(_one_run, {"b_id": id}).first()
+    found = _one_run.first(session, {"id": id})
     return None if found is None else _run(found)
 
 
@@ -314,7 +314,7 @@ def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, .
     return tuple(_run(row) for row in rows)
 
 
-_standing = (
+_standing = Statement(
     select(_runs.c.position, _runs.c.id)
     .where(_runs.c.execution_id == bindparam("b_execution"), _runs.c.state == bindparam("b_state"), _runs.c.position > bindparam("b_after"), STANDING)
     .order_by(_runs.c.position)
@@ -324,13 +324,13 @@ _standing = (
 
 def standing(session: Session, execution: str, state: State, after: int) -> tuple[tuple[int, str], ...]:
     """Some task runs that are under way or wait, in this state and made after a position: their positions and ids, in order. None: there are no more."""
-    found = session.execute(_standing, {"b_execution": execution, "b_state": state.value, "b_after": after})
+    found = _standing.rows(session, {"b_execution": execution, "b_state": state.value, "b_after": after})
     return tuple((row.position, row.id) for row in found)
 
 
 def kept(session: Session, run: str) -> Any:
     """What a flowable keeps; None where it keeps nothing."""
-    found = session.execute(select(_runs.c.keep).where(_runs.c.id == run)).scalar()
+    found = _kept.value(session, {"id": run})
     return None if found is None else from_json(found)
 
 
@@ -345,38 +345,33 @@ def forget_runs(session: Session, ids: Sequence[str]) -> None:
 
 def last_position(session: Session, execution: str) -> int:
     """The position of the newest task run, -1 when there is none."""
-    found = session.execute(select(func.max(_runs.c.position)).where(_runs.c.execution_id == execution)).scalar()
+    found = _last.value(session, {"execution": execution})
     return -1 if found is None else int(found)
 
 
-_CHANGING = ("state", "history", "attempts", "memory", "calls", "version", "ended_at")
-_insert_run = insert(_runs)
-_update_run = update(_runs).where(_runs.c.id == bindparam("b_id")).values({name: bindparam(f"b_{name}") for name in _CHANGING})
-_update_keep = update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("b_keep"))
-_update_outputs = update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("b_outputs"))
+_MOVING = ("state", "history", "attempts", "memory", "calls", "version", "ended_at")
+_COLUMNS = (*_MOVING, "id", "execution_id", "position", "task_id", "parent_id", "value", "iteration", "outputs", "loop_values", "keep", "leaf")
+_insert_run = insert_into(_runs, *_COLUMNS)
+_update_run = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values({name: bindparam(name) for name in _MOVING}))
+_update_keep = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("keep")))
+_update_outputs = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("outputs")))
+_version = Statement(select(_table.c.version).where(_table.c.id == bindparam("id")))
 
 
-def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Iterable[TaskRun], flowables: Container[str] = ()) -> None:
+def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Sequence[TaskRun], flowables: Container[str] = ()) -> None:
     """Stores task runs of one execution, whose own change is stored already: new ones with their positions, and changed ones. `flowables` are the ids of the
     tasks that hold others."""
-    changed = tuple(changed)
-    version = _version(session, [*(run for _, run in new[:1]), *changed[:1]])
-    if new:
-        more = [{"position": position, "leaf": run.node not in flowables, "version": version} for position, run in new]
-        session.execute(_insert_run, [_run_values(run) | each for (_, run), each in zip(new, more, strict=True)])
+    if not new and not changed:
+        return
+    version = _version.value(session, {"id": new[0][1].execution if new else changed[0].execution}) or 0
+    _insert_run.run_all(session, (_run_values(run) | {"position": position, "leaf": run.node not in flowables, "version": version} for position, run in new))
     for run in changed:
-        values = _run_values(run) | {"version": version}
-        session.execute(_update_run, {f"b_{name}": values[name] for name in ("id", *_CHANGING)})
+        values = _run_values(run) | {"b_id": run.id, "version": version}
+        _update_run.run(session, values)
         if run.outputs is not None:
-            session.execute(_update_outputs, {"b_id": run.id, "b_outputs": values["outputs"]})
+            _update_outputs.run(session, values)
         if run.keep is not None:
-            session.execute(_update_keep, {"b_id": run.id, "b_keep": values["keep"]})
-
-
-def _version(session: Session, some: Sequence[TaskRun]) -> int:
-    """That of the execution, as this change has it."""
-    found = session.execute(select(_table.c.version).where(_table.c.id == some[0].execution)).scalar() if some else None
-    return int(found or 0)
+            _update_keep.run(session, values)
 
 
 def _run_values(run: TaskRun) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.store.codec import from_json, to_json
 from service.store.database import Session
+from service.store.statement import by
 from service.store.tables import Flow as FlowTable
 from service.store.tables import FlowFile as FileTable
 from service.store.tables import Revision as RevisionTable
-from service.store.tables import by, core
+from service.store.tables import core
 
 _flows, _files, _revisions = core(FlowTable), core(FileTable), core(RevisionTable)
-_by_identity, _by_number = by(_flows, "environment", "namespace", "flow_id"), by(_revisions, "flow", "revision")
+_by_identity, _by_id, _by_number = by(_flows, "environment", "namespace", "flow_id"), by(_flows, "id"), by(_revisions, "flow", "revision")
 
 Identity = tuple[str, str]  #: (namespace, flow id)
 Order = tuple[str, bool]  #: by what, and whether it falls
@@ -160,13 +161,13 @@ def _file_row(repository: str, file: File) -> dict[str, Any]:
 
 def get(session: Session, environment: str, identity: Identity) -> Flow | None:
     """A flow, deleted ones included."""
-    row = session.execute(_by_identity, {"environment": environment, "namespace": identity[0], "flow_id": identity[1]}).first()
+    row = _by_identity.first(session, {"environment": environment, "namespace": identity[0], "flow_id": identity[1]})
     return None if row is None else Flow(**row._mapping)
 
 
 def by_id(session: Session, id: str) -> Flow | None:
     """A flow by the id of its row, deleted ones included."""
-    row = session.execute(select(_flows).where(_flows.c.id == id)).first()
+    row = _by_id.first(session, {"id": id})
     return None if row is None else Flow(**row._mapping)
 
 
@@ -251,7 +252,7 @@ def add_revisions(session: Session, new: Sequence[Revision]) -> None:
 
 def revision(session: Session, flow: str, number: int) -> Revision | None:
     """One revision with its text."""
-    row = session.execute(_by_number, {"flow": flow, "revision": number}).first()
+    row = _by_number.first(session, {"flow": flow, "revision": number})
     return None if row is None else Revision(**row._mapping)
 
 

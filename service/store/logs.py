@@ -8,15 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.store.codec import from_iso, from_json, iso, to_json
 from service.store.database import Session, announce
+from service.store.statement import Statement
 from service.store.tables import Execution, core
 from service.store.tables import LogChunk as Table
 
 _table, _executions = core(Table), core(Execution)
+_append = Statement(upsert(_table).values({column.name: bindparam(column.name) for column in _table.c if column.name != "id"}).on_conflict_do_nothing())
+_flow_of = Statement(select(_executions.c.environment, _executions.c.namespace, _executions.c.flow_id).where(_executions.c.id == bindparam("id")))
+_next = Statement(
+    select(func.max(_table.c.first_line + _table.c.lines)).where(
+        _table.c.execution_id == bindparam("execution"),
+        _table.c.task_run_id == bindparam("run"),
+        _table.c.attempt == bindparam("attempt"),
+        _table.c.source == bindparam("source"),
+    )
+)
 
 LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4}
 
@@ -60,24 +71,20 @@ def append(
         first = max(first, known)
     if not lines:
         return
-    session.execute(
-        upsert(_table)
-        .values(
-            execution_id=execution,
-            task_run_id=task_run,
-            task_id=task,
-            attempt=attempt,
-            source=source,
-            first_line=first,
-            lines=len(lines),
-            first_time=min(line.time for line in lines).timestamp(),
-            last_time=max(line.time for line in lines).timestamp(),
-            **_whose(session, execution),
-            level=max(LEVELS.get(line.level, 2) for line in lines),
-            data=_packed([[iso(line.time), line.level, line.message] for line in lines]),
-        )
-        .on_conflict_do_nothing()
-    )
+    values = {
+        "execution_id": execution,
+        "task_run_id": task_run,
+        "task_id": task,
+        "attempt": attempt,
+        "source": source,
+        "first_line": first,
+        "lines": len(lines),
+        "first_time": min(line.time for line in lines).timestamp(),
+        "last_time": max(line.time for line in lines).timestamp(),
+        "level": max(LEVELS.get(line.level, 2) for line in lines),
+        "data": _packed([[iso(line.time), line.level, line.message] for line in lines]),
+    }
+    _append.run(session, values | _whose(session, execution))
     announce(session, ("log", execution))
 
 
@@ -91,10 +98,10 @@ def _packed(lines: list[list[str]]) -> bytes:
     return zlib.compress(to_json(lines).encode("utf-8", "backslashreplace"), 1)
 
 
-def _whose(session: Session, execution: str) -> Mapping[str, str]:
+def _whose(session: Session, execution: str) -> dict[str, Any]:
     """The flow of an execution, which logs are looked for by."""
-    found = session.execute(select(_executions.c.environment, _executions.c.namespace, _executions.c.flow_id).where(_executions.c.id == execution)).first()
-    return {} if found is None else dict(found._mapping)
+    found = _flow_of.first(session, {"id": execution})
+    return {"environment": "", "namespace": "", "flow_id": ""} if found is None else dict(found._mapping)
 
 
 def forget(session: Session, chosen: Mapping[str, Any], *, level: str = "TRACE", after: int = 0) -> int | None:
@@ -117,14 +124,7 @@ def forget(session: Session, chosen: Mapping[str, Any], *, level: str = "TRACE",
 
 def next_line(session: Session, execution: str, task_run: str, attempt: int, source: str = RUNNER) -> int:
     """The number of the first line that is not stored yet."""
-    found = session.execute(
-        select(func.max(_table.c.first_line + _table.c.lines)).where(
-            _table.c.execution_id == execution,
-            _table.c.task_run_id == task_run,
-            _table.c.attempt == attempt,
-            _table.c.source == source,
-        )
-    ).scalar()
+    found = _next.value(session, {"execution": execution, "run": task_run, "attempt": attempt, "source": source})
     return int(found or 0)
 
 

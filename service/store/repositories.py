@@ -10,7 +10,8 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from service.store.database import Session
-from service.store.tables import Environment, Namespace, Ref, by, core
+from service.store.statement import by
+from service.store.tables import Environment, Namespace, Ref, core
 from service.store.tables import Repository as Table
 
 _table, _environments, _namespaces, _refs = core(Table), core(Environment), core(Namespace), core(Ref)
@@ -77,7 +78,7 @@ def by_name(session: Session, name: str) -> Repository | None:
 
 def by_id(session: Session, id: str) -> Repository | None:
     """By its id."""
-    row = session.execute(_by_id, {"id": id}).first()
+    row = _by_id.first(session, {"id": id})
     return None if row is None else _value(row)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from service.errors import Unavailable
 
 #: The revision that this code was written for; a test compares it with the newest migration.
-HEAD = "0009"
+HEAD = "0010"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

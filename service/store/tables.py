@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Select, Table, Text, UniqueConstraint, bindparam, false, select, text, true
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint, false, text, true
 from sqlmodel import Field, SQLModel
 
 
@@ -17,11 +17,6 @@ def core(model: type[SQLModel]) -> Table:
     mapped: Any = model
     table: Table = mapped.__table__
     return table
-
-
-def by(table: Table, *names: str) -> Select[Any]:
-    """The statement that finds the rows with these columns, each a parameter of its name. Made once: on a hot path making it is most of the work."""
-    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
 
 
 def _text(*, nullable: bool = False) -> Column[str]:
@@ -223,6 +218,7 @@ class Execution(SQLModel, table=True):
         Index("ix_execution_commit", "repository_id", "commit_sha"),
         Index("ix_execution_of_flow", "flow", "state"),
         Index("ix_execution_shown", "environment", "kind", "created_at"),
+        Index("ix_execution_named", "environment", "kind", "flow_id", "created_at"),
         Index("ix_execution_caller", "caller_run", sqlite_where=text("caller_run IS NOT NULL")),
         Index("ix_execution_root", "root_id", "serial", sqlite_where=text("root_id IS NOT NULL")),
         Index("ix_execution_line", "flow", "joined_at", "id", sqlite_where=IN_LINE),

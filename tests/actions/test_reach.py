@@ -108,7 +108,10 @@ def test_a_secret_is_not_available_whatever_the_reason(keyed: Station) -> None:
     assert given(here, "{{ secret('TOKEN', 't') }}") == SECRETS["TOKEN"]
 
 
-@pytest.mark.parametrize("template", ["{{ envs.zone }}", "{{ env('zone') }}", "{{ globals.x }}", "{{ kv('a') }}", "{{ read('a') }}", "{{ http('http://x') }}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{{ envs.zone }}", "{{ env('zone') }}", "{{ globals.x }}", "{{ kv('a') }}", "{{ read('a') }}", "{{ http('http://x') }}", "{{ subflow('t', 'f') }}"],
+)
 def test_the_head_of_a_fork_reaches_nothing(station: Station, template: str) -> None:
     assert "s3cr3t" not in refused(reach(station, whose(station), trusted=False, calls=5.0), template)
     assert given(reach(station, whose(station), trusted=False), "{{ flow.id }} {{ now() | length > 0 }}") == "f true"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.access import Permission
+from service.api.access import Caller, Permission
 from service.git.helper import Helper
 from tests.api.calling import calling, problem
 from tests.api.routes import Declared, declared
@@ -247,3 +247,8 @@ def test_addresses_without_a_tenant_mean_the_same(station: Station):
             address = route.address
             older, newer = (client.request(route.method, address.replace("/elsewhere/", by)) for by in ("/", "/main/"))
             assert (older.status_code, older.content) == (newer.status_code, newer.content), str(route)
+
+
+def test_what_somebody_may_follows_from_the_kind_of_the_token():
+    assert Caller("ann", "admin").may(Permission.WRITE)
+    assert not Caller("r", "runner").may(Permission.WRITE)

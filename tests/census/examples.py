@@ -76,7 +76,7 @@ def file_name(type: str) -> str:
 
 
 #: Properties of flows that have an example of their own, `flow.<property>.yml`.
-PROPERTIES = ("afterExecution", "checks", "concurrency", "outputs", "sla")
+PROPERTIES = ("afterExecution", "checks", "concurrency", "inputs", "outputs", "sla")
 
 EXAMPLES = sorted((Example(path) for path in FOLDER.glob("*.yml")), key=lambda example: example.path.name)
 RUN = [example for example in EXAMPLES if example.refused is None]

@@ -16,6 +16,7 @@ from runners.agent import Timing
 from service import discovery
 from service.actions import executions
 from service.actions.deliveries import HOST, Head, tell
+from service.actions.input_calls import InputCalls
 from service.app import Service
 from service.engine.execution import TaskRun
 from service.errors import Conflict
@@ -116,9 +117,10 @@ class House:
 
     def start(self, example: Example) -> str:
         moment, kit = now(), self.service.kit
+        order = executions.Order(ENVIRONMENT, example.flow["namespace"], example.flow["id"], {}, {})
         with self.service.database.read() as session:
-            order = executions.Order(ENVIRONMENT, example.flow["namespace"], example.flow["id"], {}, {})
-            prepared = executions.prepare(session, kit, order, moment)
+            chosen = executions.choose(session, kit, order)
+        prepared = executions.settle_chosen(kit, order, chosen, moment, InputCalls(kit))
         self.service.database.write(lambda session: executions.add(session, kit, prepared, moment))
         return prepared.execution.id
 

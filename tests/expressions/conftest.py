@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.expressions import Expressions, Ports
-from service.expressions.ports import HttpAnswer, HttpCall
+from service.expressions.ports import FlowAnswer, FlowCall, HttpAnswer, HttpCall
 from service.jq.programs import Programs
 from service.secrets.cipher import seal, unseal
 
@@ -54,6 +54,7 @@ def ports(programs: Programs) -> Ports:
         file_size=lambda path, _namespace, _revision: len(FILES[path]) if path in FILES else None,
         file_uri=lambda path, _namespace, _revision: f"kestra:///company/team/_files/{path}",
         http=answered,
+        subflow=played,
         error_logs=lambda: [{"level": "ERROR", "message": "it broke", "taskId": "load"}],
         credential=lambda _key: "t0k3n",
         assets=lambda: [{"id": "table"}],
@@ -64,6 +65,11 @@ def ports(programs: Programs) -> Ports:
 def answered(call: HttpCall) -> HttpAnswer:
     """A server that sends back what it was sent, and knows one city."""
     return HttpAnswer(200, "application/json", '{"name": "Bern"}' if call.body is None else call.body)
+
+
+def played(call: FlowCall) -> FlowAnswer:
+    """A flow that knows two cities."""
+    return FlowAnswer("4kZVx8", "SUCCESS", {"names": ["Bern", "Paris"]}, call.labels)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import jinja2
 import pytest
 
 from service.expressions import ExpressionError, truthy
-from service.expressions.registry import NOT_YET
 
 NAMES: dict[str, Any] = {
     "yes": True,
@@ -21,7 +20,6 @@ NAMES: dict[str, Any] = {
     "numbered": {"1": "one"},
     "outputs": {"my-task": {"x": 1}},
 }
-NEEDS = {27: "numberformat", 30: "jq"}  #: filters that a row is about
 SYNTAX, NO_FILTER = "TemplateSyntaxError", "TemplateAssertionError"
 OURS = [
     # row, template, what we answer, what plain Jinja2 answers
@@ -113,9 +111,6 @@ OURS = [
 ]
 
 
-CASES = [pytest.param(*case, marks=pytest.mark.skipif(NEEDS.get(case[0]) in NOT_YET["filter"], reason="not there yet")) for case in OURS]
-
-
 def plainly(template: str) -> str:
     """What Jinja2 makes of it."""
     try:
@@ -131,7 +126,7 @@ def ours(text: Callable[..., str], template: str) -> str:
         return type(error).__name__
 
 
-@pytest.mark.parametrize(("row", "template", "wanted", "jinja2s"), CASES)
+@pytest.mark.parametrize(("row", "template", "wanted", "jinja2s"), OURS)
 def test_a_row_of_the_table(text: Callable[..., str], row: int, template: str, wanted: str, jinja2s: str) -> None:
     assert wanted != jinja2s, f"row {row} has no difference here"
     assert (ours(text, template), plainly(template)) == (wanted, jinja2s)

@@ -33,7 +33,7 @@ NAMES = {
         ("{{ empty['x' ~ 1] }}", (1, 10), "`empty` has no `x1`: it is empty"),
         # functions and filters
         ("{{ inputs.user | uper }}", (1, 18), "there is no filter `uper`; did you mean `upper`?"),
-        ("{{ subflow('a') }}", (1, 4), "`subflow` is part of the language, but this version of Headgate does not have it yet"),
+        ("{{ subflow('a') }}", (1, 4), "`subflow(namespace, id, inputs, revision, labels, timeout)` needs the argument `id`"),
         ("{{ secrt('a') }}", (1, 4), "there is no function `secrt`; did you mean `secret`?"),
         ("{{ upper('a') }}", (1, 4), "`upper` is a filter, not a function: write `… | upper`"),
         ("{{ 1 is evn }}", (1, 9), "there is no test `evn`; did you mean `even`?"),

@@ -14,7 +14,7 @@ import pytest
 
 from service.expressions import ExpressionError, Expressions, Ports
 from service.expressions.errors import Refused
-from service.expressions.ports import HttpAnswer, HttpCall
+from service.expressions.ports import FlowAnswer, FlowCall, HttpAnswer, HttpCall
 
 Typed = Callable[..., Any]
 
@@ -392,6 +392,55 @@ def test_http_says_where_it_works() -> None:
     assert refusal("{{ http('http://x') }}").startswith("`http()` waits for another server, so it works where a job is made ready for a runner")
 
 
+# --- subflow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ("'t', 'f'", FlowCall("t", "f", {}, {})),
+        ("id='f', namespace='t', inputs=null, labels=null, revision=null, timeout=null", FlowCall("t", "f", {}, {})),
+        ("'t', 'f', {'a': [1, null], 2: true}", FlowCall("t", "f", {"a": [1, None], "2": True}, {})),
+        ("'t', 'f', {}, 3, {'a': 1, 'b': null, 'c': true}, 'PT1M'", FlowCall("t", "f", {}, {"a": "1", "c": "true"}, 3, "PT1M")),
+        ("'t', 'f', revision='12', labels=[{'key': 'a', 'value': 'b'}, {'key': 'c'}], timeout=1.5", FlowCall("t", "f", {}, {"a": "b"}, 12, 1.5)),
+        ("'t', 'f', timeout=kv('long')", FlowCall("t", "f", {}, {}, None, timedelta(hours=1))),
+    ],
+)
+def test_a_flow_is_called_as_it_is_asked_for(arguments: str, wanted: FlowCall) -> None:
+    calls: list[FlowCall] = []
+
+    def answer(call: FlowCall) -> FlowAnswer:
+        calls.append(call)
+        return FlowAnswer("1", "WARNING", {"n": [1]}, {"team": "data"})
+
+    assert run(f"{{{{ subflow({arguments}) }}}}", subflow=answer) == {"id": "1", "state": "WARNING", "outputs": {"n": [1]}, "labels": {"team": "data"}}
+    assert calls == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("1, 'f'", "`subflow` takes text, not a number"),
+        ("'t', null", "`subflow` takes text, not null"),
+        ("'t', 'f', [1]", "`inputs` of `subflow` is a map, not a list"),
+        ("'t', 'f', revision=0", "`revision` of `subflow` is a whole number from 1, not 0"),
+        ("'t', 'f', revision='new'", "`revision` of `subflow` is a whole number from 1, not text"),
+        ("'t', 'f', revision=1.5", "`revision` of `subflow` is a whole number from 1, not a number"),
+        ("'t', 'f', labels='a:b'", "`labels` of `subflow` are a map, or a list of `{key, value}`"),
+        ("'t', 'f', labels=[1]", "`labels` of `subflow` are a map, or a list of `{key, value}`"),
+        ("'t', 'f', timeout=true", "`timeout` of `subflow` is a duration such as PT30S, or a number of seconds, not a boolean"),
+    ],
+)
+def test_what_is_no_call_of_a_flow_is_refused(arguments: str, message: str) -> None:
+    assert refusal(f"{{{{ subflow({arguments}) }}}}", subflow=lambda _: FlowAnswer("", "", {}, {})) == message
+
+
+def test_subflow_says_where_it_works() -> None:
+    assert refusal("{{ subflow('t', 'f') }}").startswith(
+        "`subflow()` waits for the end of another flow, so it works only in the inputs of a flow that somebody"
+    )
+
+
 # --- people who are not trusted
 
 OUTWARD = (
@@ -403,6 +452,7 @@ OUTWARD = (
     "fileSize('a')",
     "isFileEmpty('a')",
     "http('http://x')",
+    "subflow('t', 'f')",
     "errorLogs()",
     "credential('a')",
     "assets()",
@@ -446,14 +496,22 @@ def test_arguments_may_have_the_names_that_the_engine_uses_itself() -> None:
     assert run("{{ env(name='region', default='none') }}", envs={"region": "eu"}) == "eu"
 
 
-@pytest.mark.parametrize("call", ["read('empty')", "fileExists('no')", "fileURI('a.txt')", "kv('n')", "errorLogs()", "http('http://x')"])
+@pytest.mark.parametrize("call", ["read('empty')", "fileExists('no')", "fileURI('a.txt')", "kv('n')", "errorLogs()", "http('http://x')", "subflow('t', 'f')"])
 def test_a_loop_can_not_keep_the_world_busy(call: str) -> None:
     calls = count()
 
     def counted(result: Any) -> Callable[..., Any]:
         return lambda *_: (next(calls), result)[1]
 
-    answers: dict[str, Any] = {"read": "", "file_size": None, "file_uri": "", "kv": 1, "error_logs": [], "http": HttpAnswer(200, "", "")}
+    answers: dict[str, Any] = {
+        "read": "",
+        "file_size": None,
+        "file_uri": "",
+        "kv": 1,
+        "error_logs": [],
+        "http": HttpAnswer(200, "", ""),
+        "subflow": FlowAnswer("", "", {}, {}),
+    }
     message = refusal(f"{{% for each in 1..99999 %}}{{{{ {call} }}}}{{% endfor %}}", None, **{name: counted(answer) for name, answer in answers.items()})
     assert message.startswith("this template needs too much work")
     assert next(calls) <= 2_000
@@ -470,12 +528,20 @@ def test_a_loop_can_not_keep_the_world_busy(call: str) -> None:
         "loopOutputs(list, 'n')",
         "secret('LARGE', subkey='a')",
         "http('http://x', query=outputs.many)",
+        "subflow('t', 'f', inputs=outputs.many)",
+        "subflow('t', 'f', labels=outputs.many)",
+        "subflow('t', 'f').outputs",
     ],
 )
 def test_large_values_can_not_be_looked_at_for_ever(call: str) -> None:
     many = {str(number): {"value": number, "state": "FAILED"} for number in range(10_000)}
     scope = {"outputs": {"many": many}, "tasks": {"each": many}, "taskrun": {"value": "7", "iteration": 3}, "list": [{"outputs": {"n": 1}}] * 10_000}
-    ports = {"secret": lambda *_: f'{{"a": 1, "b": "{"x" * 500_000}"}}', "http": lambda _: HttpAnswer(200, "", ""), "masked": copy.deepcopy}
+    ports = {
+        "secret": lambda *_: f'{{"a": 1, "b": "{"x" * 500_000}"}}',
+        "http": lambda _: HttpAnswer(200, "", ""),
+        "subflow": lambda _: FlowAnswer("", "", many, {}),
+        "masked": copy.deepcopy,
+    }
     begun = time.process_time()
     message = refusal(f"{{% for each in 1..99999 %}}{{% set x = {call} %}}{{% endfor %}}", scope, **ports)
     assert message.startswith("this template needs too much work")

@@ -53,6 +53,10 @@ class Choosing(Input):
             return known[0]
         return self.defaults
 
+    def chooses(self, *, given: bool) -> bool:
+        """Whether it takes the choices to settle it: they are a default, or say whether the value is one. Where others are taken too, they only help people."""
+        return not self.allow_custom_value if given else self.auto_select_first
+
     def parse(self, value: Any, choices: Sequence[str] | None = None) -> Any:
         raise NotImplementedError
 
