@@ -21,6 +21,7 @@ from runners.backend import Backend, Backends
 from runners.backends.docker import DockerBackend
 from runners.backends.process import ProcessBackend
 from runners.client import HttpDispatcher, HttpFiles
+from runners.crashpoints import arm_from
 from runners.options.docker import Docker
 from runners.options.process import Process
 from runners.protocol import Dispatcher, Files, Refused, RunnerInfo, Unreachable
@@ -42,6 +43,7 @@ def build(dispatcher: Dispatcher, files: Files, base: Path, *, slots: int = 4, b
 
 def run(server: str | Callable[[], str], token: str, base: Path, *, slots: int = 4, backend: str = "auto", timing: Timing | None = None) -> int:
     """Works until SIGTERM or SIGINT, and leaves what runs then to the next agent on the folder; returns the exit code."""
+    arm_from(os.environ)
     processes.seal()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

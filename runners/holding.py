@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from runners import archives
+from runners.crashpoints import crashpoint
 from runners.fields import NamespaceFiles
 from runners.folder import Cache, FolderProperties
 from runners.protocol import CACHE, Job, Outcome, Rejected, Result, Unusable
@@ -50,8 +51,11 @@ class HoldingWork(JobWork):
     def hold(self) -> None:
         """Says that the folder stands, and waits until the jobs in it are over; raises Interrupted when it is to be given up."""
         (self._folder / OPENED).touch()
+        crashpoint("folder.before_ready")
         self.patiently(lambda: self._means.dispatcher.ready(self.job.lease))
+        crashpoint("folder.ready")
         self._closing.wait()
+        crashpoint("folder.closing")
         if self.stopping.is_set():
             raise Interrupted
         self._others_over()
@@ -85,6 +89,7 @@ class HoldingWork(JobWork):
                 self.log("INFO", f"what was cached {age:.0f} s ago is too old to be used")
                 return
             unpack(archives.unzipped(packed), self.directory)
+        crashpoint("folder.restored")
         (self._folder / _CACHED).write_text(archives.digest(self.directory, cache.patterns))
         self.log("INFO", f"restored what was cached {age:.0f} s ago")
 
@@ -101,7 +106,9 @@ class HoldingWork(JobWork):
                 self._means.files.put(self.job.lease, CACHE, packed)
 
             try:
+                crashpoint("folder.before_cache")
                 self.patiently(put)
+                crashpoint("folder.cached")
             except Rejected as problem:
                 raise Unusable(f"the cache can't be stored: {problem}") from problem
         self.log("INFO", "cached the files for the next run")
