@@ -89,9 +89,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--beat", type=float, default=10.0)
     parser.add_argument("--lease", type=float, default=30.0)
     parser.add_argument("--drain", type=float, default=5.0)
+    parser.add_argument("--wait", type=float, default=5.0)
     options = parser.parse_args(arguments)
     log_to_stderr(environ.get("LOG_LEVEL", "INFO"))
-    timing = Timing(lease=options.lease, beat=options.beat, drain=options.drain, leave=True)
+    timing = Timing(lease=options.lease, beat=options.beat, wait=options.wait, drain=options.drain, leave=True)
     token = options.token_file.read_text("utf-8").strip()
     return run(from_file(options.server_file), token, options.base, slots=options.slots, backend=options.backend, timing=timing)
 

@@ -7,6 +7,7 @@ they came.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -18,7 +19,7 @@ from runners import archives
 from runners.crashpoints import crashpoint
 from runners.fields import NamespaceFiles
 from runners.folder import Cache, FolderProperties
-from runners.protocol import CACHE, Job, Outcome, Rejected, Result, Unusable
+from runners.protocol import CACHE, Job, LogLine, Outcome, Rejected, Result, Unusable, decode, encode
 from runners.reports import Report
 from runners.task import RunnerTask, Work
 from runners.transfer import put_inputs, take_outputs
@@ -50,7 +51,7 @@ class HoldingWork(JobWork):
 
     def hold(self) -> None:
         """Says that the folder stands, and waits until the jobs in it are over; raises Interrupted when it is to be given up."""
-        (self._folder / OPENED).touch()
+        self._remember_opening()
         crashpoint("folder.before_ready")
         self.patiently(lambda: self._means.dispatcher.ready(self.job.lease))
         crashpoint("folder.ready")
@@ -61,6 +62,16 @@ class HoldingWork(JobWork):
         self._others_over()
         if (self._folder / TORN).exists():
             raise Unusable("files of its last task could not all be copied back into the folder: nothing of it is stored")
+
+    def _remember_opening(self) -> None:
+        """That the folder stands, with all that was said until then: a next agent, which makes no folder, has its own words numbered behind that."""
+        place = self._folder / OPENED
+        if self.opened:
+            self._report.resume([decode(LogLine, line) for line in json.loads(place.read_text() or "[]")])
+            return
+        fresh = place.with_suffix(".new")
+        fresh.write_text(json.dumps([encode(line) for line in self._report.aside()]))
+        fresh.rename(place)
 
     def close(self) -> None:
         """The jobs in it are over: it may end."""

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,7 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from runners.crashpoints import DIED, arm
+from runners.crashpoints import DIED, arm, at
 from runners.protocol import Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, decode, encode
 from service.actions import edits
 from service.actions.deliveries import Head, tell
@@ -460,14 +461,18 @@ def _subclasses(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
 def live(folder: str, crash: dict[str, int] | None = None) -> dict[str, Any]:
     """A life. It ends at the first of these points that is passed so often, and notes which it was; else gives what is to be seen, and what was passed."""
     logging.basicConfig(level=logging.INFO, filename=Path(folder) / "log", force=True)
-    passed: dict[str, int] = {}
+    passed = Counter[str]()
+
+    def die(name: str) -> None:
+        with (Path(folder) / "deaths").open("a") as deaths:
+            deaths.write(f"{name}\n")
+        os._exit(DIED)
+
+    dies = at(crash or {}, die)
 
     def count(name: str) -> None:
-        passed[name] = passed.get(name, 0) + 1
-        if passed[name] == (crash or {}).get(name):
-            with (Path(folder) / "deaths").open("a") as deaths:
-                deaths.write(f"{name}\n")
-            os._exit(DIED)
+        passed[name] += 1
+        dies(name)
 
     arm(count)
     return {"seen": Life(Path(folder)).all(), "passed": passed}
