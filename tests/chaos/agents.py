@@ -26,6 +26,8 @@ def live(argv: list[str], marks: str, log: str, crash: str = "") -> int:
 
 def _end_in_time(folder: Path) -> None:
     tick = threading.Event()
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # it would be no orderly end
+        tick.wait(0.01)
     while not (folder / "over").exists():
         if (folder / "leave").exists() and not (folder / "left").exists():
             (folder / "left").touch()
