@@ -97,7 +97,7 @@ EDITED = f"id: edited\nnamespace: t\ntasks: [{{id: say, type: {CORE}.log.Log, me
 BROKEN_CLOCK = CLOCK.replace("id: clock", "id: lost")
 
 _VOLATILE = re.compile(r"\b[0-9A-Za-z]{22}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\d+\.\d s\b")
-_ABOUT_LOSS = re.compile(r"^Attempt \d+ (is lost|was handed back)|was not taken over")
+_ABOUT_LOSS = re.compile(r"^Attempt \d+ (is lost|was handed back)|^The folder that its tasks share is lost")
 LEASE = 1e6
 BAD_ROW = """INSERT OR REPLACE INTO flowfile (repository_id, path, blob, guessed, valid, level, problems)
              SELECT id, 'x.yml', '', 0, 0, 3, 'no JSON' FROM repository WHERE name = 'default'"""

@@ -28,8 +28,7 @@ STARTS = names("start")
 WITH_A_FORGE = [
     *names("hooks"),
     *sorted(ELSEWHERE),
-    *("writer.committed", "sync.before_keep", "sync.applied", "executor.stored", "dispatch.logged", "dispatch.finished", "storage.renamed"),
-    *("reporter.before_send", "reporter.sent", "scheduler.fired", "edits.committed"),
+    *("writer.committed", "sync.applied", "executor.stored", "dispatch.finished", "storage.renamed", "reporter.sent", "edits.committed", "scheduler.fired"),
 ]
 
 

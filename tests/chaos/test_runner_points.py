@@ -66,7 +66,7 @@ class Agents:
         self.service, self.nursery, self.marks, self.base = service, nursery, folder / "marks", folder / "runner"
         self.log = folder / "agents.log"
         self.marks.mkdir(parents=True)
-        self.lives = 0
+        self.drain, self.slots, self.again = 0.1, 4, False
 
     def died(self) -> list[str]:
         """Where they died, in order."""
@@ -74,22 +74,24 @@ class Agents:
         return [line.removeprefix(SAID).strip() for line in text.splitlines() if line.startswith(SAID)]
 
     def work(self, ids: list[str], wanted: dict[str, int]) -> None:
-        """Agents live and die until these executions have ended."""
+        """Agents live and die until these executions have ended; at each point once, or `again`."""
         over = threading.Thread(target=self._wait, args=(ids,), daemon=True)
         over.start()
-        data = self.service.data
-        files = ["--server-file", str(data / "server.json"), "--token-file", str(data / "runner.token"), "--base", str(self.base)]
-        argv = [*files, "--backend", "process", "--beat", "0.3", "--lease", "3", "--drain", "0.1", "--wait", "0.3"]
         while True:
-            left = {name: number for name, number in wanted.items() if name not in self.died()}
-            crash = ",".join(f"{name}:{number}" for name, number in left.items())
-            code, given = self.nursery.live(argv=argv, marks=str(self.marks), log=str(self.log), crash=crash)
-            self.lives += 1
-            assert code in (0, DIED), self.log.read_text()[-4000:]
+            code = self.live({name: number for name, number in wanted.items() if self.again or name not in self.died()})
             if code == 0 and (self.marks / "over").exists():
-                assert given == 0
                 break
         over.join()
+
+    def live(self, wanted: dict[str, int]) -> int:
+        """One agent, until its death or its end; the exit code."""
+        data = self.service.data
+        files = ["--server-file", str(data / "server.json"), "--token-file", str(data / "runner.token"), "--base", str(self.base)]
+        argv = [*files, "--backend", "process", "--beat", "0.3", "--lease", "3", "--drain", str(self.drain), "--slots", str(self.slots), "--wait", "0.3"]
+        crash = ",".join(f"{name}:{number}" for name, number in wanted.items())
+        code, given = self.nursery.live(argv=argv, marks=str(self.marks), log=str(self.log), crash=crash)
+        assert code == DIED or (code, given) == (0, 0), self.log.read_text()[-4000:]
+        return code
 
     def _wait(self, ids: list[str]) -> None:
         try:
