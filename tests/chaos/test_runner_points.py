@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from runners.backends.docker import DockerBackend
 from runners.crashpoints import DIED, SAID
+from runners.workspace import Workspace
 from tests.chaos.nursery import Nursery
 from tests.chaos.points import names
 from tests.e2e.service import Service
-from tests.e2e.texts import flow
+from tests.e2e.texts import flow, shell
+from tests.runners.images import Images
 
 pytestmark = [pytest.mark.xdist_group("runner-points")]
 
@@ -66,7 +69,7 @@ class Agents:
         self.service, self.nursery, self.marks, self.base = service, nursery, folder / "marks", folder / "runner"
         self.log = folder / "agents.log"
         self.marks.mkdir(parents=True)
-        self.drain, self.slots, self.again = 0.1, 4, False
+        self.backend, self.drain, self.slots, self.again = "process", 0.1, 4, False
 
     def died(self) -> list[str]:
         """Where they died, in order."""
@@ -87,7 +90,7 @@ class Agents:
         """One agent, until its death or its end; the exit code."""
         data = self.service.data
         files = ["--server-file", str(data / "server.json"), "--token-file", str(data / "runner.token"), "--base", str(self.base)]
-        argv = [*files, "--backend", "process", "--beat", "0.3", "--lease", "3", "--drain", str(self.drain), "--slots", str(self.slots), "--wait", "0.3"]
+        argv = [*files, "--backend", self.backend, "--beat", "0.3", "--lease", "3", "--drain", str(self.drain), "--slots", str(self.slots), "--wait", "0.3"]
         crash = ",".join(f"{name}:{number}" for name, number in wanted.items())
         code, given = self.nursery.live(argv=argv, marks=str(self.marks), log=str(self.log), crash=crash)
         assert code == DIED or (code, given) == (0, 0), self.log.read_text()[-4000:]
@@ -155,3 +158,18 @@ def test_agents_die_at_each_point_and_all_comes_to_the_same(service: Service, nu
     assert seen == undisturbed, f"after deaths at {died}"
     # Not every point is passed twice by one agent.
     assert sorted(died) == MINE if number == 1 else len(died) > 10
+
+
+@pytest.mark.docker
+def test_agents_die_at_each_point_of_a_container_and_it_runs_once(service: Service, nursery: Nursery, docker_images: Images, tmp_path: Path):
+    agents = Agents(service, nursery, tmp_path)
+    agents.backend = "docker"
+    tasks = shell("box", "echo one | tee out", image=docker_images.plain, more="outputFiles: [out]")
+    service.ask("POST", "/flows", content=flow("boxed", "chaos", tasks), headers=YAML)
+    id = service.execute("chaos", "boxed")["id"]
+    agents.work([id], dict.fromkeys(names("docker"), 1))
+    assert sorted(agents.died()) == names("docker")
+    assert (service.execution(id)["state"]["current"], service.lines(id)) == ("SUCCESS", ["one"])
+    backend = DockerBackend(Workspace(agents.base).instance())
+    assert backend.left() == ()
+    backend.close()
