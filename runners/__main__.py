@@ -21,6 +21,7 @@ from runners.backend import Backend, Backends
 from runners.backends.docker import DockerBackend
 from runners.backends.process import ProcessBackend
 from runners.client import HttpDispatcher, HttpFiles
+from runners.crashpoints import arm_from
 from runners.options.docker import Docker
 from runners.options.process import Process
 from runners.protocol import Dispatcher, Files, Refused, RunnerInfo, Unreachable
@@ -42,6 +43,7 @@ def build(dispatcher: Dispatcher, files: Files, base: Path, *, slots: int = 4, b
 
 def run(server: str | Callable[[], str], token: str, base: Path, *, slots: int = 4, backend: str = "auto", timing: Timing | None = None) -> int:
     """Works until SIGTERM or SIGINT, and leaves what runs then to the next agent on the folder; returns the exit code."""
+    arm_from(os.environ)
     processes.seal()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,9 +89,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--beat", type=float, default=10.0)
     parser.add_argument("--lease", type=float, default=30.0)
     parser.add_argument("--drain", type=float, default=5.0)
+    parser.add_argument("--wait", type=float, default=5.0)
     options = parser.parse_args(arguments)
     log_to_stderr(environ.get("LOG_LEVEL", "INFO"))
-    timing = Timing(lease=options.lease, beat=options.beat, drain=options.drain, leave=True)
+    timing = Timing(lease=options.lease, beat=options.beat, wait=options.wait, drain=options.drain, leave=True)
     token = options.token_file.read_text("utf-8").strip()
     return run(from_file(options.server_file), token, options.base, slots=options.slots, backend=options.backend, timing=timing)
 

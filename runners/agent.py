@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from runners import tasks
 from runners.backend import Backends
+from runners.crashpoints import crashpoint
 from runners.holding import HoldingWork, SharedFolder
 from runners.masking import Masker
 from runners.protocol import (
@@ -154,11 +155,13 @@ class Agent:
 
     def _adopt(self, lease: Lease) -> bool:
         sent = time.monotonic()
+        crashpoint("agent.before_adopt")
         try:
             adopted = self._means.dispatcher.adopt(self._info.id, lease)
         except Unreachable:
             return False
         except (Gone, Rejected):
+            crashpoint("agent.before_stale")
             log.info("stale job removed", job=lease.key)
             for backend in self._means.backends:
                 backend.remove(lease)
@@ -166,6 +169,7 @@ class Agent:
         except Refused as problem:
             self._fail(problem)
         else:
+            crashpoint("agent.adopted")
             log.info("job adopted", job=lease.key, next_line=adopted.next_line)
             self._begin(adopted, sent, found=True)
         self._contact = time.monotonic()
@@ -208,6 +212,8 @@ class Agent:
             sent = time.monotonic()
             try:
                 job = self._means.dispatcher.claim(self._info, self._timing.wait)
+                if job is not None:
+                    crashpoint("agent.claimed")
                 self._contact, pause = time.monotonic(), 0.1
             except Unreachable:
                 self._over.wait(pause)
@@ -250,6 +256,8 @@ class Agent:
             log.exception("beat failed")
             return False
         self._contact = time.monotonic()
+        if active:
+            crashpoint("agent.beaten")
         for running in active:
             running.obey(orders.get(running.lease.key), sent)
         return True
@@ -309,6 +317,7 @@ class Agent:
 
     def _leave(self) -> None:
         left = self._active()
+        crashpoint("agent.before_leaving")
         for running in left:
             running.leave()
         # For one that is being started just now; one that waits for a silent program's next line has nothing to finish.
@@ -426,6 +435,7 @@ class _Running:
     def _run(self) -> None:
         try:
             outcome = self._masked(self._outcome())
+            crashpoint("agent.ended")
             self._work.deadline = math.inf
             if self._deliver(outcome):
                 self._clean_up()
@@ -443,7 +453,9 @@ class _Running:
         except ValidationError as problem:
             return Outcome.failed("; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()))
         try:
+            crashpoint("agent.before_prepare")
             self._work.prepare()
+            crashpoint("agent.prepared")
             self._heard.timed()
             outcome = task.run(self._work)
             return replace(outcome, metrics=(*outcome.metrics, *self._work.metrics))
@@ -485,7 +497,9 @@ class _Running:
         pause = 0.1
         while not self._silent.is_set():
             try:
+                crashpoint("agent.before_finish")
                 self._means.dispatcher.finish(self.lease, outcome)
+                crashpoint("agent.finished")
                 self._told.set()
                 log.info("job finished", job=self.lease.key, result=outcome.result.value, exit_code=outcome.exit_code)
                 return
@@ -504,10 +518,14 @@ class _Running:
         for backend in self._means.backends:
             if self._gone or self.found or backend in self._work.used:
                 backend.remove(self.lease)
+        crashpoint("agent.backend_cleaned")
         self._means.workspace.remove(self.lease)
+        crashpoint("agent.cleaned")
 
     def _send(self, lines: tuple[LogLine, ...]) -> None:
+        crashpoint("agent.before_log")
         self._means.dispatcher.log(self.lease, lines)
+        crashpoint("agent.logged")
 
 
 _RESULTS = {"killed": Result.KILLED, "timeout": Result.FAILED, "lost": Result.LOST, "handed": Result.HANDED}

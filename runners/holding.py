@@ -7,6 +7,7 @@ they came.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -15,9 +16,10 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from runners import archives
+from runners.crashpoints import crashpoint
 from runners.fields import NamespaceFiles
 from runners.folder import Cache, FolderProperties
-from runners.protocol import CACHE, Job, Outcome, Rejected, Result, Unusable
+from runners.protocol import CACHE, Job, LogLine, Outcome, Rejected, Result, Unusable, decode, encode
 from runners.reports import Report
 from runners.task import RunnerTask, Work
 from runners.transfer import put_inputs, take_outputs
@@ -49,14 +51,27 @@ class HoldingWork(JobWork):
 
     def hold(self) -> None:
         """Says that the folder stands, and waits until the jobs in it are over; raises Interrupted when it is to be given up."""
-        (self._folder / OPENED).touch()
+        self._remember_opening()
+        crashpoint("folder.before_ready")
         self.patiently(lambda: self._means.dispatcher.ready(self.job.lease))
+        crashpoint("folder.ready")
         self._closing.wait()
+        crashpoint("folder.closing")
         if self.stopping.is_set():
             raise Interrupted
         self._others_over()
         if (self._folder / TORN).exists():
             raise Unusable("files of its last task could not all be copied back into the folder: nothing of it is stored")
+
+    def _remember_opening(self) -> None:
+        """That the folder stands, with all that was said until then: a next agent, which makes no folder, has its own words numbered behind that."""
+        place = self._folder / OPENED
+        if self.opened:
+            self._report.resume([decode(LogLine, line) for line in json.loads(place.read_text() or "[]")])
+            return
+        fresh = place.with_suffix(".new")
+        fresh.write_text(json.dumps([encode(line) for line in self._report.aside()]))
+        fresh.rename(place)
 
     def close(self) -> None:
         """The jobs in it are over: it may end."""
@@ -85,6 +100,7 @@ class HoldingWork(JobWork):
                 self.log("INFO", f"what was cached {age:.0f} s ago is too old to be used")
                 return
             unpack(archives.unzipped(packed), self.directory)
+        crashpoint("folder.restored")
         (self._folder / _CACHED).write_text(archives.digest(self.directory, cache.patterns))
         self.log("INFO", f"restored what was cached {age:.0f} s ago")
 
@@ -101,7 +117,9 @@ class HoldingWork(JobWork):
                 self._means.files.put(self.job.lease, CACHE, packed)
 
             try:
+                crashpoint("folder.before_cache")
                 self.patiently(put)
+                crashpoint("folder.cached")
             except Rejected as problem:
                 raise Unusable(f"the cache can't be stored: {problem}") from problem
         self.log("INFO", "cached the files for the next run")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from runners.backend import Backend, Backends, Launch, NoImage, NotStarted, Program
+from runners.crashpoints import crashpoint
 from runners.fields import format_duration
 from runners.protocol import OUTPUT_LIMIT, Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
 from runners.reports import Report
@@ -151,6 +152,7 @@ class JobWork:
             return
         try:
             self.patiently(lambda: write(self.directory, name, self._means.files.get(self.job.lease, uri)))
+            crashpoint("work.fetched")
         except Rejected as problem:
             raise Unusable(f"{uri} can't be downloaded: {problem}") from problem
 
@@ -167,8 +169,10 @@ class JobWork:
                 file.seek(0)
                 return self._means.files.put(self.job.lease, name, file)
 
+            crashpoint("work.before_upload")
             try:
                 stored[name] = self.patiently(put)
+                crashpoint("work.uploaded")
             except Rejected as problem:
                 raise Unusable(f"{name} can't be stored: {problem}") from problem
         return stored
@@ -211,6 +215,7 @@ class JobWork:
             end = self._told(Exit(None, "lost" if record else "error", str(problem)))
         else:
             end = self._follow(program, on_lines)
+            crashpoint("work.program_over")
             self._bring_back(program, end)
         self._report.mark()
         return end
@@ -221,8 +226,10 @@ class JobWork:
             return
         torn = self._means.workspace.folder(self.job.folder) / TORN
         torn.touch()
+        crashpoint("work.torn")
         program.collect("")
         torn.unlink()
+        crashpoint("work.brought_back")
 
     def stop(self, reason: str, limit: float = math.inf) -> None:
         """Ends the job's program within `limit` seconds, and all waiting; the first reason counts. Returns when it is over."""
@@ -231,6 +238,7 @@ class JobWork:
                 self._reason = reason
                 with contextlib.suppress(OSError):  # there is no folder yet, or no longer
                     (self._folder / "ending").write_text(reason)
+            crashpoint("work.stopping")
             program = self._program
         self.stopping.set()
         if program:
@@ -367,7 +375,9 @@ class JobWork:
         lines = [encode(line) for line in self._report.aside()]
         fresh = self._folder / "step.new"
         fresh.write_text(json.dumps({"runner": backend.options.TYPE, "lines": lines}))
+        crashpoint("work.before_record")
         fresh.rename(self._record_path(step))
+        crashpoint("work.recorded")
 
     def _record(self, step: int) -> Mapping[str, Any] | None:
         with contextlib.suppress(OSError, ValueError):

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO
 
+from runners.crashpoints import crashpoint
 from runners.protocol import Lease, Tree, Unusable
 
 #: Files of ours in a working directory begin so; they are never a task's output.
@@ -118,7 +119,9 @@ class Workspace:
             return work
         folder.mkdir(mode=0o700)
         with self._tree(tree, load) as source:
+            crashpoint("workspace.before_copy")
             shutil.copytree(source, work, symlinks=True)
+            crashpoint("workspace.copied")
         return work
 
     def make(self, lease: Lease) -> None:
@@ -153,7 +156,9 @@ class Workspace:
         try:
             fresh.mkdir()
             unpack(content, fresh, self._caps)
+            crashpoint("workspace.before_tree")
             fresh.rename(target)
+            crashpoint("workspace.tree")
         finally:
             remove(fresh)
 

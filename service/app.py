@@ -29,6 +29,7 @@ from typing import IO
 
 import uvicorn
 
+from runners.crashpoints import VARIABLE, arm_from, crashpoint
 from runners.masking import Masker
 from runners.processes import MARK, seal
 from service import discovery
@@ -122,7 +123,9 @@ class Service:
             raise Invalid(f"the setting `timezone` (HEADGATE_TIMEZONE): {refused}") from None
         data = folder(settings)
         self.data, self._lock = data, lock or locked(data)
+        crashpoint("start.before_upgrade")
         schema.upgrade(data / "headgate.db")
+        crashpoint("start.upgraded")
         self.database = Database(data / "headgate.db")
         cipher = Cipher.from_text([settings.encryption_key]) if settings.encryption_key else load_or_create(data / "secret.key")
         found = EnvironmentSecrets(environ)
@@ -192,7 +195,9 @@ class Service:
                 return None
             return admin
 
+        crashpoint("start.before_tokens")
         made = self.database.write(action)
+        crashpoint("start.tokens")
         self._make_default()
         return made
 
@@ -220,7 +225,9 @@ class Service:
         added = repositories.prepare(self.kit, NewRepository(DEFAULT))
         if not self.kit.git.exists(DEFAULT):
             self.kit.git.create(DEFAULT)
+            crashpoint("start.repository")
         self.database.write(lambda session: repositories.add(session, added))
+        crashpoint("start.default")
 
     def start(self) -> None:
         """Begins to work."""
@@ -257,6 +264,11 @@ class Service:
 def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[Ready], None]) -> int:
     """Runs the service until SIGTERM or SIGINT; returns the exit code. Problems of ours are logged as one line."""
     begun = time.monotonic()
+    try:
+        arm_from(environ)
+    except ValueError as failure:
+        _log.error("can't start: %s", failure)
+        return 1
     umask = os.umask(0o077)  # what we keep is nobody else's; tasks get back what they would have had
     seal()
     try:
@@ -306,6 +318,7 @@ async def _serve(service: Service, listener: socket.socket, umask: int, begun: f
     agent = AgentProcess(service, umask) if service.kit.settings.runner else None
     if agent is not None:
         agent.start()
+    crashpoint("start.before_ready")
     on_ready(time.monotonic() - begun)
     await asyncio.wait({serving, asyncio.ensure_future(ended.wait())}, return_when=asyncio.FIRST_COMPLETED)
     # While the runner drains we still take its reports; its claim that waits is ended, so that an idle one ends at once.
@@ -347,7 +360,9 @@ def write_server_file(data: Path, url: str, listener: socket.socket) -> None:
     target = data / "server.json"
     temporary = target.with_suffix(".new")
     temporary.write_text(json.dumps({"url": f"http://{shown}:{port}", "public": url, "pid": os.getpid()}) + "\n")
+    crashpoint("start.before_address")
     temporary.replace(target)
+    crashpoint("start.address")
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -408,7 +423,9 @@ def _token_file(path: Path) -> str:
         out.write(token + "\n")
         out.flush()
         os.fsync(out.fileno())
+    crashpoint("start.before_token")
     temporary.replace(path)
+    crashpoint("start.token")
     return token
 
 
@@ -490,7 +507,7 @@ class AgentProcess:
         return pid if ours else None
 
     def _keep(self) -> None:
-        told = False
+        told, crash = False, {name: value for name, value in os.environ.items() if name == VARIABLE}
         while not self._ended.is_set():
             outlived = self._outlived()
             if outlived is not None:
@@ -501,8 +518,10 @@ class AgentProcess:
                 continue
             # Its own file, not our output: whoever reads ours must not wait for an agent that outlives us.
             with _private(self._log_file) as log:
-                environment = _agent_environment(os.environ)
+                environment = _agent_environment(os.environ) | crash
+                crash = {}  # what is started in place of one that died goes on
                 self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=environment, umask=self._umask)
+            crashpoint("start.agent")
             code = self._process.wait()
             if not self._ended.is_set():
                 level = logging.INFO if code == ALREADY_RUNNING else logging.WARNING

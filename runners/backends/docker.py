@@ -22,6 +22,7 @@ import structlog
 from pydantic import ValidationError
 
 from runners.backend import Launch, Lines, NoImage, NotStarted, Program
+from runners.crashpoints import crashpoint
 from runners.engine import Engine, EngineError
 from runners.fields import Typed
 from runners.lines import Splitter
@@ -100,12 +101,16 @@ class DockerBackend:
             if launch.expected:
                 return self._join(launch, options)
             user = self._ready(launch, options)
+            crashpoint("docker.before_create")
             container = self._engine.create(self._name(launch), **self._settings(launch, options))
+            crashpoint("docker.created")
             try:
                 self._engine.send(container, launch.work, self._owner(container, options.user or user))
+                crashpoint("docker.sent")
                 launch.begun()
                 with self._starting:
                     self._engine.start(container)
+                crashpoint("docker.started")
             except BaseException:
                 self._engine.remove(container)
                 raise
@@ -126,7 +131,9 @@ class DockerBackend:
         """Removes the job's containers. Those that a daemon out of reach still has are found again at the next start."""
         try:
             for container, _ in self._engine.labelled({f"{_LABEL}.instance": self._instance, f"{_LABEL}.job": lease.key}):
+                crashpoint("docker.before_remove")
                 self._engine.remove(container)
+                crashpoint("docker.removed")
         except EngineError as problem:
             if self.available() is None:
                 log.warning("containers not removed", job=lease.key, problem=str(problem))

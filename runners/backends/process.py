@@ -31,6 +31,7 @@ from typing import BinaryIO
 
 from runners import processes
 from runners.backend import Launch, Lines, NotStarted, Program
+from runners.crashpoints import crashpoint
 from runners.fields import Typed
 from runners.lines import Splitter
 from runners.options.process import Process
@@ -96,6 +97,7 @@ class ProcessBackend:
         with contextlib.suppress(BrokenPipeError), shell.stdin:
             launch.begun()
             shell.stdin.write(b"go\n")
+        crashpoint("process.told")
         return ProcessProgram(self._name(launch.lease), folder, self._output_cap, shell=shell)
 
     def left(self) -> tuple[Lease, ...]:
@@ -126,9 +128,11 @@ class ProcessBackend:
         except (OSError, ValueError) as problem:
             raise NotStarted(f"the command can't be started: {problem}") from problem
         self._shells.setdefault(launch.lease, []).append(shell)
+        crashpoint("process.started")
         record = folder / "pid.new"
         record.write_text(f"{shell.pid} {processes.started(shell.pid)}\n")
         record.rename(folder / "pid")
+        crashpoint("process.on_record")
         return shell
 
     def _environment(self, launch: Launch) -> Mapping[str, str]:
@@ -289,6 +293,7 @@ class _Tail:
             if chunk := self._take(name, _CHUNK):
                 # On record before anybody sees it: a line that was sent must come at the same place again.
                 self._journal.write(f"{name} {len(chunk)}\n".encode())
+                crashpoint("process.journalled")
                 yield name, chunk
 
     def close(self) -> None:

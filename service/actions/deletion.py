@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runners.crashpoints import crashpoint
 from service.actions.kit import Kit
 from service.store import copies
 from service.store.database import Session
@@ -12,7 +13,9 @@ def clear(kit: Kit, most: int) -> int:
     with kit.database.read() as session:
         found = copies.leftovers(session, most)
     for namespace, flow, execution in found:
+        crashpoint("deletion.before_files")
         kit.storage.remove(namespace, flow, execution)
+        crashpoint("deletion.files_removed")
 
     def forget(session: Session) -> None:
         for _, _, execution in found:
@@ -20,4 +23,5 @@ def clear(kit: Kit, most: int) -> int:
 
     if found:
         kit.database.write(forget)
+        crashpoint("deletion.forgotten")
     return len(found)

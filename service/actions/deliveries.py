@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from runners.crashpoints import crashpoint
 from service.actions import sync
 from service.actions.kit import Kit
 from service.errors import Conflict, Invalid, Malformed, NotFound, ServiceError, TooLarge, Unavailable
@@ -145,7 +146,9 @@ class Reconciler:
                     sync.fail(session, self._kit, self._repository, ref, sha, reason, now.timestamp())
             deliveries.settle(session, tuple(delivery.id for delivery in waiting), "quarantined", reason)
 
+        crashpoint("sync.before_abandoning")
         self._kit.database.write(action)
+        crashpoint("sync.abandoned")
 
     # what was said
 
@@ -181,7 +184,9 @@ class Reconciler:
                         sync.see(session, self._kit, self._repository, ref, sha, at)
 
         if known:
+            crashpoint("sync.before_seen")
             self._kit.database.write(action)
+            crashpoint("sync.seen")
 
     # what is
 
@@ -192,7 +197,10 @@ class Reconciler:
             return self._kit.git.refs(name)
         if not self._kit.git.exists(name):
             self._kit.git.create(name)
-        return self._kit.git.fetch(name, url, token_of(self._kit, self._repository), self._repository.allow_private)
+        crashpoint("sync.before_fetch")
+        refs = self._kit.git.fetch(name, url, token_of(self._kit, self._repository), self._repository.allow_private)
+        crashpoint("sync.fetched")
+        return refs
 
     def _adopt_default_branch(self, refs: Mapping[str, str], named: Mapping[str, Sequence[str]]) -> None:
         """The first branch pushed to an empty embedded repository becomes its default branch."""
@@ -204,6 +212,7 @@ class Reconciler:
         branches = [ref for ref in (*named, *sorted(refs)) if ref.startswith(sync.BRANCHES) and ref in refs]
         if branches:
             self._kit.git.set_default_branch(self._repository.name, branches[0].removeprefix(sync.BRANCHES))
+            crashpoint("sync.branch_adopted")
 
     def _tracked(self, ref: str) -> bool:
         return sync.is_tracked(self._kit, self._repository, ref)
@@ -228,7 +237,9 @@ class Reconciler:
         except (TooLarge, Invalid, Malformed, NotFound) as wrong:
             _log.warning("%s: %s at %s can't be synced: %s", self._repository.name, ref, tip[:12], wrong)
             reason, at = wrong.message, now.timestamp()
+            crashpoint("sync.before_failure")
             self._kit.database.write(lambda session: sync.fail(session, self._kit, self._repository, ref, tip, reason, at))
+            crashpoint("sync.failed")
         except Exception as fault:  # noqa: BLE001 - a loop's tick: the other refs go on
             _log.error("%s: %s at %s was not synced: %s", self._repository.name, ref, tip[:12], fault, exc_info=not isinstance(fault, ServiceError))
             return fault
@@ -241,13 +252,16 @@ class Reconciler:
                 news = repositories.applied(session, repository.id).get(ref) != tip or _taken_over(session, repository, tip)
                 planned = sync.plan(self._kit, session, repository, ref, tip, now, fire=fire and news)
             if planned.applied or planned.fired:
+                crashpoint("sync.before_keep")
                 self._kit.git.keep(repository.name, tip)
+            crashpoint("sync.before_apply")
             try:
                 self._kit.database.write(partial(self._apply, planned=planned, now=now))
             except Conflict:
                 if not left:
                     raise
             else:
+                crashpoint("sync.applied")
                 _log.info("%s: %s is at %s (%s)", repository.name, ref, tip[:12], sync.summary(planned))
                 return
 
@@ -267,7 +281,9 @@ class Reconciler:
                     if refs.get(ref) != sha:
                         sync.supersede(session, self._kit, self._repository, sha, refs.get(ref), now.timestamp())
 
+        crashpoint("sync.before_close")
         self._kit.database.write(action)
+        crashpoint("sync.closed")
 
     def _settle(self, known: Sequence[Delivery], refs: Mapping[str, str], *, first: bool) -> None:
         """All is done. At the first look, branches and tags that were there before us are taken over: nobody pushed them to us."""
@@ -282,6 +298,7 @@ class Reconciler:
 
         if known or not self._repository.looked:
             self._kit.database.write(action)
+            crashpoint("sync.settled")
 
 
 def _taken_over(session: Session, repository: Repository, sha: str) -> bool:

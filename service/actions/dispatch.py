@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from runners.crashpoints import crashpoint
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
 from service.actions import cached, claims, outcomes
 from service.actions.attempts import Attempted, look_up
@@ -61,9 +62,11 @@ class Dispatch(JobFiles):
             queued = self._kit.database.write(lambda session: self._lease(session, runner))
             if queued is None:
                 return None
+            crashpoint("dispatch.leased")
             try:
                 job, work = self._rendered(queued, runner.base)
                 if not self._is_known(queued, job, work):
+                    crashpoint("dispatch.before_hand_over")
                     return job
             except Gone:
                 # Its folder has been lost meanwhile; the group hears of that, and drops what was in it.
@@ -87,7 +90,9 @@ class Dispatch(JobFiles):
             jobs.end(session, queued.task_run_id, queued.attempt, "not rendered")
             events.add(session, queued.execution_id, queued.task_run_id, Ended(queued.attempt, State.FAILED, message=self._kit.masker.text(reason)))
 
+        crashpoint("dispatch.before_refusal")
         self._kit.database.write(action)
+        crashpoint("dispatch.refused")
 
     def _rendered(self, queued: QueuedJob, base: str) -> tuple[Job, Attempted]:
         """The job with everything filled in. Raises RenderFailed with the place, and Gone where the folder is lost that it shares."""
@@ -134,7 +139,9 @@ class Dispatch(JobFiles):
             logs.append(session, queued.execution_id, queued.task_run_id, work.node.id, queued.attempt, [Line(now(), "INFO", cached.SAID)])
             events.add(session, queued.execution_id, queued.task_run_id, Ended(queued.attempt, State.SUCCESS, outputs))
 
+        crashpoint("dispatch.before_known")
         self._kit.database.write(action)
+        crashpoint("dispatch.known")
         return True
 
     # reports
@@ -153,7 +160,12 @@ class Dispatch(JobFiles):
 
     def beat_now(self, runner: str, leases: tuple[Lease, ...]) -> Mapping[str, Order | None]:
         """The same, answered at once."""
-        return self._kit.database.write(lambda session: self._beat(session, runner, leases)) if leases else {}
+        if not leases:
+            return {}
+        crashpoint("dispatch.before_beat")
+        answers = self._kit.database.write(lambda session: self._beat(session, runner, leases))
+        crashpoint("dispatch.beaten")
+        return answers
 
     def _beat(self, session: Session, runner: str, leases: tuple[Lease, ...]) -> Mapping[str, Order | None]:
         until = now().timestamp() + self._kit.settings.lease
@@ -179,7 +191,9 @@ class Dispatch(JobFiles):
             logs.append(session, held.execution_id, lease.task_run, task, lease.attempt, safe, source=RUNNER, first=lines[0].number)
 
         if lines:
+            crashpoint("dispatch.before_log")
             self._kit.database.write(action)
+            crashpoint("dispatch.logged")
 
     def ready(self, lease: Lease) -> None:
         """See `Dispatcher.ready`."""
@@ -190,7 +204,9 @@ class Dispatch(JobFiles):
                 jobs.open_folder(session, held)
                 events.add(session, held.execution_id, held.task_run_id, Opened(held.attempt))
 
+        crashpoint("dispatch.before_ready")
         self._kit.database.write(action)
+        crashpoint("dispatch.ready")
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """See `Dispatcher.finish`."""
@@ -213,7 +229,9 @@ class Dispatch(JobFiles):
             if isinstance(event, Ended):
                 outcomes.keep(session, self._kit, held, event, outcome.metrics)
 
+        crashpoint("dispatch.before_finish")
         self._kit.database.write(action)
+        crashpoint("dispatch.finished")
 
     def adopt(self, runner: str, lease: Lease) -> Adopted:
         """See `Dispatcher.adopt`."""
@@ -226,6 +244,7 @@ class Dispatch(JobFiles):
             return held, logs.next_line(session, held.execution_id, lease.task_run, lease.attempt), runners.base(session, runner)
 
         held, line, base = self._kit.database.write(action)
+        crashpoint("dispatch.adopted")
         try:
             return Adopted(self._rendered(held, base)[0], line)
         except RenderFailed as failure:

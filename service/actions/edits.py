@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from runners.crashpoints import crashpoint
 from service.actions import deliveries, reports, repositories, sync
 from service.actions.deliveries import API, Head
 from service.actions.kit import Kit
@@ -135,12 +136,15 @@ def attempt(kit: Kit, edit: Edit) -> Attempt:
     branch = branch_of(kit, repository)
     ref = sync.BRANCHES + branch
     before = change.applied.get(ref)
+    crashpoint("edits.before_commit")
     try:
         sha = kit.git.write(name, branch, dict(change.files), change.message, _AUTHOR, before)
     except Conflict:
         return Attempt(repository, ref, kit.git.refs(name).get(ref), made=False)
     if sha != before:
+        crashpoint("edits.committed")
         _tell(kit, repository, ref, sha)
+        crashpoint("edits.told")
     return Attempt(repository, ref, sha, made=True, changed=sha != before)
 
 
@@ -195,6 +199,7 @@ def _tell(kit: Kit, repository: Repository, ref: str, sha: str) -> None:
     """Has the new commit synced like any push."""
     if not repository.embedded:
         _push(kit, repository, ref, sha)
+        crashpoint("edits.pushed")
     kit.database.write(lambda session: deliveries.tell(session, repository, API, f"api:{sha}", [Head(ref, sha)], now().timestamp()))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from runners.crashpoints import crashpoint
 from service.actions import deliveries, repositories, sync
 from service.actions.deliveries import HOST, Head
 from service.actions.kit import Kit
@@ -39,6 +40,7 @@ class Pushes:
         with self._kit.database.read() as session:
             repository = repositories.get(session, name)
         if hook == "pre-receive":
+            crashpoint("pushes.before_lint")
             return HookAnswer(True, tuple(self._lint(repository, updates, quarantine)))
         return HookAnswer(True, self._deliver(repository, updates))
 
@@ -88,7 +90,9 @@ class Pushes:
         tips = self._kit.git.refs(repository.name) if any(ref.startswith(sync.TAGS) for _, _, ref in updates) else {}
         heads = [Head(ref, None if new == _ZERO else tips.get(ref) if ref.startswith(sync.TAGS) else new) for _, new, ref in updates]
         at = now().timestamp()
+        crashpoint("pushes.before_delivery")
         self._kit.database.write(lambda session: deliveries.tell(session, repository, HOST, new_id(), heads, at))
+        crashpoint("pushes.delivered")
         for head in heads:
             if head.sha is not None and head.ref.startswith((sync.BRANCHES, sync.TAGS)):
                 yield from self._came_of(repository, head)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runners.crashpoints import crashpoint
 from service.actions import executions
 from service.actions.executions import Prepared
 from service.actions.kit import Kit
@@ -59,7 +60,9 @@ def fire(kit: Kit, stored: triggers.Trigger, now: datetime) -> None:
                 executions.add(session, kit, one, now)
             triggers.move(session, stored, planned.following.timestamp() if planned.following else None, planned.last, planned.error)
 
+    crashpoint("scheduler.before_fire")
     kit.database.write(action)
+    crashpoint("scheduler.fired")
 
 
 def _source(session: Session, stored: triggers.Trigger) -> _Source:

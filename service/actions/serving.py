@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, BinaryIO, cast
 
+from runners.crashpoints import crashpoint
 from runners.fields import format_duration
 from runners.masking import Masker
 from runners.protocol import Metric
@@ -78,6 +79,7 @@ def lose(session: Session, job: Job, message: str) -> None:
 
 def serve(kit: Kit, job: Job, ending: threading.Event) -> None:
     """Does one server task, and stores what came of it. `ending`: the service ends, and whoever starts next does it again."""
+    crashpoint("pool.claimed")
     work = _Work(kit, job, ending)
     event: Event
     try:
@@ -89,7 +91,9 @@ def serve(kit: Kit, job: Job, ending: threading.Event) -> None:
     except Exception:  # noqa: BLE001 - a job's run
         _log.exception("server task %s of execution %s failed", job.task_run_id, job.execution_id)
         event = Ended(job.attempt, State.FAILED, message="a fault of Headgate's own ended this task; the service's log has the error")
+    crashpoint("pool.before_store")
     work.store(event)
+    crashpoint("pool.stored")
 
 
 class _Work:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from runners.crashpoints import crashpoint
 from service.actions import deliveries
 from service.api import body
 from service.api.access import Anyone
@@ -44,7 +45,9 @@ async def receive(hook_id: str, request: Request, parts: Use, _: Anyone) -> Resp
         await _audit(parts, hook_id, failure, content, source)
         raise
     at = now().timestamp()
+    crashpoint("hooks.before_accept")
     new = await parts.kit.database.awrite(lambda session: deliveries.accept(session, repository, delivery_id, event, headers, content, at))
+    crashpoint("hooks.accepted")
     return JSONResponse({"status": "accepted" if new else "duplicate", "delivery": delivery_id}, 202)
 
 

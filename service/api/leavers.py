@@ -1,11 +1,13 @@
-"""Clients that leave in the middle of a stream, which is how everybody ends following a log. It is nobody's fault, so nothing is logged."""
+"""Clients that leave in the middle of a stream, which is how everybody ends following a log, or of their own request, as a runner that is killed does. It is no
+fault of ours, so nothing is logged."""
 
 from __future__ import annotations
 
 from anyio import BrokenResourceError, ClosedResourceError
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_GONE = (BrokenResourceError, ClosedResourceError)
+_GONE = (BrokenResourceError, ClosedResourceError, ClientDisconnect)
 
 
 class Leavers:

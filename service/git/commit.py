@@ -17,6 +17,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
+from runners.crashpoints import crashpoint
 from service.errors import Conflict, Invalid, Malformed, NotFound, Unavailable
 from service.git import trees
 from service.git.layout import GUARDED, KEEP, NOTES, branch_ref
@@ -64,7 +65,9 @@ def move(repository: pygit2.Repository, ref: str, expected: str | None, new: str
             now = _target(repository, ref)
             if now != expected:
                 raise Conflict(f"{ref} has moved to {now or 'nothing'} meanwhile; it was expected at {expected or 'nothing'}.")
+            crashpoint("git.locked")
             change.set_target(ref, new)
+        crashpoint("git.moved")
     except (pygit2.GitError, ValueError, OSError) as fault:
         raise Unavailable(f"{ref} can't be moved now: {fault}.") from fault
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pygit2.enums import ObjectType
 
+from runners.crashpoints import crashpoint
 from service.errors import TooLarge
 from service.git import trees
 from service.git.mirror import commit
@@ -37,7 +38,9 @@ def export(path: Path, commit_id: str, cache: Path) -> Path:
     try:
         with beside.open("wb") as out, tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape") as tar:
             _fill(tar, objects, tree, date)
+        crashpoint("git.before_export")
         beside.rename(target)
+        crashpoint("git.exported")
     finally:
         beside.unlink(missing_ok=True)
     return target

@@ -86,8 +86,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             name, arguments = wire.read(requests.read)
         except wire.Broken:
             return
-        answers.write(wire.dumps(answer(name, arguments)))
-        answers.flush()
+        try:
+            answers.write(wire.dumps(answer(name, arguments)))
+            answers.flush()
+        except BrokenPipeError:
+            return  # whoever asked has died
 
 
 def answer(name: str, arguments: list[Any]) -> dict[str, Any]:

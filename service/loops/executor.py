@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from runners.crashpoints import crashpoint
 from service.actions.kept import Kept
 from service.actions.keys import Overtaken
 from service.actions.kit import Kit
@@ -95,7 +96,9 @@ class Executor:
                     self._took_long(entry.execution)
                 if self._is_over():
                     break
+        crashpoint("executor.before_store")
         self._kit.database.write(batch.store)
+        crashpoint("executor.stored")
 
     def _took_long(self, execution: str) -> None:
         self._slow[execution] = None
@@ -111,7 +114,9 @@ class Executor:
                 return True
             wait = _LATER * (entry.failures + 1)
             _log.exception("event %s of execution %s can't be dealt with; set aside for %.0f s", entry.event, entry.execution, wait)
+            crashpoint("executor.before_putting_off")
             self._kit.database.write(lambda session: events.put_off(session, entry, moment.timestamp() + wait))
+            crashpoint("executor.put_off")
             return False
         return True
 
@@ -122,7 +127,9 @@ class Executor:
             with self._kit.database.read() as session:
                 batch = Batch(self._kit, session, moment, self._kept)
                 batch.end(entry, "a fault of Headgate's own ended this execution; the service's log has the error. It can be started again.")
+            crashpoint("executor.before_giving_up")
             self._kit.database.write(batch.store)
+            crashpoint("executor.gave_up")
         except Exception:  # noqa: BLE001 - the others go on
             _log.exception("execution %s can't be ended", entry.execution)
             return False

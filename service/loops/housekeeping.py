@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from runners.crashpoints import crashpoint
 from service.actions import deletion
 from service.actions.kit import Kit
 from service.errors import ServiceError
@@ -66,6 +67,7 @@ class Housekeeping:
             return first.at - at
         first.at = at + first.every
         self._work = first.work(at)
+        crashpoint("housekeeping.begun")
         return 0.0
 
     def _all(self) -> Iterator[tuple[Work, float]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from runners.crashpoints import crashpoint
 from service.actions import dispatch
 from service.actions.kit import Kit
 from service.store import jobs
@@ -42,5 +43,7 @@ class Reaper:
         # In the writer, though it mostly only reads: while no beat can be stored we do not look either, and know it the next time.
         for job in self._kit.database.write(look):
             _log.warning("runner %s is silent; attempt %d of task run %s is lost", job.runner, job.attempt, job.task_run_id)
+            crashpoint("reaper.before_losing")
             self._kit.database.write(partial(dispatch.lose, job=job, at=at, silence=lease))
+            crashpoint("reaper.lost")
         return lease / 6

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from threading import Condition
 
+from runners.crashpoints import crashpoint
 from service.actions.deliveries import token_of
 from service.actions.kit import Kit
 from service.errors import NotFound, ServiceError
@@ -132,9 +133,10 @@ class Reporter:
         for state in wanted:
             text = status.description if state is wanted[-1] else "started"
             for request in forge.requests_for(Report(status.sha, status.context, state, text, status.target_url), target):
+                crashpoint("reporter.before_send")
                 match self._sender.send(request, access):
                     case Sent():
-                        pass
+                        crashpoint("reporter.sent")
                     case Later(seconds, reason):
                         return self._later(repository, status, seconds, reason)
                     case Refused(reason, code) if code == _UNKNOWN:
@@ -147,7 +149,9 @@ class Reporter:
                         return True
             if state is not wanted[-1]:
                 self._kit.database.write(lambda session: statuses.announced(session, status))
+                crashpoint("reporter.announced")
         self._kit.database.write(lambda session: statuses.sent(session, status))
+        crashpoint("reporter.recorded")
         self._failures.pop(repository.id, None)
         return True
 
@@ -170,11 +174,13 @@ class Reporter:
             return False
         _log.warning("%s: status %s of %s waits %.0f s: %s", repository.name, status.context, status.sha[:12], delay, reason)
         self._kit.database.write(lambda session: statuses.put_off(session, status, at + delay, reason[:300]))
+        crashpoint("reporter.put_off")
         return True
 
     def _refused(self, repository: Repository, status: Status, reason: str) -> None:
         _log.error("%s: status %s of %s is not taken: %s", repository.name, status.context, status.sha[:12], reason)
         self._kit.database.write(lambda session: statuses.give_up(session, status, reason[:300]))
+        crashpoint("reporter.gave_up")
 
     # the embedded host
 
@@ -185,7 +191,9 @@ class Reporter:
             told = [status for status in waiting if status.sha == sha]
             if all(ReportState(status.state).final for status in every):
                 try:
+                    crashpoint("reporter.before_note")
                     self._kit.git.note(repository.name, sha, note_text(every))
+                    crashpoint("reporter.noted")
                 except NotFound:
                     pass  # the commit is gone: nobody can read its note
                 except Exception as failure:  # noqa: BLE001 - a loop's tick: the notes of other commits go on

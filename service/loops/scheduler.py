@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 
+from runners.crashpoints import crashpoint
 from service.actions import schedules
 from service.actions.kit import Kit
 from service.errors import ServiceError
@@ -57,4 +58,5 @@ class Scheduler:
         if passing:
             self._again[trigger.key] = again
         next_at = trigger.next_at if passing else again
+        crashpoint("scheduler.before_putting_off")
         self._kit.database.write(partial(triggers.move, trigger=trigger, next_at=next_at, last_at=trigger.last_at, error=str(failure)))

@@ -19,6 +19,7 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from runners.crashpoints import crashpoint
 from service.errors import Forbidden, Invalid, ServiceError
 
 KEY_BYTES = 32
@@ -79,9 +80,12 @@ class Cipher:
 
 
 def load_or_create(path: Path) -> Cipher:
-    """The key in a file, made at first start (0600). Two processes that start at once get the same one; a crash leaves none or a whole one."""
+    """The key in a file, made at first start (0600). Two processes that start at once get the same one; a crash leaves none or a whole one, and the next start
+    removes what was not to be kept."""
     if not path.exists():
         _create(path)
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
     if path.stat().st_mode & 0o077:
         raise Forbidden(f"{path} is readable by others than its owner: run chmod 600 {path}, and replace the key if somebody may have read it")
     return Cipher.from_text([path.read_text("ascii", errors="replace")])
@@ -94,7 +98,9 @@ def _create(path: Path) -> None:
             out.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
             out.flush()
             os.fsync(out.fileno())
+        crashpoint("start.before_key")
         _name(made, path)
+        crashpoint("start.key")
     finally:
         Path(made).unlink(missing_ok=True)
 
@@ -106,6 +112,8 @@ def _name(made: str, path: Path) -> None:
     except FileExistsError:
         return
     except OSError:
+        if path.exists():  # somebody was first, and has cleared away after all others
+            return
         os.rename(made, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

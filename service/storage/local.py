@@ -1,4 +1,8 @@
-"""Files in a folder of this machine. Names are percent-encoded, so that no name can leave the folder."""
+"""Files in a folder of this machine. Names are percent-encoded, so that no name can leave the folder.
+
+What is being written stands apart, in a folder of the same disk whose name no namespace can have: a service that dies leaves it there, and the next one on the
+folder begins by deleting it.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,24 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
+from runners.crashpoints import crashpoint
 from service.errors import Invalid, NotFound, Unavailable
 
 _SCHEME = "kestra:///"
+_FRESH = ".new"  #: an encoded name never begins with a dot
 #: Bytes and parts that an encoded name may have: a whole path has at most 4096 bytes.
 _LONGEST, _DEEPEST = 2000, 100
 
 
 class LocalStorage:
-    """Implements `Storage` over a directory."""
+    """Implements `Storage` over a directory. One service at a time uses it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root, self._fresh = root, root / _FRESH
+        shutil.rmtree(self._fresh, ignore_errors=True)
 
     def put(self, namespace: str, flow: str, execution: str, task: str, task_run: str, name: str, stream: BinaryIO) -> str:
-        """See `Storage.put`: written beside, synced, then renamed."""
+        """See `Storage.put`: written apart, synced, then renamed."""
         parts = [*namespace.split("."), flow, "executions", execution, "tasks", task, task_run, *_names(name)]
         self._write(parts, name, stream)
         return _uri(parts)
@@ -52,13 +59,16 @@ class LocalStorage:
             raise Invalid(f"`{name[:100]}` can't be stored: a part of its path is a file already") from None
         if target.is_dir():
             raise Invalid(f"`{name[:100]}` can't be stored: it is a folder already")
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+        self._fresh.mkdir(exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self._fresh)
         try:
             with os.fdopen(handle, "wb") as out:
                 shutil.copyfileobj(stream, out)
                 out.flush()
                 os.fsync(out.fileno())
+            crashpoint("storage.before_rename")
             Path(temporary).replace(target)
+            crashpoint("storage.renamed")
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -80,7 +90,7 @@ class LocalStorage:
         parts = [*namespace.split("."), flow, "executions", execution]
         top = self._path(parts)
         base = _SCHEME + "/".join(quote(part, safe="") for part in parts)
-        files = [path.relative_to(top) for path in top.rglob("*") if path.is_file() and not path.name.startswith(".new-")]
+        files = [path.relative_to(top) for path in top.rglob("*") if path.is_file()]
         shutil.rmtree(top, ignore_errors=True)
         if top.exists():
             raise Unavailable(f"the files below {base} can't be removed")

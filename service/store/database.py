@@ -29,6 +29,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from runners.crashpoints import crashpoint
 from service.errors import Unavailable
 from service.store.hub import Hub, Topic
 
@@ -151,6 +152,7 @@ class Database:
                 session.info["topics"] = topics
                 for action, future in group:
                     _attempt(session, action, future, done)
+                crashpoint("writer.before_commit")
         except Exception as failure:  # noqa: BLE001 - a loop's tick: the error goes to every caller
             self._failed_at = time.monotonic()
             _log.error("a commit failed, and %d actions with it: %s", len(group), _why(failure), exc_info=not isinstance(failure, DBAPIError))
@@ -160,8 +162,10 @@ class Database:
                     future.set_exception(Unavailable(f"the database could not store this: {_why(failure)}"))
             return
         self._failed_at = None
+        crashpoint("writer.committed")
         for future, result in done:
             future.set_result(result)
+        crashpoint("writer.answered")
         self.hub.publish(topics)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from runners.protocol import Job, Order, Outcome, Result
+from service.actions import serving
 from service.actions.kept import Kept
 from service.actions.steps import Batch
 from service.git.helper import Helper
@@ -71,6 +75,14 @@ tasks:
     tasks:
       - {id: double, type: debug.Return, format: "{{ item.value }}{{ item.value }} {{ outputs.look.value }}"}
       - {id: doze, type: flow.Sleep, duration: PT5S}
+  - id: parts
+    type: flow.ForEachItem
+    items: "kestra:///t/f/executions/{{ execution.id }}/tasks/x/r/rows"
+    batch: {rows: 2}
+    namespace: t
+    flowId: part
+    inputs: {file: "{{ taskrun.items }}", n: "{{ taskrun.iteration }}"}
+    transmitFailed: false
   - id: together
     type: flow.WorkingDirectory
     outputFiles: [made]
@@ -90,6 +102,21 @@ tasks:
   - {id: work, type: io.kestra.plugin.scripts.shell.Commands, commands: ["echo {{ inputs.n }}"]}
   - {id: flaky, type: io.kestra.plugin.core.execution.Fail, condition: "{{ taskrun.attemptsCount == 0 }}"}
 retry: {type: constant, interval: PT1M, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}
+"""
+
+#: One of a file's parts; the second one fails.
+PART = """
+id: part
+namespace: t
+inputs:
+  - {id: file, type: STRING}
+  - {id: n, type: INT}
+outputs:
+  - {id: text, type: STRING, value: "{{ outputs.see.value }}"}
+tasks:
+  - {id: see, type: io.kestra.plugin.core.debug.Return, format: "{{ read(inputs.file) }}"}
+  - {id: work, type: io.kestra.plugin.scripts.shell.Commands, commands: ["{{ outputs.see.value }}"]}
+  - {id: not, type: io.kestra.plugin.core.execution.Fail, condition: "{{ inputs.n == 1 }}"}
 """
 
 _ID = re.compile(r"\b[0-9A-Za-z]{22}\b")
@@ -170,7 +197,7 @@ class Refused(DiesBefore):
 
 def played(station: Station, fate: Fate, flow: str = FLOW, number: int = 1) -> list[Any]:
     """Starts a flow and deals with one event after another until nothing is to come; gives what came of it."""
-    station.push({".flows/f.yml": flow, ".flows/sub.yml": SUB})
+    station.push({".flows/f.yml": flow, ".flows/sub.yml": SUB, ".flows/part.yml": PART})
     for _ in range(number):
         station.start("t", "f")
     later = None if number == 1 else station.start("t", "f", scheduled=station.clock.now + timedelta(hours=3))
@@ -194,7 +221,10 @@ def played(station: Station, fate: Fate, flow: str = FLOW, number: int = 1) -> l
 
 
 def worked(station: Station, folders: dict[str, Job]) -> Station:
-    """A runner does what there is to do. `folders` are those that it holds."""
+    """A runner does what there is to do, and the service what it does itself. `folders` are those that the runner holds."""
+    while (own := station.database.write(serving.claim)) is not None:
+        station.kit.storage.put("t", "f", own.execution_id, "x", "r", "rows", BytesIO(b"a\nb\nc\nd\ne\n"))
+        serving.serve(station.kit, own, Event())
     while (job := station.dispatch.try_claim(RUNNER)) is not None:
         if job.holds:
             folders[job.lease.key] = job
@@ -237,7 +267,7 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
 
 
 def without_ids(outputs: Any) -> Any:
-    return {name: value for name, value in outputs.items() if name != "executionId"} if outputs else outputs
+    return json.loads(_ID.sub("<id>", json.dumps(outputs)))
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +287,8 @@ def test_the_flow_comes_through_everything(undisturbed: list[Any]) -> None:
         assert (len(runs["once[]"][1]), "mend[]" in runs, runs["until[]"][2]) == (2, False, {"iterationCount": 3})
         assert runs["after['{\"k\":1}']"][2] == {"value": '{"k":1} echo {"k":1}'}
         assert (runs["together[]"][2], len(runs["twice[]"][1])) == ({"outputFiles": {"made": "kestra:///made"}}, 2)
-        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 4 + 1
+        assert runs["parts_items[]"][2] == {"numberOfBatches": 3, "iterations": {"SUCCESS": 2, "FAILED": 1}}
+        assert len(runs) == 1 + 3 * 2 + 1 + 1 + 2 + 2 + 3 + 2 + 4 + 4 + 1
 
 
 FATES = pytest.mark.parametrize("fate", [DiesBefore, lambda: dies_after, Refused], ids=["before each commit", "after each commit", "no commit at first"])

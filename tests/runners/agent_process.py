@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from runners.backends.docker import DockerBackend
 from runners.client import HttpDispatcher, HttpFiles
+from runners.crashpoints import arm_from
 from runners.workspace import Workspace
 from tests.runners.playing import agent, on_host
 from tests.runners.wire import TOKEN
@@ -16,6 +18,7 @@ from tests.runners.wire import TOKEN
 
 def main(url: str, base: str, kind: str, drain: str) -> None:
     """Runs until SIGTERM; then leaves what runs."""
+    arm_from(os.environ)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 

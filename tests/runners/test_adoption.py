@@ -16,6 +16,7 @@ import pytest
 
 from runners import processes
 from runners.backends.docker import DockerBackend
+from runners.crashpoints import VARIABLE
 from runners.memory import MemoryService
 from runners.protocol import Job, Lease, Metric, Result, Tree
 from runners.workspace import Workspace
@@ -83,9 +84,10 @@ def server(service: MemoryService) -> Iterator[Wire]:
 
 
 @contextlib.contextmanager
-def agent(server: Wire, kind: Kind, drain: float = 5.0) -> Iterator[subprocess.Popen[bytes]]:
+def agent(server: Wire, kind: Kind, drain: float = 5.0, crash: str = "") -> Iterator[subprocess.Popen[bytes]]:
     """An agent's process, killed at the end of the block if it still runs."""
-    process = subprocess.Popen((sys.executable, "-m", "tests.runners.agent_process", server.url, str(kind.base), kind.name, str(drain)), cwd=ROOT)
+    command = (sys.executable, "-m", "tests.runners.agent_process", server.url, str(kind.base), kind.name, str(drain))
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, VARIABLE: crash})
     try:
         yield process
     finally:
@@ -152,6 +154,26 @@ def test_an_agent_that_is_killed_keeps_the_folder_that_jobs_share(server: Wire, 
         until(lambda: list((kind.base / "jobs").iterdir()) == [])
         assert end(last) == 0
     assert [line.number for line in service.lines("one")] == list(range(40))
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["what was said is sent", "nothing is sent"])
+def test_what_was_said_of_a_shared_folder_is_told_once_whoever_says_the_rest(server: Wire, tmp_path: Path, service: MemoryService, sent: bool):
+    """Its words are numbered on by the next agent, which does not make the folder anew."""
+    kind = Kind("process", tmp_path, None)
+    held = {"cache": {"patterns": ["runs"]}, "outputFiles": ["nothing"]}
+    service.offer(Job(Lease("group", 1, 0), "exec-1", "team", "flow", "group", "io.kestra.plugin.core.flow.WorkingDirectory", held, holds=True))
+    with agent(server, kind, crash="" if sent else "agent.before_log") as first:
+        until(lambda: service.lines("group") and service.opened("group") if sent else first.poll() is not None)
+    assert bool(service.lines("group")) is sent
+    time.sleep(0.25)  # the dead agent's last claim ends
+    with agent(server, kind) as last:
+        service.offer(shell(kind, "one", "echo one >> runs", folder=service.opened("group")))
+        assert service.ended("one").result is Result.SUCCESS
+        service.kill("group")
+        assert service.ended("group").result is Result.SUCCESS
+        assert end(last) == 0
+    lines = [(line.number, line.message) for line in service.lines("group")]
+    assert lines == [*enumerate(["nothing has been cached yet", "outputFiles: nothing matches 'nothing'", "cached the files for the next run"])]
 
 
 def test_an_agent_that_is_told_to_end_costs_as_little_as_one_that_is_killed(server: Wire, kind: Kind, service: MemoryService):

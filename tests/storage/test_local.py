@@ -128,3 +128,17 @@ def test_the_files_of_an_execution_go_and_those_of_others_stay(storage: LocalSto
         with pytest.raises(NotFound):
             storage.open(uri)
     assert storage.remove("team.sub", "flow", "e1") == []
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_a_service_that_died_while_it_wrote_leaves_nothing_half(tmp_path: Path, before: bytes | None):
+    """Whether or not its own clean-up ran: the next service on the folder begins with none."""
+    storage = LocalStorage(tmp_path / "storage")
+    uri = storage.uri("team", "flow", "e1", "task", "r1", "a")
+    if before:
+        storage.put("team", "flow", "e1", "task", "r1", "a", io.BytesIO(before))
+    (tmp_path / "storage/.new").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "storage/.new/tmp123").write_bytes(b"hal")
+    after = LocalStorage(tmp_path / "storage")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == (["a"] if before else [])
+    assert after.remove("team", "flow", "e1") == ([uri] if before else [])
