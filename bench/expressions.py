@@ -23,7 +23,7 @@ from service.engine.execution import Attempt, TaskRun
 from service.engine.state import Stamp, State
 from service.expressions import Expressions, Ports
 from service.jq.programs import Programs
-from service.store import executions, schema
+from service.store import schema, task_runs
 from service.store.database import Database
 
 HELLO = "Hello {{ inputs.user }}"
@@ -47,7 +47,7 @@ def _stored(count: int) -> Iterator[Callable[[], Mapping[str, Any]]]:
     with TemporaryDirectory(prefix="headgate-bench-") as folder:
         schema.upgrade(Path(folder) / "headgate.db")
         database = Database(Path(folder) / "headgate.db")
-        database.write(lambda session: executions.save_runs(session, list(enumerate(runs)), []))
+        database.write(lambda session: task_runs.save(session, list(enumerate(runs)), []))
         with database.read() as session:
             yield lambda: SCOPE | {"outputs": Results(Stored(session, "e")).outputs()}
         database.close()

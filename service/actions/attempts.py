@@ -21,7 +21,7 @@ from service.actions.results import Results
 from service.actions.scope import Rendering, of_execution
 from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node, RenderFailed
-from service.store import executions
+from service.store import executions, task_runs
 from service.store.codec import now
 from service.store.database import Session
 from service.store.jobs import Job as QueuedJob
@@ -43,7 +43,7 @@ class Attempted:
 def look_up(session: Session, kit: Kit, queued: QueuedJob, more: Mapping[str, Callable[[], Any]] | None = None) -> Attempted:
     """Everything that an attempt is done with; its templates can be rendered while the session lasts. Raises RenderFailed with the place."""
     row = executions.get(session, queued.execution_id)
-    path = executions.path(session, row, queued.task_run_id) if row else None
+    path = task_runs.path(session, row, queued.task_run_id) if row else None
     if row is None or path is None or not path.runs:
         raise RenderFailed("the execution of this job is gone")
     execution, run = row.execution, path.runs[-1]

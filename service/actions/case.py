@@ -27,7 +27,7 @@ from service.engine.execution import Execution, Path, TaskRun
 from service.engine.program import Program, RenderFailed
 from service.engine.record import Step
 from service.engine.state import Stamp, State
-from service.store import executions
+from service.store import executions, task_runs
 from service.store.codec import new_id
 from service.store.database import Session
 from service.store.executions import Row
@@ -90,7 +90,7 @@ class Case:
     def put(self, run: TaskRun) -> None:
         """A new task run, or one that has changed."""
         if run.id in self.made and run.id not in self.new:
-            last = executions.last_position(self.session, self.execution.id) if self.position is None else self.position
+            last = task_runs.last_position(self.session, self.execution.id) if self.position is None else self.position
             self.position = self.new[run.id] = last + 1
         self._hold(run)
         if run.keep is not None:
@@ -116,7 +116,7 @@ class Case:
         chain: list[TaskRun] = []
         while task_run is not None:
             if task_run not in self.runs:
-                stored = None if task_run in self.gone else executions.run(self.session, task_run)
+                stored = None if task_run in self.gone else task_runs.run(self.session, task_run)
                 if stored is None or stored.execution != self.execution.id:
                     break
                 self._hold(stored)
@@ -126,12 +126,12 @@ class Case:
 
     def active(self) -> Sequence[TaskRun]:
         """Task runs that have not ended."""
-        found = {run.id: run for run in executions.active(self.session, self.execution.id) if run.id not in self.gone}
+        found = {run.id: run for run in task_runs.active(self.session, self.execution.id) if run.id not in self.gone}
         return [run for run in (found | self.runs).values() if not run.state.terminal]
 
     def below(self, run: str | None) -> Sequence[TaskRun]:
         """Task runs below one, or all of them."""
-        stored = executions.below(self.session, self.execution.id, run)
+        stored = task_runs.below(self.session, self.execution.id, run)
         found = {each.id: self.runs.get(each.id, each) for each in stored if each.id not in self.gone}
         for id in self.new:
             each = self.runs[id]

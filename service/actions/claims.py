@@ -9,7 +9,7 @@ from typing import Any
 from runners.protocol import Gone, Lease
 from service.engine.execution import Execution
 from service.engine.program import RenderFailed
-from service.store import executions, jobs, repositories
+from service.store import executions, jobs, repositories, task_runs
 from service.store.codec import to_json
 from service.store.database import Session
 from service.store.jobs import Job as QueuedJob
@@ -46,7 +46,7 @@ def shared(session: Session, job: QueuedJob) -> Lease | None:
 
 def cache(session: Session, execution: Execution, job: QueuedJob) -> tuple[str, ...]:
     """Where the cache of a group is kept: of its task, for each value of the loops around it. What runs in one environment never reaches another."""
-    run = executions.run(session, job.task_run_id)
+    run = task_runs.run(session, job.task_run_id)
     if run is None or not job.holds:
         raise Gone("this lease has no cache")
     values = hashlib.sha256(to_json(list(run.values)).encode("utf-8", "surrogatepass")).hexdigest()[:32] if run.values else "all"

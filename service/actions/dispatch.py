@@ -20,7 +20,7 @@ from service.actions.job_files import JobFiles
 from service.engine.events import Claimed, Ended, Lost, Opened
 from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.store import caches, events, executions, jobs, logs, repositories, runners
+from service.store import caches, events, jobs, logs, repositories, runners, task_runs
 from service.store.codec import now, to_json
 from service.store.database import Session
 from service.store.jobs import Job as QueuedJob
@@ -186,7 +186,7 @@ class Dispatch(JobFiles):
 
         def action(session: Session) -> None:
             held = claims.must_hold(session, lease)
-            path = executions.path(session, claims.row(session, held), lease.task_run)
+            path = task_runs.path(session, claims.row(session, held), lease.task_run)
             task = path.runs[-1].node if path.runs else ""
             logs.append(session, held.execution_id, lease.task_run, task, lease.attempt, safe, source=RUNNER, first=lines[0].number)
 

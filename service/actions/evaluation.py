@@ -23,7 +23,7 @@ from service.expressions import ExpressionError, Ports
 from service.expressions.errors import Refused
 from service.expressions.ports import HIDDEN
 from service.flows.template_excerpt import of_template
-from service.store import executions
+from service.store import task_runs
 from service.store.codec import now
 from service.store.database import Session
 from service.store.executions import Row
@@ -87,7 +87,7 @@ def _scope(session: Session, kit: Kit, row: Row, task_run: str | None) -> Scope:
 
 
 def _lineage(session: Session, row: Row, id: str) -> tuple[TaskRun, ...]:
-    runs = executions.path(session, row, id).runs
+    runs = task_runs.path(session, row, id).runs
     if not runs or runs[-1].execution != row.execution.id:
         raise NotFound(f"the execution has no task run `{id[:40]}`")
     return runs

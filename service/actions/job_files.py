@@ -12,7 +12,7 @@ from service.actions.attempts import whose
 from service.actions.files import Files
 from service.actions.kit import Kit
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
-from service.store import executions, repositories
+from service.store import repositories, task_runs
 
 _CHUNK = 1 << 16
 
@@ -50,7 +50,7 @@ class JobFiles:
         with self._kit.database.read() as session:
             held = claims.must_hold(session, lease)
             execution = claims.row(session, held).execution
-            path = executions.path(session, claims.row(session, held), lease.task_run)
+            path = task_runs.path(session, claims.row(session, held), lease.task_run)
             cache = claims.cache(session, execution, held) if name == CACHE else None
         with _rejecting():
             if cache is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from service.store import executions
+from service.store import task_runs
 from service.store.database import Session
 
 _MOST = 200_000  #: entries of all lists together
@@ -23,7 +23,7 @@ class Kept:
         if run in self._found:
             self._found.move_to_end(run)
             return self._found[run]
-        found = executions.kept(session, run)
+        found = task_runs.kept(session, run)
         if found is not None:
             self._found[run] = found
             self._entries += _entries(found)

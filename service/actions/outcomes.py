@@ -12,7 +12,7 @@ from service.actions.inline import masked, misfit
 from service.actions.kit import Kit
 from service.engine.events import Ended, Lost
 from service.engine.state import State
-from service.store import caches, executions, logs, metrics
+from service.store import caches, executions, logs, metrics, task_runs
 from service.store.codec import now, to_json
 from service.store.database import Session
 from service.store.executions import OUTPUT_LIMIT
@@ -35,7 +35,7 @@ def event_of(lease: Lease, outcome: Outcome, outputs: Mapping[str, Any], message
 def filed(kit: Kit, held: Job, event: Ended) -> Ended:
     """With the log of the attempt as a file, where the task wants one. It is made before the end is stored, and again when that is told again."""
     with kit.database.read() as session:
-        row, run = executions.get(session, held.execution_id), executions.run(session, held.task_run_id)
+        row, run = executions.get(session, held.execution_id), task_runs.run(session, held.task_run_id)
         flow = kit.reader.revision(session, row.flow, row.execution.revision).flow if row else None
     node = flow.program.nodes.get(run.node) if flow and run else None
     if row is None or node is None or not node.log_to_file:
@@ -45,7 +45,7 @@ def filed(kit: Kit, held: Job, event: Ended) -> Ended:
 
 def keep(session: Session, kit: Kit, held: Job, event: Ended, published: Sequence[Metric]) -> None:
     """Stores what an attempt leaves: its numbers, and its outputs for the next run of the same task. What has become a file leaves the log."""
-    row, run, at = executions.get(session, held.execution_id), executions.run(session, held.task_run_id), now().timestamp()
+    row, run, at = executions.get(session, held.execution_id), task_runs.run(session, held.task_run_id), now().timestamp()
     if row is None or run is None:
         return
     source = metrics.Source(run.node, run.id, held.attempt)

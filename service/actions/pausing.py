@@ -25,7 +25,7 @@ from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.flows.inputs import Input
 from service.flows.resolve import Render, resolve_inputs, settle_inputs
-from service.store import children, events, executions, logs
+from service.store import children, events, executions, logs, task_runs
 from service.store.codec import now
 from service.store.database import Session
 from service.store.executions import Row
@@ -49,7 +49,7 @@ def waiting(session: Session, kit: Kit, row: Row, type: str = PAUSE) -> list[tup
     """The pauses, or what else of a type, that an execution waits in, the oldest first."""
     flow = kit.reader.revision(session, row.flow, row.execution.revision).flow
     nodes = flow.program.nodes if flow else {}
-    paused = ((run, nodes.get(run.node)) for run in executions.paused(session, row.execution.id))
+    paused = ((run, nodes.get(run.node)) for run in task_runs.paused(session, row.execution.id))
     return [(run, node) for run, node in paused if node is not None and node.type == type]
 
 
@@ -65,7 +65,7 @@ def prepare(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task
         return Resumption(row, None, {})
     row = waits(session, kit, row, task_run)
     run, node = _pause(session, kit, row, task_run)
-    values, unknown = settled(kit, row, asked(node), given, Renderer(session, kit, row, node, executions.path(session, row, run.id).runs))
+    values, unknown = settled(kit, row, asked(node), given, Renderer(session, kit, row, node, task_runs.path(session, row, run.id).runs))
     return Resumption(row, run, values, unknown)
 
 
@@ -92,18 +92,18 @@ def fill(session: Session, kit: Kit, row: Row, given: Mapping[str, Any], task_ru
         return Filled(row.execution.namespace, row.execution.flow, [], lambda value: value)
     row = waits(session, kit, row, task_run)
     run, node = _pause(session, kit, row, task_run)
-    render = Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
+    render = Renderer(session, kit, row, node, task_runs.path(session, row, run.id).runs)
     return Filled(row.execution.namespace, row.execution.flow, settle_inputs(asked(node), given, render), render.masked)
 
 
 def waits(session: Session, kit: Kit, row: Row, task_run: str | None = None, type: str = PAUSE) -> Row:
     """The execution that waits for somebody where another one waits for it: the oldest of those that its tasks have called, or that of a task run."""
     if task_run is not None:
-        run = executions.run(session, task_run)
+        run = task_runs.run(session, task_run)
         found = executions.get(session, run.execution) if run else None
         return found if found is not None and _is_below(session, found, row) else row
     while not waiting(session, kit, row, type):
-        below = (executions.get(session, id) for run in executions.paused(session, row.execution.id) for id in children.open_below(session, run.id))
+        below = (executions.get(session, id) for run in task_runs.paused(session, row.execution.id) for id in children.open_below(session, run.id))
         following = next((each for each in below if each is not None and each.execution.state is State.PAUSED), None)
         if following is None:
             return row
@@ -135,7 +135,7 @@ def resume(session: Session, prepared: Resumption, by: str, asked: str | None = 
     if prepared.run is None:
         events.add(session, prepared.row.execution.id, None, Resumed({}, by), asked)
         return
-    run = executions.run(session, prepared.run.id)
+    run = task_runs.run(session, prepared.run.id)
     if run is None or run.state is not State.PAUSED:
         raise Conflict(f"`{prepared.run.node}` of execution {prepared.row.execution.id} does not wait any more")
     for name in prepared.unknown[:_TOLD]:

@@ -14,7 +14,7 @@ from service.engine.program import Node, RenderFailed
 from service.errors import Conflict, Invalid
 from service.expressions import truthy
 from service.flows.inputs import Input
-from service.store import executions
+from service.store import task_runs
 from service.store.database import Session
 from service.store.executions import Row
 
@@ -58,7 +58,7 @@ def prepare(session: Session, kit: Kit, row: Row, decision: Decision, task_run: 
     if not found:
         raise Conflict(f"execution {row.execution.id} is {row.execution.state.value}; it waits for nobody's decision")
     run, node = pausing.chosen(found, task_run)
-    render = pausing.Renderer(session, kit, row, node, executions.path(session, row, run.id).runs)
+    render = pausing.Renderer(session, kit, row, node, task_runs.path(session, row, run.id).runs)
     if decision.comment is None and _needs_comment(node, render):
         raise Invalid(f"`{node.id}` needs a comment", [{"input": "comment", "message": f"`{node.id}` needs a comment (`commentRequired`)"}])
     wanted = asked(node) if decision.decision == "APPROVED" else _given_ones(asked(node), decision.inputs)

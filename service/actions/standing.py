@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from service.engine.execution import TaskRun
 from service.engine.record import WAITING
 from service.engine.state import State
-from service.store import executions
+from service.store import task_runs
 from service.store.database import Session
 
 _BUSY = tuple(state for state in State if not state.terminal and state not in WAITING)
@@ -70,6 +70,6 @@ class _Stored:
                 return True
             if self._after is None:
                 return False
-            found = executions.standing(self._session, self._execution, self._state, self._after)
+            found = task_runs.standing(self._session, self._execution, self._state, self._after)
             self._after = found[-1][0] if found else None
             self._read.extend(id for _, id in found)

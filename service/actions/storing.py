@@ -6,7 +6,7 @@ from service.actions import calls
 from service.actions.case import Case, started_over
 from service.engine import events as heard
 from service.engine.commands import DropJob, StartJob, StopJob
-from service.store import caches, events, executions, jobs, logs, metrics
+from service.store import caches, events, executions, jobs, logs, metrics, task_runs
 from service.store.database import Session
 from service.store.logs import Line
 
@@ -20,8 +20,8 @@ def store_case(session: Session, case: Case) -> None:
         executions.touch(session, case.row)
     new = [(position, case.runs[id]) for id, position in case.new.items()]
     flowables = {id for id, node in case.program.nodes.items() if not node.leaf} if new else ()
-    executions.save_runs(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
-    executions.forget_runs(session, [*case.gone])
+    task_runs.save(session, new, [case.runs[id] for id in case.changed if id not in case.new], flowables)
+    task_runs.forget(session, [*case.gone])
     if case.over is not None:
         again = started_over(case.execution, case.variables, case.now, case.over)
         if executions.add(session, again, case.row.flow, caused=case.row.caused, once=executions.heir(case.execution)):

@@ -20,8 +20,7 @@ from service.errors import NotFound
 from service.flows.flow import Flow
 from service.flows.graph import graph_of
 from service.flows.graph_json import as_json
-from service.store import executions as rows
-from service.store import flows
+from service.store import flows, task_runs
 from service.store.codec import now
 from service.store.database import Session
 
@@ -53,7 +52,7 @@ def of_execution(id: str, parts: Use, _: Reader, tenant: Tenant) -> dict[str, An
     with parts.kit.database.read() as session:
         row = find(session, tenant, id)
         found = _at(parts, session, row.flow, row.execution.revision)
-        begun = _begun(rows.runs(session, row.execution.id), now())
+        begun = _begun(task_runs.runs(session, row.execution.id), now())
     return as_json(graph_of(found), begun)
 
 

@@ -14,8 +14,7 @@ from service.api.found import Found, find_flow
 from service.api.parts import Revision, Tenant, Use
 from service.errors import NotFound, TooLarge
 from service.expressions.errors import Refused
-from service.store import detail, flows
-from service.store import executions as rows
+from service.store import detail, flows, task_runs
 from service.store.codec import from_json
 
 router = APIRouter(prefix="/executions", tags=["executions"])
@@ -70,7 +69,7 @@ def of_execution(row: Found, parts: Use, _: Reader) -> dict[str, Any]:
 def of_task_run(row: Found, task_run: str, parts: Use, _: Reader) -> dict[str, Any]:
     """Those of one task run."""
     with parts.kit.database.read() as session:
-        found = rows.run(session, task_run)
+        found = task_runs.run(session, task_run)
         if found is None or found.execution != row.execution.id:
             raise NotFound(f"execution {row.execution.id} has no task run `{task_run[:40]}`")
         shown: dict[str, Any] = parts.kit.masker.value(from_json(detail.outputs(session, task_run)) or {})

@@ -19,7 +19,7 @@ from service.api.repositories import find as find_commit
 from service.engine.execution import TaskRun
 from service.engine.state import State
 from service.store import executions as rows
-from service.store import logs, statuses
+from service.store import logs, statuses, task_runs
 from service.store import repositories as repository_rows
 from service.store.codec import from_epoch, now
 from service.store.executions import Filter, Row
@@ -59,7 +59,7 @@ def execution(id: str, parts: Use, _: Reader) -> HTMLResponse:
     """One execution: its tasks and its log."""
     with parts.kit.database.read() as session:
         row = executions.get(session, id)
-        runs = rows.runs(session, row.execution.id)
+        runs = task_runs.runs(session, row.execution.id)
         lines = [entry for entry, _ in zip(logs.read(session, row.execution.id), range(_LINES), strict=False)]
         names = {one.id: one.name for one in repository_rows.every(session)}
     of = row.execution

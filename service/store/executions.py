@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runners.protocol import OUTPUT_LIMIT as OUTPUT_LIMIT  # rendered values and outputs longer than this are refused by the executor
-from service.engine.execution import NORMAL, Caller, Execution, Path, Pin, TaskRun
+from service.engine.execution import NORMAL, Caller, Execution, Pin
 from service.engine.state import TERMINAL, State
 from service.errors import Bug
-from service.store.codec import attempts_from, attempts_to_json, from_epoch, from_json, history_from, history_to_json, to_json
+from service.store.codec import from_epoch, from_json, history_from, history_to_json, to_json
 from service.store.database import Session, announce
 from service.store.execution_fields import FIELDS, labelled, order
 from service.store.filters import Condition, under
 from service.store.filters import where as conditions
-from service.store.statement import Statement, by, insert_into
-from service.store.tables import STANDING, core
+from service.store.statement import Statement, by
 from service.store.tables import Execution as Table
 from service.store.tables import TaskRun as RunTable
+from service.store.tables import core
 
 _table, _runs = core(Table), core(RunTable)
 _by_id = by(_table, "id")
@@ -261,154 +261,6 @@ def touch(session: Session, row: Row) -> None:
     if _touch.run(session, {"b_id": row.execution.id, "b_version": row.version}) != 1:
         raise Bug(f"execution {row.execution.id} was changed by somebody else (expected version {row.version})")
     announce(session, ("execution", row.execution.id))
-
-
-# task runs
-
-
-def path(session: Session, row: Row, task_run: str | None) -> Path:
-    """A task run with its ancestors; without one, the bare execution."""
-    runs: list[TaskRun] = []
-    while task_run is not None and (found := run(session, task_run)) is not None:
-        runs.append(found)
-        task_run = found.parent
-    return Path(row.execution, tuple(reversed(runs)))
-
-
-_one_run = by(_runs, "id")
-_kept = Statement(select(_runs.c.keep).where(_runs.c.id == bindparam("id")))
-_last = Statement(select(func.max(_runs.c.position)).where(_runs.c.execution_id == bindparam("execution")))
-
-
-def run(session: Session, id: str) -> TaskRun | None:
-    """One task run."""
-    found = _one_run.first(session, {"id": id})
-    return None if found is None else _run(found)
-
-
-def runs(session: Session, execution: str) -> tuple[TaskRun, ...]:
-    """All task runs in the order of their creation, outputs included."""
-    return tuple(_run(row, outputs=True) for row in session.execute(select(_runs).where(_runs.c.execution_id == execution).order_by(_runs.c.position)))
-
-
-def active(session: Session, execution: str) -> tuple[TaskRun, ...]:
-    """Task runs that have not ended."""
-    statement = select(_runs).where(_runs.c.execution_id == execution, _runs.c.ended_at.is_(None)).order_by(_runs.c.position)
-    return tuple(_run(row) for row in session.execute(statement))
-
-
-def paused(session: Session, execution: str) -> tuple[TaskRun, ...]:
-    """Task runs that pause, the oldest first."""
-    where = (_runs.c.execution_id == execution, _runs.c.state == State.PAUSED.value, STANDING)
-    return tuple(_run(row) for row in session.execute(select(_runs).where(*where).order_by(_runs.c.position)))
-
-
-def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, ...]:
-    """The task runs below one, or all of the execution, in the order of their creation."""
-    if run is None:
-        rows = session.execute(select(_runs).where(_runs.c.execution_id == execution).order_by(_runs.c.position))
-    else:
-        tree = select(_runs.c.id).where(_runs.c.parent_id == run).cte("tree", recursive=True)
-        tree = tree.union_all(select(_runs.c.id).where(_runs.c.parent_id == tree.c.id))
-        rows = session.execute(select(_runs).where(_runs.c.id.in_(select(tree.c.id))).order_by(_runs.c.position))
-    return tuple(_run(row) for row in rows)
-
-
-_standing = Statement(
-    select(_runs.c.position, _runs.c.id)
-    .where(_runs.c.execution_id == bindparam("b_execution"), _runs.c.state == bindparam("b_state"), _runs.c.position > bindparam("b_after"), STANDING)
-    .order_by(_runs.c.position)
-    .limit(_FEW)
-)
-
-
-def standing(session: Session, execution: str, state: State, after: int) -> tuple[tuple[int, str], ...]:
-    """Some task runs that are under way or wait, in this state and made after a position: their positions and ids, in order. None: there are no more."""
-    found = _standing.rows(session, {"b_execution": execution, "b_state": state.value, "b_after": after})
-    return tuple((row.position, row.id) for row in found)
-
-
-def kept(session: Session, run: str) -> Any:
-    """What a flowable keeps; None where it keeps nothing."""
-    found = _kept.value(session, {"id": run})
-    return None if found is None else from_json(found)
-
-
-def forget_runs(session: Session, ids: Sequence[str]) -> None:
-    """Takes task runs out of an execution: what they did is done again. Whoever has seen them is told by `rewound`."""
-    if ids:
-        whose = select(_runs.c.execution_id).where(_runs.c.id == ids[0]).scalar_subquery()
-        session.execute(update(_table).where(_table.c.id == whose).values(rewound=_table.c.version))
-    for at in range(0, len(ids), _MANY):
-        session.execute(delete(_runs).where(_runs.c.id.in_(ids[at : at + _MANY])))
-
-
-def last_position(session: Session, execution: str) -> int:
-    """The position of the newest task run, -1 when there is none."""
-    found = _last.value(session, {"execution": execution})
-    return -1 if found is None else int(found)
-
-
-_MOVING = ("state", "history", "attempts", "memory", "calls", "version", "ended_at")
-_COLUMNS = (*_MOVING, "id", "execution_id", "position", "task_id", "parent_id", "value", "iteration", "outputs", "loop_values", "keep", "leaf")
-_insert_run = insert_into(_runs, *_COLUMNS)
-_update_run = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values({name: bindparam(name) for name in _MOVING}))
-_update_keep = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values(keep=bindparam("keep")))
-_update_outputs = Statement(update(_runs).where(_runs.c.id == bindparam("b_id")).values(outputs=bindparam("outputs")))
-_version = Statement(select(_table.c.version).where(_table.c.id == bindparam("id")))
-
-
-def save_runs(session: Session, new: Sequence[tuple[int, TaskRun]], changed: Sequence[TaskRun], flowables: Container[str] = ()) -> None:
-    """Stores task runs of one execution, whose own change is stored already: new ones with their positions, and changed ones. `flowables` are the ids of the
-    tasks that hold others."""
-    if not new and not changed:
-        return
-    version = _version.value(session, {"id": new[0][1].execution if new else changed[0].execution}) or 0
-    _insert_run.run_all(session, (_run_values(run) | {"position": position, "leaf": run.node not in flowables, "version": version} for position, run in new))
-    for run in changed:
-        values = _run_values(run) | {"b_id": run.id, "version": version}
-        _update_run.run(session, values)
-        if run.outputs is not None:
-            _update_outputs.run(session, values)
-        if run.keep is not None:
-            _update_keep.run(session, values)
-
-
-def _run_values(run: TaskRun) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "execution_id": run.execution,
-        "task_id": run.node,
-        "parent_id": run.parent,
-        "value": run.value,
-        "iteration": run.iteration,
-        "state": run.state.value,
-        "history": history_to_json(run.history),
-        "attempts": attempts_to_json(run.attempts),
-        "memory": to_json(run.memory),
-        "outputs": None if run.outputs is None else to_json(run.outputs),
-        "loop_values": to_json(run.values),
-        "keep": None if run.keep is None else to_json(run.keep),
-        "calls": run.calls,
-        "ended_at": run.history[-1].date.timestamp() if run.state.terminal else None,
-    }
-
-
-def _run(row: Any, *, outputs: bool = False) -> TaskRun:
-    return TaskRun(
-        row.id,
-        row.execution_id,
-        row.task_id,
-        row.parent_id,
-        history_from(from_json(row.history)),
-        attempts_from(row.attempts),
-        row.value,
-        row.iteration,
-        from_json(row.memory),
-        from_json(row.outputs) if outputs else None,
-        tuple(from_json(row.loop_values)),
-        calls=row.calls,
-    )
 
 
 def _row(row: Any) -> Row:

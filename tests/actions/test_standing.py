@@ -8,7 +8,7 @@ import pytest
 
 from service.actions.standing import Standing
 from service.engine.state import State
-from service.store import executions
+from service.store import task_runs
 from service.store.database import Session
 from tests.store.test_results import run
 from tests.support.cost import steps
@@ -20,7 +20,7 @@ RUNNING, PAUSED, RETRYING, SUCCESS = State.RUNNING, State.PAUSED, State.RETRYING
 def stored(station: Station, *states: State, flowables: Collection[str] = (), start: int = 0) -> None:
     """Task runs `r0`, `r1`, … of tasks `t0`, `t1`, … in these states."""
     runs = [(number, run(f"r{number}", f"t{number}", state=state)) for number, state in enumerate(states, start)]
-    station.database.write(lambda session: executions.save_runs(session, runs, [], flowables))
+    station.database.write(lambda session: task_runs.save(session, runs, [], flowables))
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_a_batch_that_ends_them_all_looks_at_each_once(station: Station) -> None
 
 def test_what_is_below_a_group_costs_what_is_there(station: Station) -> None:
     def cost() -> int:
-        return steps(station.database, lambda session: executions.below(session, "e", "g"))
+        return steps(station.database, lambda session: task_runs.below(session, "e", "g"))
 
     tree = [run("g", "g"), run("h", "h", parent="g"), run("i", "i", parent="h"), run("j", "j", parent="g")]
-    station.database.write(lambda session: executions.save_runs(session, list(enumerate(tree)), []))
+    station.database.write(lambda session: task_runs.save(session, list(enumerate(tree)), []))
     few = cost()
     stored(station, *[PAUSED, RUNNING] * 1500, start=10)
     with station.database.read() as session:
-        assert [each.id for each in executions.below(session, "e", "g")] == ["h", "i", "j"]
-        assert len(executions.paused(session, "e")) == 1500
+        assert [each.id for each in task_runs.below(session, "e", "g")] == ["h", "i", "j"]
+        assert len(task_runs.paused(session, "e")) == 1500
     assert cost() <= few + 10

@@ -17,8 +17,7 @@ from service.engine.execution import Execution, TaskRun
 from service.engine.program import Node
 from service.engine.state import Stamp, State
 from service.git.helper import Helper
-from service.store import codec
-from service.store import executions as rows
+from service.store import codec, task_runs
 from tests.support.station import RUNNER, Station, station_at
 
 LOG = "io.kestra.plugin.core.log.Log"
@@ -110,7 +109,7 @@ def run(id: str, node: str, parent: str | None = None, **more: Any) -> TaskRun:
 def seen(station: Station, *lineage: TaskRun) -> Mapping[str, Any]:
     """The scope of the last of these task runs, each of which is around the next."""
     execution = Execution("e", "main", "t", "f", 1, (Stamp(State.RUNNING, MOMENT),))
-    station.database.write(lambda session: rows.save_runs(session, list(enumerate(lineage)), []))
+    station.database.write(lambda session: task_runs.save(session, list(enumerate(lineage)), []))
     node = Node(lineage[-1].node, LOG, "inline", None)
     with station.database.read() as session:
         scope = of_execution(station.kit, execution, node, lineage, Results(Stored(session, "e")), Around(execution))

@@ -19,7 +19,7 @@ from service.api.detail import Seen
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import Stamp, State
 from service.git.helper import Helper
-from service.store import detail, executions
+from service.store import detail, executions, task_runs
 from service.store.codec import new_id
 from service.store.database import Session
 from tests.api.calling import at_work, calling
@@ -58,7 +58,7 @@ def add_runs(station: Station, id: str, number: int, outputs: dict[str, Any] | N
     at = station.clock.now
     history = tuple(Stamp(state, at + timedelta(seconds=after)) for after, state in enumerate((State.CREATED, State.RUNNING, State.SUCCESS)))
     runs = [TaskRun(new_id(), id, "one", None, history, (Attempt(1, history, "runner-1"),), f"é{n}", n, {}, outputs or {"n": n}) for n in range(number)]
-    station.database.write(lambda session: executions.save_runs(session, list(enumerate(runs, 100)), []))
+    station.database.write(lambda session: task_runs.save(session, list(enumerate(runs, 100)), []))
     return runs
 
 
@@ -68,7 +68,7 @@ def touch(station: Station, id: str, changed: TaskRun | None = None) -> None:
         assert found is not None
         executions.touch(session, found)
         if changed is not None:
-            executions.save_runs(session, [], [changed])
+            task_runs.save(session, [], [changed])
 
     station.database.write(action)
 
@@ -165,7 +165,7 @@ def test_task_runs_that_are_taken_out_are_shown_no_more(station: Station):
 
     def rewind(session: Session) -> None:
         executions.touch(session, row)
-        executions.forget_runs(session, [run.id for run in runs[3:]])
+        task_runs.forget(session, [run.id for run in runs[3:]])
 
     station.database.write(rewind)
     shown = seen.look()

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from runners.masking import SEALED, STARS
 from service.actions import executions, pausing
 from service.errors import Invalid
-from service.store import executions as rows
+from service.store import task_runs
 from tests.api.calling import at_work
 from tests.support.serving import until
 from tests.support.station import Station
@@ -153,7 +153,7 @@ def test_who_resumes_gives_a_secret(station: Station):
     assert (station.state(id), value(station, id, "knows")) == ("SUCCESS", "true")
     assert station.log(id, "WARN") == ["input `extra` is not one that `wait` asks for and is ignored"]
     with station.database.read() as session:
-        assert "open-sesame" not in str([run.outputs for run in rows.runs(session, id)])
+        assert "open-sesame" not in str([run.outputs for run in task_runs.runs(session, id)])
 
 
 def resumed(station: Station, id: str, **given: str) -> None:

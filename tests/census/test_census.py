@@ -24,7 +24,7 @@ from service.flows.catalogue import Catalogue
 from service.flows.reading import read_flow
 from service.settings import Settings
 from service.store import executions as rows
-from service.store import flows, logs, repositories
+from service.store import flows, logs, repositories, task_runs
 from service.store.codec import new_id, now
 from service.store.executions import Filter, Row
 from service.store.repositories import MAIN as ENVIRONMENT
@@ -111,7 +111,7 @@ class House:
             with self.service.database.read() as session:
                 row = executions.get(session, id)
                 if row.execution.over:
-                    return row, rows.runs(session, id)
+                    return row, task_runs.runs(session, id)
             assert time.monotonic() < deadline, f"{row.execution.flow} is still {row.execution.state}"
             time.sleep(0.02)
 

@@ -35,7 +35,7 @@ from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
 from service.loops.scheduler import Scheduler
-from service.store import deliveries, events, jobs, logs, statuses, triggers
+from service.store import deliveries, events, jobs, logs, statuses, task_runs, triggers
 from service.store import executions as rows
 from service.store.codec import now
 from service.store.statuses import Status
@@ -393,7 +393,7 @@ class Life:
     def _of(self, row: rows.Row) -> dict[str, Any]:
         of = row.execution
         with self.station.database.read() as session:
-            runs = rows.runs(session, of.id)
+            runs = task_runs.runs(session, of.id)
             lines = [entry.line.message for entry in logs.read(session, of.id, level="TRACE")]
         shown = [
             (run.node, list(run.values), run.state, _plain(run.outputs), sum(not tried.lost and not tried.returned for tried in run.attempts)) for run in runs

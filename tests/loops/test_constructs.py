@@ -6,7 +6,7 @@ from textwrap import indent
 
 import pytest
 
-from service.store import executions as rows
+from service.store import task_runs
 from tests.loops.test_executor import ran, value
 from tests.support.station import Station
 
@@ -26,7 +26,7 @@ def tasks(text: str) -> str:
 def shown(station: Station, id: str) -> dict[str, str]:
     """States by task, in loops with the values."""
     with station.database.read() as session:
-        return {run.node + "".join(f"[{value}]" for value in run.values): run.state.value for run in rows.runs(session, id)}
+        return {run.node + "".join(f"[{value}]" for value in run.values): run.state.value for run in task_runs.runs(session, id)}
 
 
 # loops
@@ -56,7 +56,7 @@ def test_what_a_task_in_loops_gave_stands_under_their_values(station: Station):
     assert value(station, id, "later") == 'bx0 of a ["x","{\\"k\\":1}"]'
     assert value(station, id, "all") == '{"a":{"value":"of a"},"b":{"value":"of b"}} SUCCESS 2'
     with station.database.read() as session:
-        beside = [(run.outputs or {})["value"] for run in rows.runs(session, id) if run.node == "beside"]
+        beside = [(run.outputs or {})["value"] for run in task_runs.runs(session, id) if run.node == "beside"]
     assert sorted(beside) == ["ax0 ax0", 'a{"k":1}1 a{"k":1}1', "bx0 bx0", 'b{"k":1}1 b{"k":1}1']
 
 

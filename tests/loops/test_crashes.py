@@ -18,7 +18,7 @@ from service.actions import serving
 from service.actions.kept import Kept
 from service.actions.steps import Batch
 from service.git.helper import Helper
-from service.store import events, logs
+from service.store import events, logs, task_runs
 from service.store import executions as rows
 from service.store.database import Session
 from service.store.events import Waiting
@@ -254,7 +254,7 @@ def came(station: Station, row: rows.Row) -> dict[str, Any]:
     """All that can be seen of an execution, but for ids."""
     id = row.execution.id
     with station.database.read() as session:
-        runs = rows.runs(session, id)
+        runs = task_runs.runs(session, id)
         names = {run.id: f"{run.node}{list(run.values)}" for run in runs}
         found = logs.read(session, id, level="TRACE")
         lines = [(names.get(entry.task_run, entry.task or ""), entry.attempt, _ID.sub("<id>", entry.line.message)) for entry in found]

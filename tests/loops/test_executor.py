@@ -20,8 +20,7 @@ from service.engine.events import Due, Ended, Killed
 from service.engine.state import State
 from service.errors import Conflict, Invalid, NotFound
 from service.loops.executor import SLICE, Executor
-from service.store import events
-from service.store import executions as rows
+from service.store import events, task_runs
 from service.store.events import Waiting
 from service.store.executions import OUTPUT_LIMIT
 from service.store.repositories import MAIN as ENVIRONMENT
@@ -245,7 +244,7 @@ def test_a_loop_without_a_limit_takes_turns_with_others(station: Station):
     assert (station.state(wide), station.state(stopped)) == ("RUNNING", "KILLED")
     station.tick()
     with station.database.read() as session:
-        given = [run.outputs for run in rows.runs(session, wide) if run.node == "a"]
+        given = [run.outputs for run in task_runs.runs(session, wide) if run.node == "a"]
         assert events.waiting(session, station.clock.now.timestamp(), 9) == ()
     assert (station.state(wide), given) == ("SUCCESS", [{"value": str(at)} for at in range(1, number + 1)])
 

@@ -16,8 +16,7 @@ from service.engine.events import Deleted, Event, Halted, Killed, Labelled, Pass
 from service.engine.state import State
 from service.git.helper import Helper
 from service.loops.housekeeping import Housekeeping
-from service.store import events, replies
-from service.store import executions as rows
+from service.store import events, replies, task_runs
 from tests.loops.test_constructs import shown, tasks
 from tests.loops.test_costs import counted
 from tests.loops.test_crashes import DiesBefore, Fate, Refused, came, dies_after, first, stored, worked
@@ -227,9 +226,9 @@ def test_a_copy_keeps_what_tasks_gave_and_the_order_in_which_they_came(station: 
     copy = station.every()[-1].execution.id
     assert (copy == id, value(station, copy, "z"), shown(station, copy)) == (False, "x1 y1", shown(station, id))
     with station.database.read() as session:
-        assert [run.node for run in rows.runs(session, copy)] == [run.node for run in rows.runs(session, id)]
-        assert {run.id for run in rows.runs(session, copy)}.isdisjoint(run.id for run in rows.runs(session, id))
-        assert rows.kept(session, station.runs(copy)["l"].id) == ["x", "y"]
+        assert [run.node for run in task_runs.runs(session, copy)] == [run.node for run in task_runs.runs(session, id)]
+        assert {run.id for run in task_runs.runs(session, copy)}.isdisjoint(run.id for run in task_runs.runs(session, id))
+        assert task_runs.kept(session, station.runs(copy)["l"].id) == ["x", "y"]
 
 
 def test_a_replay_costs_one_pass(station: Station):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.engine.events import Began, Claimed, Due, Ended, Event, Killed, Lost
 from service.engine.execution import Attempt, Execution, Pin, TaskRun
 from service.engine.state import Stamp, State
-from service.store import codec, events, executions, results
+from service.store import codec, events, executions, results, task_runs
 from service.store.events import Waiting
 from tests.support.station import Station
 
@@ -78,15 +78,15 @@ def test_executions_and_task_runs_come_back(station: Station):
     parent = TaskRun("r1", "e1", "group", None, stamps, (Attempt(1, stamps),), memory={"branch": "tasks"})
     child = TaskRun("r2", "e1", "task", "r1", stamps, (Attempt(1, stamps, "runner", "no", lost=True),), "v", 7, {}, {"o": {"deep": ["é"]}})
     assert station.database.write(lambda session: executions.add(session, execution, "flow1", caused=True, once="o1"))
-    station.database.write(lambda session: executions.save_runs(session, [(0, parent), (1, child)], []))
+    station.database.write(lambda session: task_runs.save(session, [(0, parent), (1, child)], []))
     with station.database.read() as session:
         row = executions.get(session, "e1")
         assert row is not None
         assert (row.execution, row.flow, row.caused) == (execution, "flow1", True)
-        assert executions.runs(session, "e1") == (parent.__class__(*[getattr(parent, name) for name in TaskRun.__slots__]), child)
-        assert [run.id for run in executions.path(session, row, "r2").runs] == ["r1", "r2"]
+        assert task_runs.runs(session, "e1") == (parent.__class__(*[getattr(parent, name) for name in TaskRun.__slots__]), child)
+        assert [run.id for run in task_runs.path(session, row, "r2").runs] == ["r1", "r2"]
         assert [run.outputs for run in results.of_task(session, "e1", "task")] == [{"o": {"deep": ["é"]}}]
-        assert executions.last_position(session, "e1") == 1
+        assert task_runs.last_position(session, "e1") == 1
 
 
 _REASONS = ("push", "push", None, None)

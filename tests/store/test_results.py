@@ -13,7 +13,7 @@ from service.actions.results import Results
 from service.engine.execution import Attempt, TaskRun
 from service.engine.state import Stamp, State
 from service.expressions.errors import Refused
-from service.store import codec, executions, results
+from service.store import codec, results, task_runs
 from service.store.database import Session
 from tests.support.cost import steps
 from tests.support.station import Station
@@ -28,7 +28,7 @@ def run(id: str, task: str, outputs: Mapping[str, Any] | None = None, **more: An
 
 
 def stored(station: Station, *runs: TaskRun) -> None:
-    station.database.write(lambda session: executions.save_runs(session, list(enumerate(runs)), []))
+    station.database.write(lambda session: task_runs.save(session, list(enumerate(runs)), []))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from service.secrets.cipher import Cipher
 from service.secrets.environment import EnvironmentSecrets
 from service.settings import Settings
 from service.storage.local import LocalStorage
-from service.store import commits, flows, logs, schema, statuses
+from service.store import commits, flows, logs, schema, statuses, task_runs
 from service.store import deliveries as inbox
 from service.store import executions as rows
 from service.store import repositories as stored
@@ -247,7 +247,7 @@ class Station:
     def runs(self, id: str) -> dict[str, TaskRun]:
         """Its task runs by task, the last of each."""
         with self.database.read() as session:
-            return {run.node: run for run in rows.runs(session, id)}
+            return {run.node: run for run in task_runs.runs(session, id)}
 
     def states(self, id: str) -> dict[str, str]:
         """Where its tasks stand, in the order in which they were started."""
