@@ -7,10 +7,9 @@ batch is visible until `store` has committed; a batch that can't be stored is th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from service.actions import reports
 from service.actions.around import Surroundings
@@ -22,6 +21,7 @@ from service.actions.kept import Kept
 from service.actions.keys import Written
 from service.actions.kit import Kit
 from service.actions.limits import Limits
+from service.actions.programs import UNREADABLE, Programs
 from service.actions.storing import store_case, store_job, store_kept
 from service.actions.world import CaseWorld
 from service.engine import events as heard
@@ -42,7 +42,6 @@ from service.engine.commands import (
     Unwake,
     WakeAt,
 )
-from service.engine.program import Node, Program
 from service.engine.record import Step
 from service.engine.state import State
 from service.errors import Bug, Conflict
@@ -55,7 +54,6 @@ from service.store.replies import Reply
 #: Inline tasks that one event may run before the rest waits for the next batch: nobody waits behind a long flow.
 INLINE_BUDGET = 500
 
-_EMPTY = Program.of(Node("", "", "flowable", None))
 #: What can be asked for without the flow's text.
 _BLIND = (heard.Killed, heard.StatusSet, heard.Labelled, heard.Deleted)
 
@@ -73,9 +71,8 @@ class Batch:
         self._later: dict[str, list[str]] = {}
         self._written, self._surroundings = Written(), Surroundings(session)
         self._limits = Limits(kit, session, self._state_of)
-        self._calls = Calls(kit, session, now)
+        self._calls, self._programs = Calls(kit, session, now), Programs(kit, session)
         self._told: list[tuple[str, str, heard.Event]] = []
-        self._bodies: dict[tuple[int, str], Program] = {}
         self._unwoken: dict[tuple[str, str | None, str], None] = {}
         self._copies: list[Copying] = []
         self._replies: list[Reply] = []
@@ -112,7 +109,7 @@ class Batch:
 
     def _asked(self, case: Case, waiting: Waiting, event: heard.Event) -> None:
         """What somebody wants to know the outcome of."""
-        if case.program is _EMPTY and not isinstance(event, _BLIND):
+        if case.program is UNREADABLE and not isinstance(event, _BLIND):
             self._answer(waiting, f"execution {waiting.execution} is {case.execution.state.value}; this version can't read its revision of the flow any more")
             return
         step = self._step(case, waiting.task_run, event)
@@ -158,7 +155,7 @@ class Batch:
         return self._take(case, self._step(case, task_run, event))
 
     def _step(self, case: Case, task_run: str | None, event: heard.Event) -> Step:
-        return advance(case.program, case.path(task_run), event, CaseWorld(case, self._source(case)))
+        return advance(case.program, case.path(task_run), event, CaseWorld(case, self._programs.source(case.row)))
 
     def _take(self, case: Case, step: Step) -> deque[RunInline | StartChild]:
         before = case.execution.state
@@ -184,7 +181,7 @@ class Batch:
             case WakeAt(run, kind, when):
                 self._timers.append((case.execution.id, run, kind, when.timestamp()))
             case StartOver(when):
-                case.over, case.variables = when, self._variables(case)
+                case.over, case.variables = when, self._programs.variables(case.row)
             case Say(level, message, run):
                 case.say(run, level, message)
             case Report():
@@ -201,7 +198,7 @@ class Batch:
         run = next(iter(case.path(task_run).runs[-1:]), None)
         if run is None or run.state.terminal:
             return None
-        came = Ask(case, run, self._source(case)).outcome()
+        came = Ask(case, run, self._programs.source(case.row)).outcome()
         if isinstance(came, Later):
             self._timers.append((case.execution.id, run.id, came.kind, (self.now + came.duration).timestamp()))
             return None
@@ -214,8 +211,8 @@ class Batch:
             row = executions.get(self._session, id)
             if row is None:
                 return None
-            program = self._program(row)
-            case = Case(self._kit, self._session, self.now, self._kept, row, program or _EMPTY, self._written, self._surroundings, self._limits)
+            program = self._programs.of(row)
+            case = Case(self._kit, self._session, self.now, self._kept, row, program or UNREADABLE, self._written, self._surroundings, self._limits)
             self._cases[id] = case
             if program is None and not row.execution.over:
                 self._unreadable(case)
@@ -223,31 +220,6 @@ class Batch:
 
     def _state_of(self, id: str) -> State | None:
         return self._cases[id].execution.state if id in self._cases else None
-
-    def _program(self, row: Row) -> Program | None:
-        flow = self._kit.reader.revision(self._session, row.flow, row.execution.revision).flow
-        if flow is None:
-            return None
-        caller = row.execution.caller
-        return flow.program if caller is None or caller.item is None else self._body(flow.program, caller.task)
-
-    def _body(self, program: Program, task: str) -> Program:
-        """What an iteration of a loop runs."""
-        if (id(program), task) not in self._bodies:
-            self._bodies[id(program), task] = program.body(task)
-        return self._bodies[id(program), task]
-
-    def _variables(self, case: Case) -> Mapping[str, Any]:
-        """Those of the flow, as every execution of it begins with them."""
-        flow = self._kit.reader.revision(self._session, case.row.flow, case.row.execution.revision).flow
-        return {} if flow is None else flow.variables
-
-    def _source(self, case: Case) -> Callable[[], str]:
-        def source() -> str:
-            flow = self._kit.reader.revision(self._session, case.row.flow, case.row.execution.revision).flow
-            return flow.source if flow else ""
-
-        return source
 
     def _unreadable(self, case: Case) -> None:
         """A revision that an older Headgate accepted and this one does not: the execution ends, and says why."""
