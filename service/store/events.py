@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Float, bindparam, delete, func, insert, select, update
 
 from service.engine.events import Due, Event
 from service.engine.state import State
 from service.store.codec import from_json, to_json
 from service.store.database import Session, announce
-from service.store.statement import insert_into
+from service.store.statement import Statement, insert_into
 from service.store.tables import Event as Table
 from service.store.tables import Timer as TimerTable
 from service.store.tables import core
@@ -49,14 +49,14 @@ def add(session: Session, execution: str, task_run: str | None, event: Event, as
 
 def waiting(session: Session, at: float, limit: int, among: Collection[str] | None = None) -> tuple[Waiting, ...]:
     """The oldest events and the timers that are due, up to `limit` of each; `among`: only those of some executions."""
-    events = select(_table).where(_free(_table.c.execution_id, at)).order_by(_table.c.id)
-    due = select(_timers).where(_timers.c.due_at <= at, _free(_timers.c.execution_id, at)).order_by(_timers.c.due_at, _timers.c.id)
-    if among is not None:
-        events, due = events.where(_table.c.execution_id.in_(among)), due.where(_timers.c.execution_id.in_(among))
-    rows = session.execute(events.limit(limit))
-    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures, asked=row.asked) for row in rows]
-    found += [Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in session.execute(due.limit(limit))]
-    return tuple(found)
+    given = {"at": at, "most": limit}
+    if among is None:
+        events, due = _waiting.rows(session, given), _due.rows(session, given)
+    else:
+        events = session.execute(_all_waiting.where(_table.c.execution_id.in_(among)), given).all()
+        due = session.execute(_all_due.where(_timers.c.execution_id.in_(among)), given).all()
+    found = [Waiting(row.id, row.execution_id, row.task_run_id, _event(row.kind, row.payload), row.failures, asked=row.asked) for row in events]
+    return (*found, *(Waiting(row.id, row.execution_id, row.task_run_id, Due(row.kind), timer=True) for row in due))
 
 
 def newest(session: Session, at: float, limit: int, apart: Collection[str]) -> tuple[str, ...]:
@@ -68,16 +68,28 @@ def newest(session: Session, at: float, limit: int, apart: Collection[str]) -> t
     return tuple(dict.fromkeys((*session.execute(came).scalars(), *session.execute(due).scalars())))
 
 
-def _free(execution: ColumnElement[str], at: float) -> ColumnElement[bool]:
+def _free(execution: ColumnElement[str], at: float | BindParameter[float]) -> ColumnElement[bool]:
     """Whether an execution may hear something: what is set aside holds back all that came later, timers too, because it is heard in order."""
     return execution.not_in(select(_table.c.execution_id).where(_table.c.not_before > at))
 
 
+_AT = bindparam("at", type_=Float)
+_all_waiting = select(_table).where(_free(_table.c.execution_id, _AT)).order_by(_table.c.id).limit(bindparam("most"))
+_all_due = select(_timers).where(_timers.c.due_at <= _AT, _free(_timers.c.execution_id, _AT)).order_by(_timers.c.due_at, _timers.c.id).limit(bindparam("most"))
+_waiting, _due = Statement(_all_waiting), Statement(_all_due)
+_released = select(func.max(_table.c.not_before).label("at")).where(_table.c.not_before > _AT).group_by(_table.c.execution_id).subquery()
+_moments = (
+    Statement(select(func.min(_timers.c.due_at)).where(_free(_timers.c.execution_id, _AT))),
+    Statement(select(func.min(_table.c.not_before)).where(_free(_table.c.execution_id, _AT))),
+    Statement(select(func.min(_released.c.at))),
+)
+_remove, _remove_timer = (Statement(delete(table).where(table.c.id == bindparam("id"))) for table in (_table, _timers))
+
+
 def remove(session: Session, heard: Sequence[Waiting]) -> None:
     """Forgets what has been dealt with."""
-    for table, ids in ((_table, [entry.id for entry in heard if not entry.timer]), (_timers, [entry.id for entry in heard if entry.timer])):
-        if ids:
-            session.execute(delete(table).where(table.c.id.in_(ids)))
+    _remove.run_all(session, [{"id": entry.id} for entry in heard if not entry.timer])
+    _remove_timer.run_all(session, [{"id": entry.id} for entry in heard if entry.timer])
 
 
 def put_off(session: Session, entry: Waiting, until: float) -> None:
@@ -119,13 +131,7 @@ def forget_all(session: Session, execution: str) -> None:
 
 def next_due(session: Session, at: float) -> float | None:
     """The earliest moment, seen from `at`, at which `waiting` finds something; None when nothing is to come."""
-    released = select(func.max(_table.c.not_before).label("at")).where(_table.c.not_before > at).group_by(_table.c.execution_id).subquery()
-    moments = (
-        select(func.min(_timers.c.due_at)).where(_free(_timers.c.execution_id, at)),
-        select(func.min(_table.c.not_before)).where(_free(_table.c.execution_id, at)),
-        select(func.min(released.c.at)),
-    )
-    found = [session.execute(moment).scalar() for moment in moments]
+    found = [moment.value(session, {"at": at}) for moment in _moments]
     return min((moment for moment in found if moment is not None), default=None)
 
 
