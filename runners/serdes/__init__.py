@@ -90,6 +90,11 @@ class Counted:
             yield row
 
 
+def lacking(extra: str) -> Unusable:
+    """What is said where the library of a format is not installed."""
+    return Unusable(f"this runner can't do that yet: pip install 'headgate[{extra}]' where it is installed, and start it again")
+
+
 # the files
 
 

@@ -190,7 +190,7 @@ def _digits(part: _Part) -> str:
         return r"[A-Za-z]+"
     if letter in "yu":
         return r"\d{2}" if count == 2 else r"\d{4}"
-    return rf"\d{{{count}}}" if count > 1 else r"\d{1,9}" if letter in "Sn" else r"\d{1,2}"
+    return r"\d{1,9}" if letter in "Sn" else rf"\d{{{count}}}" if count > 1 else r"\d{1,2}"
 
 
 def _date(parts: dict[str, str]) -> date:
