@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from runners.ion.errors import IonError
 from runners.ion.reader import read, rows
-from runners.ion.stream import stream
+from runners.ion.stream import LONGEST, stream
 from runners.ion.writer import write
 
-__all__ = ["IonError", "read", "rows", "stream", "write"]
+__all__ = ["LONGEST", "IonError", "read", "rows", "stream", "write"]
