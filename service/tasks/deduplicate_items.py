@@ -27,6 +27,8 @@ class DeduplicateItems(ServerTask):
         "droppedItemsTotal": "How many of them are left out.",
     }
 
+    BY_ROW: ClassVar[frozenset[str]] = frozenset({"expr"})
+
     from_: Text = Field(alias="from", description="The file of rows (Ion): a URI.")
     expr: Text = Field(description="An expression that gives the key of a row; the row's fields are variables.")
 

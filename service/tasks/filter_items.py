@@ -25,6 +25,8 @@ class FilterItems(ServerTask):
         "droppedItemsTotal": "How many of them are left out.",
     }
 
+    BY_ROW: ClassVar[frozenset[str]] = frozenset({"filterCondition"})
+
     from_: Text = Field(alias="from", description="The file of rows (Ion): a URI.")
     filter_condition: Text = Field(description="An expression: what it gives for a row decides.")
     filter_type: Dynamic[Text] = Field("INCLUDE", description="Rows for which the condition holds are kept (INCLUDE) or left out (EXCLUDE).")
