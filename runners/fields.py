@@ -229,5 +229,7 @@ class Typed(Model):
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
     #: Properties whose text is written to the log.
     LOGGED: ClassVar[frozenset[str]] = frozenset()
+    #: Properties that are rendered for each row of a file, whose fields are names in them.
+    BY_ROW: ClassVar[frozenset[str]] = frozenset()
     #: What it leaves for expressions, `outputs.<task>.<name>` and of a trigger `trigger.<name>`, and what that is.
     OUTPUTS: ClassVar[Mapping[str, str]] = {}

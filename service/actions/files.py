@@ -150,8 +150,14 @@ class Files:
             raise _too_large(uri)
         return content
 
-    def _is_ours(self, uri: str) -> bool:
-        """Whether a stored file is one of this execution, or of another one of the environment whose namespace may be read."""
+    def delete(self, uri: str) -> bool:
+        """Takes a stored file away; False: there was none. Raises Forbidden."""
+        if not (_is_stored(uri) and self._is_ours(uri, may_write)):
+            raise Forbidden(f"`{uri[:200]}` is not a stored file of this execution, nor of one whose files it may change")
+        return self._kit.storage.delete(uri)
+
+    def _is_ours(self, uri: str, may: Callable[[Session, Whose, str], bool] = may_read) -> bool:
+        """Whether a stored file is one of this execution, or of another one of the environment whose namespace may be read, or written."""
         whose = self._whose
         if whose.execution is not None and self._kit.storage.allowed(uri, whose.namespace, whose.flow, whose.execution):
             return True
@@ -160,9 +166,7 @@ class Files:
         with self._reading() as session:
             rows = [row.execution for id in ids[:_MOST_NAMES] if (row := executions.get(session, id)) is not None]
             return any(
-                row.environment == whose.environment
-                and self._kit.storage.allowed(uri, row.namespace, row.flow, row.id)
-                and may_read(session, whose, row.namespace)
+                row.environment == whose.environment and self._kit.storage.allowed(uri, row.namespace, row.flow, row.id) and may(session, whose, row.namespace)
                 for row in rows
             )
 

@@ -165,9 +165,9 @@ class Rendering:
         self._own: tuple[int, Masker] = (0, Masker(()))
         self._ports = reach.ports(self.masked)
 
-    def text(self, template: Any) -> str:
-        """To text; raises RenderFailed with the place."""
-        return str(self._try(self._kit.expressions.text, template))
+    def text(self, template: Any, more: Mapping[str, Any] | None = None) -> str:
+        """To text, with `more` variables over those of the scope; raises RenderFailed with the place."""
+        return str(self._try(self._kit.expressions.text, template, more))
 
     def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
         """A value of any nesting, types kept, with `more` variables over those of the scope; raises RenderFailed with the place."""

@@ -7,32 +7,32 @@ the next one starts. Its end, what it has logged, its numbers and what must not 
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, BinaryIO, cast
+from itertools import islice
+from typing import Any, cast
 
 from runners.crashpoints import crashpoint
 from runners.fields import format_duration
 from runners.masking import Masker
 from runners.protocol import Metric
-from service import ion
 from service.actions import cached, executions, log_files, pausing
 from service.actions.attempts import Attempted, look_up, whose
-from service.actions.files import Files, may_write
+from service.actions.files import may_write
 from service.actions.inline import check_size, masked, misfit
 from service.actions.kit import Kit
 from service.actions.pausing import Resumption
 from service.actions.records import Recorded
+from service.actions.task_files import TaskFiles
 from service.engine.events import Claimed, Ended, Event, Lost
 from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError, Unavailable
+from service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
 from service.store import caches, events, jobs, logs, metrics
 from service.store.codec import now
 from service.store.database import Session
@@ -44,7 +44,7 @@ from service.tasks import Done, Resume, ServerTask, TaskFailed
 _log = logging.getLogger("headgate.pool")
 
 SERVICE = "service"  #: what the pool is called where the runner of an attempt is named
-_HELD = 1 << 20  #: bytes of a file that is not on a disk while it is made
+_SLICE = 100  #: rows that are rendered in one session
 _PATIENCE = 1.0  #: seconds until what could not be stored is tried again
 _LOST = "the service ended while it did this"
 
@@ -260,12 +260,32 @@ class _Work:
         return Recorded(self._kit, whose(self._work.execution), now, self.check)
 
     @property
-    def files(self) -> _Files:
-        return _Files(self._kit, self._work, self.check)
+    def files(self) -> TaskFiles:
+        return TaskFiles(self._kit, self._work, self.check)
 
     def text(self, template: Any) -> str:
         with self._scope() as work:
             return work.rendering.text(template)
+
+    def each(self, template: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str | RenderFailed]:
+        """See `ServerAsk.each`. A slice of rows shares what a template may cost; one that fails in it is tried again by itself, so slices change nothing."""
+        rest, waiting = iter(rows), list[Mapping[str, Any]]()
+        while waiting := waiting or list(islice(rest, _SLICE)):
+            self.check()
+            found = self._rendered(template, waiting)
+            yield from found
+            waiting = waiting[len(found) :]
+
+    def _rendered(self, template: str, rows: Sequence[Mapping[str, Any]]) -> list[str | RenderFailed]:
+        """Those up to the first that fails; where that is the first of all, it alone."""
+        found: list[str | RenderFailed] = []
+        with self._scope() as work:
+            for row in rows:
+                try:
+                    found.append(work.rendering.text(template, row))
+                except RenderFailed as failure:
+                    return found or [failure]
+        return found
 
     def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
         with self._scope() as work:
@@ -282,36 +302,3 @@ class _Work:
 
     def _masked(self, value: Any) -> Any:
         return Masker(self._used).value(self._kit.masker.value(value))
-
-
-class _Files:
-    """Implements `service.tasks.OwnFiles`."""
-
-    def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None]) -> None:
-        self._kit, self._work, self._check = kit, work, check
-
-    def open(self, uri: str) -> BinaryIO:
-        of = self._work.execution
-        try:
-            return Files(self._kit, whose(of), self._kit.database.read).open(uri)
-        except (Forbidden, Invalid, NotFound) as failure:
-            raise TaskFailed(failure.message) from failure
-
-    def put(self, name: str, content: BinaryIO) -> str:
-        self._check()
-        of, run = self._work.execution, self._work.run
-        return self._kit.storage.put(of.namespace, of.flow, of.id, run.node, run.id, name, content)
-
-    def write(self, name: str, rows: Iterable[Any]) -> tuple[str, int]:
-        of, run, size = self._work.execution, self._work.run, 0
-        with tempfile.SpooledTemporaryFile(_HELD) as held:
-            for row in rows:
-                held.write(f"{ion.write(row)}\n".encode("utf-8", "replace"))
-                size += 1
-            held.seek(0)
-            return self._kit.storage.put(of.namespace, of.flow, of.id, run.node, run.id, name, cast("BinaryIO", held)), size
-
-    def remove(self) -> Sequence[str]:
-        self._check()
-        of = self._work.execution
-        return self._kit.storage.remove(of.namespace, of.flow, of.id)

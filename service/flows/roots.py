@@ -27,7 +27,7 @@ _BEFORE = {"inputs": "an input", "checks": "a check"}
 def check_root(site: Site, reference: Reference) -> None:
     """A first name that is none. Types that are not installed may give names of their own, and variables are rendered where they are used, if at all."""
     name = str(reference.path[0])
-    if name in ROOTS or site.forgives(reference) or _is_end_of_name(site, reference):
+    if name in ROOTS or site.forgives(reference) or _is_end_of_name(site, reference) or _is_by_row(site):
         return
     near = did_you_mean(name, ROOTS)
     open_ended = _gives_more(site.owner) or site.key == "variables"
@@ -62,6 +62,11 @@ def _is_end_of_name(site: Site, reference: Reference) -> bool:
     """Of `outputs.my-task.value` the `task.value`: what was meant is told of the whole."""
     before = site.lines[reference.line - 1][max(0, reference.column - 3) : reference.column - 1]
     return len(before) == 2 and before[1] == "-" and (before[0].isalnum() or before[0] == "_")  # noqa: PLR2004
+
+
+def _is_by_row(site: Site) -> bool:
+    """Where the fields of a row are names; which those are shows when the file is read."""
+    return isinstance(site.owner, Step) and site.owner.info is not None and str(site.key) in site.owner.info.cls.BY_ROW
 
 
 def _gives_more(owner: Owner) -> bool:

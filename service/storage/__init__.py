@@ -27,6 +27,9 @@ class Storage(Protocol):
     def size(self, uri: str) -> int:
         """Its bytes."""
 
+    def delete(self, uri: str) -> bool:
+        """Takes one file away; False: there was none."""
+
     def remove(self, namespace: str, flow: str, execution: str) -> list[str]:
         """Takes away all files of an execution; their URIs."""
 

@@ -85,6 +85,17 @@ class LocalStorage:
         with self.open(uri) as content:
             return os.fstat(content.fileno()).st_size
 
+    def delete(self, uri: str) -> bool:
+        """See `Storage.delete`."""
+        path = self._path(_parts(uri))
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        except OSError as problem:
+            raise Unavailable(f"the file `{uri[:200]}` can't be removed: {problem.strerror or problem}") from problem
+        return True
+
     def remove(self, namespace: str, flow: str, execution: str) -> list[str]:
         """See `Storage.remove`. What a task stores meanwhile may stay."""
         parts = [*namespace.split("."), flow, "executions", execution]

@@ -11,7 +11,7 @@ in the executor, so whatever they do may have been done before. What must not be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, ClassVar, Protocol
@@ -127,8 +127,17 @@ class OwnFiles(Protocol):
     def open(self, uri: str) -> BinaryIO:
         """A file that the execution may read. Raises TaskFailed."""
 
+    def rows(self, uri: str) -> Iterator[Any]:
+        """The rows of a file of Ion that the execution may read, one at a time. Raises TaskFailed with the place."""
+
+    def size(self, uri: str) -> int:
+        """The bytes of a file that the execution may read. Raises TaskFailed."""
+
     def put(self, name: str, content: BinaryIO) -> str:
         """Stores a file; its URI."""
+
+    def delete(self, uri: str) -> bool:
+        """Takes a stored file away; False: there was none. Raises TaskFailed for one of somebody else."""
 
     def remove(self) -> Sequence[str]:
         """Takes all of them away; their URIs."""
@@ -148,6 +157,9 @@ class ServerAsk(Ask, Protocol):
     @property
     def files(self) -> OwnFiles:
         """Stored files."""
+
+    def each(self, template: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str | RenderFailed]:
+        """A template rendered to text for each row, whose fields are variables then. What can't be rendered is told in its place."""
 
 
 # what a task changes

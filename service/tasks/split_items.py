@@ -1,15 +1,17 @@
-"""Parts a file: the first of the three tasks that a ForEachItem is. It has no name of its own in the language."""
+"""Parts a file: as a task, and as the first of the three tasks that a ForEachItem is, which has no name of its own in the language."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, ClassVar, cast
 
 import re2
+from pydantic import Field
 
+from runners.fields import Dynamic, Text
 from service.tasks import Done, ServerAsk, ServerTask, TaskFailed
 
 MOST, MOST_OPEN = 100_000, 1_000  #: parts of a file: that are made one after another, and that rows go to in turn
@@ -31,24 +33,49 @@ class SplitItems(ServerTask):
     regex_pattern: Any = None
 
     def run(self, ask: ServerAsk) -> Done:
-        uri = ask.text(self.items).strip()
-        separator = ask.text(self.separator).encode()
-        if not separator:
-            raise TaskFailed("`separator` is empty")
-        with ask.files.open(uri) as content:
-            uris = [ask.files.put(f"{number}.part", part) for number, part in enumerate(self._parts(ask, _rows(content, separator)))]
-        splits, _ = ask.files.write("splits.ion", uris)
+        splits, _ = ask.files.write("splits.ion", _parted(ask, ask.text(self.items).strip(), self))
         return Done({"splits": splits})
 
-    def _parts(self, ask: ServerAsk, rows: Iterator[bytes]) -> Iterator[BinaryIO]:
-        if self.regex_pattern is not None:
-            yield from _sorted(rows, _pattern(ask.text(self.regex_pattern)))
-        elif self.partitions is not None:
-            yield from _dealt(rows, _number(ask, "partitions", self.partitions))
-        elif self.bytes is not None:
-            yield from _cut(rows, most_bytes=_size(ask.text(str(self.bytes))))
-        else:
-            yield from _cut(rows, most_rows=1 if self.rows is None else _number(ask, "rows", self.rows))
+
+class Split(ServerTask):
+    """Parts a file: so many `rows` each, parts of about so many `bytes`, a number of `partitions` that rows go to in turn, or one for each value of the first
+    group of `regexPattern`."""
+
+    TYPE = "io.kestra.plugin.core.storage.Split"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.storages.Split",)
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"uris": "The parts."}
+
+    from_: Dynamic[Text] = Field(alias="from", description="The file: a URI.")
+    rows: Any = Field(None, description="The number of rows of a part.")
+    bytes: Any = Field(None, description="About the size of a part: 10MB.")
+    partitions: Any = Field(None, description="The number of parts; rows go to them in turn.")
+    separator: Text = Field("\n", description="What ends a row.")
+    regex_pattern: Text | None = Field(None, description="Rows go to a part by what the first group matches; those without a match are left out.")
+
+    def run(self, ask: ServerAsk) -> Done:
+        if self.rows is None and self.bytes is None and self.partitions is None and self.regex_pattern is None:
+            raise TaskFailed("one of `rows`, `bytes`, `partitions` and `regexPattern` must say how the file is parted")
+        return Done({"uris": _parted(ask, ask.text(self.from_).strip(), self)})
+
+
+def _parted(ask: ServerAsk, uri: str, how: SplitItems | Split) -> list[str]:
+    """The URIs of the parts."""
+    separator = ask.text(how.separator).encode()
+    if not separator:
+        raise TaskFailed("`separator` is empty")
+    with ask.files.open(uri) as content:
+        return [ask.files.put(f"{number}.part", part) for number, part in enumerate(_parts(ask, how, _rows(content, separator)))]
+
+
+def _parts(ask: ServerAsk, how: SplitItems | Split, rows: Iterator[bytes]) -> Iterator[BinaryIO]:
+    if how.regex_pattern is not None:
+        yield from _sorted(rows, _pattern(ask.text(how.regex_pattern)))
+    elif how.partitions is not None:
+        yield from _dealt(rows, _number(ask, "partitions", how.partitions))
+    elif how.bytes is not None:
+        yield from _cut(rows, most_bytes=_size(ask.text(str(how.bytes))))
+    else:
+        yield from _cut(rows, most_rows=1 if how.rows is None else _number(ask, "rows", how.rows))
 
 
 def _rows(content: IO[bytes], separator: bytes) -> Iterator[bytes]:
