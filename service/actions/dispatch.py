@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
 from service.actions import cached, claims, outcomes
@@ -115,6 +116,7 @@ class Dispatch(JobFiles):
             labels=dict(execution.labels),
             folder=shared,
             holds=queued.holds,
+            egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
         )
         return job, work
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from runners.masking import Masker
-from runners.protocol import RunnerInfo
+from runners.protocol import Egress, RunnerInfo
 from service.actions import deliveries, executions, repositories, serving
 from service.actions.deliveries import HOST, Head, Reconciler
 from service.actions.dispatch import Dispatch
@@ -109,7 +109,7 @@ class Station:
             storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
             masker=Masker(part for value in secrets.values() for part in hidden(value)),
-            web=outside(Web(allow_private=True)),
+            web=outside(Web(Egress(private=True))),
             url="http://127.0.0.1:8080",
             version="1.2.3",
             envs={"zone": "blue"},
