@@ -221,7 +221,7 @@ def _told(call: Call, work: Work) -> Iterator[None]:
 def _no_connection(where: str, problem: httpx2.ConnectError) -> str:
     cause: BaseException | None = problem
     while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the certificate of {where} is not trusted: {cause.verify_message} (`options.ssl.insecureTrustAllCertificates` would take it)"
     if isinstance(cause, ssl.SSLError):

@@ -199,9 +199,11 @@ class Dispatch(JobFiles):
         outputs = self._kit.masker.value(dict(outcome.outputs))
         message = None if outcome.message is None else self._kit.masker.text(outcome.message)
         digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
-        event = outcomes.event_of(lease, outcome, outputs, message)
         with self._kit.database.read() as session:
             job = claims.find(session, lease)
+            if job is not None and outcome.seals:
+                outputs = outcomes.sealed(self._kit, claims.row(session, job).execution, outputs, outcome.seals)
+        event = outcomes.event_of(lease, outcome, outputs, message)
         if isinstance(event, Ended) and job is not None:
             event = outcomes.filed(self._kit, job, event)
 
