@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, ClassVar
@@ -14,10 +13,11 @@ from typing import Any, ClassVar
 import httpx2
 from pydantic import Field, field_validator
 
-from runners.connections import GuardedTransport, TooMany, Unpackable, bounded, follow, unpacked
-from runners.egress import Barred, Unknown, checked
+from runners.connections import GuardedTransport, bounded, follow, unpacked
+from runners.egress import Unknown, checked
 from runners.fields import Dynamic, Text, is_template, wrong
 from runners.forms import Form
+from runners.http_faults import told
 from runners.http_options import Auth, HttpOptions, Ssl
 from runners.masking import STARS
 from runners.protocol import Outcome, Unusable
@@ -61,7 +61,7 @@ class HttpTask(RunnerTask):
 
     def run(self, work: Work) -> Outcome:
         """Makes the call, and tells of its answer."""
-        with Call(self, work) as call, _told(call, work), bounded(check=work.check):
+        with Call(self, work) as call, told(call.url.host, call.options, REDIRECTS), bounded(check=work.check):
             return self.read(call, call.answer(), work)
 
     def read(self, call: Call, response: httpx2.Response, work: Work) -> Outcome:
@@ -189,44 +189,6 @@ def header_lists(response: httpx2.Response) -> dict[str, list[str]]:
     for name, value in named(response):
         found.setdefault(name.lower(), (name, []))[1].append(value)
     return dict(found.values())
-
-
-@contextmanager
-def _told(call: Call, work: Work) -> Iterator[None]:
-    """What goes wrong on the way, in words; raises Unusable."""
-    host, via = call.url.host, call.options.via
-    where = f"{host} through the proxy {via.address}:{via.port}" if via else host
-    try:
-        yield
-    except Barred as barred:
-        raise Unusable(f"{barred}; it is not for this flow (see the setting `private_addresses`)" if barred.private else str(barred)) from None
-    except (Unknown, Unpackable, TooMany) as problem:
-        raise Unusable(str(problem)) from None
-    except httpx2.ConnectTimeout:
-        raise Unusable(f"no connection to {where} within {call.options.waits[0]:g} s (`options.timeout.connectTimeout`)") from None
-    except httpx2.TimeoutException:
-        raise Unusable(f"nothing came from {where} for {call.options.waits[1]:g} s (`options.timeout.readIdleTimeout`)") from None
-    except httpx2.TooManyRedirects:
-        raise Unusable(f"{host} redirects more than {REDIRECTS} times") from None
-    except httpx2.ProxyError as problem:
-        raise Unusable(f"the proxy does not connect to {host}: {problem}") from None
-    except httpx2.ConnectError as problem:
-        raise Unusable(_no_connection(where, problem)) from None
-    except httpx2.UnsupportedProtocol:
-        raise Unusable(f"{host} redirects to something that is neither http:// nor https://") from None
-    except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
-        raise Unusable(f"the call of {where} broke off: {str(problem)[:300] or type(problem).__name__}") from None
-
-
-def _no_connection(where: str, problem: httpx2.ConnectError) -> str:
-    cause: BaseException | None = problem
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the certificate of {where} is not trusted: {cause.verify_message} (`options.ssl.insecureTrustAllCertificates` would take it)"
-    if isinstance(cause, ssl.SSLError):
-        return f"no TLS connection to {where}: {cause.reason or cause}"
-    return f"no connection to {where}: {problem}"
 
 
 @cache
