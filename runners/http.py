@@ -6,6 +6,7 @@ import json
 import re
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 import httpx2
 from pydantic import Field, field_validator
 
-from runners.connections import GuardedTransport, bounded, follow, unpacked
+from runners.connections import GuardedTransport, TooMany, Unpackable, bounded, follow, unpacked
 from runners.egress import Unknown, checked
 from runners.fields import Dynamic, Text, is_template, wrong
 from runners.forms import Form
@@ -99,11 +100,14 @@ class Call:
         self._say("RESPONSE_HEADERS", lambda: _head(f"{response.status_code} {response.reason_phrase}", named(response)))
         return response
 
-    def text(self, response: httpx2.Response, most: int = LARGEST) -> str | None:
-        """The body as text; None where the answer is one without. Raises TooMany."""
+    def text(self, response: httpx2.Response, most: int = LARGEST, cut: bool = False) -> str | None:
+        """The body as text; None where the answer is one without. Raises TooMany. `cut`: no more of it is read than there may be, or than comes."""
         if response.request.method == "HEAD" or response.status_code in (204, 304):
             return None
-        found = b"".join(unpacked(response, most))
+        found = bytearray()
+        with suppress(*((TooMany, Unpackable, httpx2.HTTPError) if cut else ())):
+            for piece in unpacked(response, most):
+                found += piece
         try:
             text = found.decode(response.charset_encoding or self.options.default_charset, "replace")
         except LookupError:

@@ -42,8 +42,9 @@ class Download(HttpTask):
         """Through the disk into the storage."""
         code, headers = response.status_code, header_lists(response)
         if not call.options.takes(code):
-            text = call.text(response)
-            return Outcome.failed(call.failure(response, text), outputs={"uri": None, "code": code, "length": None, "headers": headers})
+            return Outcome.failed(
+                call.failure(response, call.text(response, cut=True)), outputs={"uri": None, "code": code, "length": None, "headers": headers}
+            )
         path = work.folder(f"{OWN}files") / f"{work.job.lease.key}-download"
         try:
             length = _save(work, path, unpacked(response, LARGEST))

@@ -35,14 +35,12 @@ class Request(HttpTask):
         """All of the answer is an output, of one that is a failure, too."""
         fails = not call.options.takes(response.status_code)
         try:
-            text = call.text(response)
+            text = call.text(response, cut=fails)
         except TooMany:
-            if not fails:
-                return Outcome.failed(
-                    f"the answer of {call.url.host} is larger than {LARGEST:,} bytes, too large for an output: "
-                    "io.kestra.plugin.core.http.Download stores it as a file"
-                )
-            text = None
+            return Outcome.failed(
+                f"the answer of {call.url.host} is larger than {LARGEST:,} bytes, too large for an output: "
+                "io.kestra.plugin.core.http.Download stores it as a file"
+            )
         finally:
             response.close()
         outputs = self._outputs(call, response, text)

@@ -41,7 +41,7 @@ class SseRequest(HttpTask):
         """Event by event."""
         try:
             if not call.options.takes(response.status_code):
-                return Outcome.failed(call.failure(response, call.text(response)))
+                return Outcome.failed(call.failure(response, call.text(response, cut=True)))
             type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if type != _STREAM:
                 return Outcome.failed(f"{call.url.host} answers with {type or 'no type'}, not with events ({_STREAM})")

@@ -75,6 +75,9 @@ class Far(Handler):
         packed = {"fine": gzip.compress(b"unpacked" * 50_000), "bomb": gzip.compress(bytes(50_000_000)), "cut": gzip.compress(b"unpacked" * 5_000)[:-20]}
         self.answer(200, [("Content-Encoding", "br" if more == "br" else "gzip")], packed.get(more, b"odd"))
 
+    def on_lost(self, more: str, _headers: Mapping[str, str], _content: bytes) -> None:
+        self.answer(404, [], b"lost " * int(more))
+
     def on_large(self, more: str, _headers: Mapping[str, str], _content: bytes) -> None:
         self.answer(200, [], b"x" * int(more))
 

@@ -84,6 +84,13 @@ def test_a_failing_code_is_no_file(tmp_path: Path, far: Asked):
     assert service.stored(outcome.outputs["uri"]) == b"so\nit is"
 
 
+@pytest.mark.parametrize("type", ["Download", "SseRequest", "Request"])
+def test_a_failure_that_says_much_is_told_with_its_first_words(tmp_path: Path, far: Asked, type: str):
+    outcome, _ = play(tmp_path, job(type, f"{far.url}/lost?1000000"))
+    assert outcome.message.startswith(f"GET {far.url}/lost?1000000 failed with the response code 404 Not Found: lost lost")
+    assert len(outcome.message) < 700
+
+
 def test_what_comes_packed_is_stored_unpacked(tmp_path: Path, far: Asked):
     outcome, _, service = fetch(tmp_path, f"{far.url}/packed/x.txt?fine")
     assert service.stored(outcome.outputs["uri"]) == b"unpacked" * 50_000
