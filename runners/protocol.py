@@ -85,6 +85,18 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
+class Egress:
+    """Which addresses a job's own calls of other servers may reach: public ones always. `private`: loopback and private networks, too.
+
+    Nothing reaches the service itself in this way: `own_port` of `own_host`, and of the machine that calls.
+    """
+
+    private: bool = False
+    own_port: int | None = None
+    own_host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One attempt, ready to run.
 
@@ -112,6 +124,7 @@ class Job:
     labels: Mapping[str, str] = field(default_factory=dict)
     folder: Lease | None = None
     holds: bool = False
+    egress: Egress = Egress()
 
     @property
     def directory(self) -> str:
@@ -147,13 +160,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt. A failed script is an outcome, never an exception."""
+    """What came of an attempt. A failed script is an outcome, never an exception. `seals` names outputs, texts, that the service keeps encrypted."""
 
     result: Result
     message: str | None = None
     exit_code: int | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    seals: tuple[str, ...] = ()
 
     @classmethod
     def failed(cls, message: str, **kwargs: Any) -> Outcome:

@@ -71,8 +71,14 @@ class Work(Protocol):
     def upload(self, pattern: str) -> Mapping[str, str]:
         """Stores the working directory's files that match a glob; path → URI."""
 
+    def store(self, name: str, file: Path) -> str:
+        """Stores one file under a name; its URI. Raises Unusable."""
+
     def fetch(self, uri: str, to: Path) -> None:
         """Downloads a `kestra:///…` URI."""
+
+    def check(self) -> None:
+        """Raises what ends `run`, where the job is being stopped. Who waits for something else than this object asks it now and then."""
 
 
 class RunnerTask(Typed):

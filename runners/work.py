@@ -177,6 +177,24 @@ class JobWork:
                 raise Unusable(f"{name} can't be stored: {problem}") from problem
         return stored
 
+    def store(self, name: str, file: Path) -> str:
+        """Stores one file under a name; its URI. Raises Unusable."""
+        inside(self.directory, name)
+
+        def put() -> str:
+            with file.open("rb") as stream:
+                return self._means.files.put(self.job.lease, name, stream)
+
+        try:
+            return self.patiently(put)
+        except Rejected as problem:
+            raise Unusable(f"{name} can't be stored: {problem}") from problem
+
+    def check(self) -> None:
+        """Raises Interrupted when the job is being stopped."""
+        if self.stopping.is_set():
+            raise Interrupted
+
     def _matching(self, pattern: str) -> Iterator[tuple[str, IO[bytes]]]:
         """The files to store, until the job is stopped."""
         for path, file in matching(self.directory, (pattern,)):

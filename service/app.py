@@ -32,6 +32,7 @@ import uvicorn
 from runners.crashpoints import VARIABLE, arm_from, crashpoint
 from runners.masking import Masker
 from runners.processes import MARK, seal
+from runners.protocol import Egress
 from service import discovery
 from service.actions import repositories
 from service.actions.dispatch import Dispatch
@@ -64,7 +65,7 @@ from service.loops.scheduler import Scheduler
 from service.secrets import hidden
 from service.secrets.cipher import Cipher, Undecryptable, load_or_create
 from service.secrets.environment import EnvironmentSecrets
-from service.settings import Settings
+from service.settings import Settings, hostname
 from service.storage.local import LocalStorage
 from service.store import jobs, schema
 from service.store import repositories as rows
@@ -146,7 +147,7 @@ class Service:
             storage=LocalStorage(data / "storage"),
             cipher=cipher,
             masker=Masker(part for value in found.values() for part in hidden(value)),
-            web=Web(settings.private_addresses, port),
+            web=Web(Egress(settings.private_addresses, port, hostname(settings.base_url(port)))),
             url=settings.base_url(port),
             version=product_version(),
             envs=settings.variables(environ),

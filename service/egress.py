@@ -6,22 +6,21 @@ used, and an answer is read no further than its cap.
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import threading
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from service.addresses import Resolve, resolve, unwrapped
-from service.errors import Forbidden, Invalid, TooLarge, Unavailable
-from service.forges.address import GuardedTransport, deadline
+from runners.connections import GuardedTransport, TooMany, Unpackable, bounded, follow, unpacked
+from runners.egress import Resolve, resolve
+from runners.protocol import Egress
+from service.addresses import reachable
+from service.errors import Invalid, TooLarge, Unavailable
 
 LARGEST = 1_000_000  #: bytes of an answer
-_GZIP, _WITH_HEADER = ("gzip", "x-gzip"), 31
 _REDIRECTS = 3
 #: What says where a body ends, and whose connection it is, is ours to say.
 _OURS = frozenset({"connection", "content-length", "te", "transfer-encoding", "upgrade"})
@@ -37,19 +36,11 @@ class Answer:
 
 
 class Web:
-    """The web as flows may see it. Safe to use from many threads. `own_port` is where the service itself listens."""
+    """The web as flows may see it. Safe to use from many threads. `egress` is what a flow of a tracked branch may reach: its runner tasks, too."""
 
-    def __init__(self, allow_private: bool, own_port: int | None = None, resolve: Resolve = resolve) -> None:
-        self._allow_private = allow_private
-
-        def others(host: str, port: int) -> Sequence[str]:
-            found = resolve(host, port)
-            # Whoever calls from this machine is the admin of a service that listens on loopback: a template must not be.
-            if port == own_port and any(_is_this_machine(address) for address in found):
-                raise Forbidden(f"{host}:{port} is this service itself; its own API is not called from a template")
-            return found
-
-        self._resolve = others
+    def __init__(self, egress: Egress, resolve: Resolve = resolve) -> None:
+        self.egress = egress
+        self._addresses = partial(reachable, allowed=egress, resolve=resolve)
         self._made: httpx2.Client | None = None
         self._making = threading.Lock()
 
@@ -59,20 +50,18 @@ class Web:
         if wrong is not None:
             raise Invalid(f"the header `{wrong}` is set by Headgate itself")
         try:
-            with deadline(seconds):
+            with bounded(seconds):
                 return self._answer(method, url, {"user-agent": "headgate", "accept-encoding": "identity", **headers}, body, follow, seconds)
-        except Forbidden as refused:
-            raise Forbidden(
-                refused.message if self._allow_private else f"{refused.message.partition(';')[0]} (see the setting `private_addresses`)"
-            ) from refused
         except httpx2.TimeoutException:
             raise Unavailable(f"{_host(url)} did not answer in time") from None
         except httpx2.TooManyRedirects:
             raise Unavailable(f"{_host(url)} redirects more than {_REDIRECTS} times") from None
         except httpx2.HTTPError as failure:
             raise Unavailable(f"no answer from {_host(url)}: {str(failure)[:200] or type(failure).__name__}") from None
-        except zlib.error:
-            raise Unavailable(f"the answer of {_host(url)} can't be unpacked") from None
+        except Unpackable as failure:
+            raise Unavailable(str(failure)) from None
+        except TooMany as failure:
+            raise TooLarge(str(failure)) from None
         except (httpx2.InvalidURL, UnicodeError, ValueError) as failure:
             raise Invalid(f"this call can't be made: {str(failure)[:200]}") from None
 
@@ -86,17 +75,16 @@ class Web:
         with self._making:
             if self._made is None:
                 self._made = httpx2.Client(
-                    transport=GuardedTransport(self._allow_private, self._resolve),
+                    transport=GuardedTransport(self._addresses),
                     trust_env=False,
-                    max_redirects=_REDIRECTS,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 )
             return self._made
 
-    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: str | None, follow: bool, seconds: float) -> Answer:
+    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: str | None, following: bool, seconds: float) -> Answer:
         client, content = self._client(), None if body is None else body.encode()
         request = client.build_request(method, url, headers=headers, content=content, timeout=httpx2.Timeout(None, pool=seconds))
-        response = client.send(request, stream=True, follow_redirects=follow)
+        response = follow(client, request, _REDIRECTS if following else None)
         try:
             text = _read(response)
         finally:
@@ -105,34 +93,11 @@ class Web:
 
 
 def _read(response: httpx2.Response) -> str:
-    found, packed = bytearray(), response.headers.get("content-encoding", "").strip().lower()
-    if packed not in ("", "identity", *_GZIP):
-        raise Unavailable(f"{response.url.host} answers in the encoding `{packed[:40]}`, which it was not asked for")
-    # A page of a few kilobytes can unpack to gigabytes: never more is unpacked than is taken.
-    unpacker = zlib.decompressobj(_WITH_HEADER) if packed in _GZIP else None
-    for chunk in response.iter_raw():
-        found += chunk if unpacker is None else unpacker.decompress(chunk, LARGEST + 1 - len(found))
-        if len(found) > LARGEST:
-            raise TooLarge(f"the answer of {response.url.host} is larger than {LARGEST:,} bytes")
+    found = b"".join(unpacked(response, LARGEST))
     try:
         return found.decode(response.charset_encoding or "utf-8", "replace")
     except LookupError:
         return found.decode("utf-8", "replace")
-
-
-def _is_this_machine(address: str) -> bool:
-    """Whether packets to an address stay here: then the system sends them from that very address, or they go to loopback."""
-    for ip in unwrapped(ipaddress.ip_address(address)):
-        if ip.is_loopback:
-            return True
-        try:
-            with socket.socket(socket.AF_INET if ip.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:  # noqa: PLR2004 - IPv4 is a name
-                probe.connect((str(ip), 9))  # sends nothing
-                if ipaddress.ip_address(probe.getsockname()[0].partition("%")[0]) == ip:
-                    return True
-        except OSError:
-            continue  # no way to it, so it is not here
-    return False
 
 
 def _host(url: str) -> str:

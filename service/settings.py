@@ -26,7 +26,7 @@ class Settings:
     """Everything that can be set. Durations are seconds.
 
     `url` is how people reach the service (links in statuses); empty: made from host and port. `backend` is auto, process or docker.
-    `private_addresses`: `http()` in the flows of tracked branches may call loopback and private addresses, too.
+    `private_addresses`: `http()` and the HTTP tasks in the flows of tracked branches may call loopback and private addresses, too.
     `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
     without a webhook. `image_digests` is what becomes of an image without a digest: off (nothing), warning or error.
     `most_depth` is how deep flows may call flows, `most_called` how many executions one execution may cause by calls.

@@ -30,7 +30,7 @@ from service.store.jobs import Job as QueuedJob
 @dataclass(frozen=True, slots=True)
 class Attempted:
     """What is done, for whom. `node` is the task of the flow; `task` is what is done for it, which is another one where its text was rendered first.
-    `timeout` is in seconds."""
+    `timeout` is in seconds. `trusted` is False where it is done for a fork's head."""
 
     execution: Execution
     run: TaskRun
@@ -38,6 +38,7 @@ class Attempted:
     task: Node
     rendering: Rendering
     timeout: float | None
+    trusted: bool = True
 
 
 def look_up(session: Session, kit: Kit, queued: QueuedJob, more: Mapping[str, Callable[[], Any]] | None = None) -> Attempted:
@@ -56,7 +57,7 @@ def look_up(session: Session, kit: Kit, queued: QueuedJob, more: Mapping[str, Ca
     place = of_task(execution, node, lambda: source)
     rendering = Rendering(kit, scope, reach, place)
     task = templated.read(kit, rendering.text(node.model.spec)) if node.type == templated.TYPE else node
-    return Attempted(execution, run, node, task, rendering, None if queued.holds else timeout_of(rendering, node, place))
+    return Attempted(execution, run, node, task, rendering, None if queued.holds else timeout_of(rendering, node, place), reach.trusted)
 
 
 def whose(execution: Execution) -> Whose:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from runners.crashpoints import crashpoint
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
@@ -120,6 +121,7 @@ class Dispatch(JobFiles):
             labels=dict(execution.labels),
             folder=shared,
             holds=queued.holds,
+            egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
         )
         return job, work
 
@@ -213,9 +215,11 @@ class Dispatch(JobFiles):
         outputs = self._kit.masker.value(dict(outcome.outputs))
         message = None if outcome.message is None else self._kit.masker.text(outcome.message)
         digest = f"{lease.epoch}:{hashlib.sha256(to_json(encode(outcome)).encode('utf-8', 'surrogatepass')).hexdigest()}"
-        event = outcomes.event_of(lease, outcome, outputs, message)
         with self._kit.database.read() as session:
             job = claims.find(session, lease)
+            if job is not None and outcome.seals:
+                outputs = outcomes.sealed(self._kit, claims.row(session, job).execution, outputs, outcome.seals)
+        event = outcomes.event_of(lease, outcome, outputs, message)
         if isinstance(event, Ended) and job is not None:
             event = outcomes.filed(self._kit, job, event)
 

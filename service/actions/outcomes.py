@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from service.actions import log_files
 from service.actions.inline import masked, misfit
 from service.actions.kit import Kit
 from service.engine.events import Ended, Lost
+from service.engine.execution import Execution
 from service.engine.state import State
 from service.store import caches, executions, logs, metrics, task_runs
 from service.store.codec import now, to_json
@@ -19,6 +20,7 @@ from service.store.executions import OUTPUT_LIMIT
 from service.store.jobs import Job
 from service.store.logs import Line
 
+_SEALED = "io.kestra.datatype:aes_encrypted"
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 
 
@@ -30,6 +32,13 @@ def event_of(lease: Lease, outcome: Outcome, outputs: Mapping[str, Any], message
     if size > OUTPUT_LIMIT:
         return Ended(lease.attempt, State.FAILED, message=f"outputs are {size:,} bytes of JSON; the limit is {OUTPUT_LIMIT:,}")
     return Ended(lease.attempt, _STATES[outcome.result], outputs, message)
+
+
+def sealed(kit: Kit, execution: Execution, outputs: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The outputs as they are stored, the texts that are named encrypted, for this environment alone."""
+    scope = f"a value of {execution.environment}"
+    kept = {name: {"type": _SEALED, "value": kit.cipher.encrypt(str(outputs[name]), scope)} for name in names if outputs.get(name) is not None}
+    return {**outputs, **kept}
 
 
 def filed(kit: Kit, held: Job, event: Ended) -> Ended:

@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import httpx2
 
-from service.addresses import Resolve, resolve
+from runners.connections import GuardedTransport, bounded
+from runners.egress import Resolve, resolve
+from service.addresses import resolve_and_check
 from service.errors import Forbidden, Unavailable
 from service.forges import Access, Answer, Later, Refused, Sent
-from service.forges.address import GuardedTransport, deadline
 from webhooks.report import Request
 
 _PORTS = {"http": 80, "https": 443}
@@ -51,7 +53,7 @@ class HttpSender:
         if access.token and url.scheme != "https" and not access.allow_private:
             return Refused(f"the token of repository {access.repository} is not sent over {url.scheme}: give an https address of the API (--api-url)")
         try:
-            with deadline(self._seconds):
+            with bounded(self._seconds):
                 return self._answer(url, request, access)
         except Forbidden as wrong:
             return Refused(wrong.message)
@@ -126,7 +128,8 @@ _ADVICE: Mapping[int, str] = {
 
 def _client(allow_private: bool, resolve: Resolve) -> httpx2.Client:
     # A proxy from the environment would make the connections, and the guard would check the proxy's address alone.
-    return httpx2.Client(transport=GuardedTransport(allow_private, resolve), trust_env=False, timeout=httpx2.Timeout(15.0, connect=5.0))
+    addresses = partial(resolve_and_check, allow_private=allow_private, resolve=resolve)
+    return httpx2.Client(transport=GuardedTransport(addresses), trust_env=False, timeout=httpx2.Timeout(15.0, connect=5.0))
 
 
 def _start_of(response: httpx2.Response) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from runners.protocol import Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, Tree
+from runners.protocol import Egress, Gone, Job, Lease, LogLine, Order, Outcome, Rejected, Result, Tree
 from service.loops.reaper import Reaper
 from service.store import executions, jobs
 from service.store.codec import now
@@ -370,3 +370,23 @@ def test_while_the_writer_was_busy_silence_was_our_fault(station: Station):
     busy.result()
     reaper.tick(clock.forward(seconds=lease / 6))
     assert station.dispatch.beat(RUNNER.id, (job.lease,)) == {job.lease.key: Order.GO_ON}
+
+
+# what a job may reach, and what is kept encrypted
+
+ASK = "  - {id: job, type: io.kestra.plugin.core.http.Request, uri: 'https://x.example', encryptBody: true}\n"
+
+
+def test_a_job_is_told_what_it_may_reach(tmp_path, helper, station: Station):
+    assert claimed(station)[1].egress == Egress(private=True)
+    with station_at(tmp_path / "other", helper, egress=Egress(False, 8080, "here")) as strict:
+        assert claimed(strict)[1].egress == Egress(False, 8080, "here")
+
+
+def test_what_an_outcome_seals_is_stored_encrypted(station: Station):
+    id, job = claimed(station, ASK)
+    finish(station, job, outputs={"code": 200, "body": None, "encryptedBody": "a s3cr3t answer"}, seals=("encryptedBody",))
+    outputs = station.runs(id)["job"].outputs
+    assert (outputs["code"], outputs["body"], outputs["encryptedBody"]["type"]) == (200, None, "io.kestra.datatype:aes_encrypted")
+    assert "s3cr3t" not in str(outputs)
+    assert station.kit.cipher.decrypt(outputs["encryptedBody"]["value"], "a value of main") == "a s3cr3t answer"

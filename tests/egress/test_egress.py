@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from service.addresses import resolve
+from runners.egress import resolve
+from runners.protocol import Egress
 from service.egress import LARGEST, Answer, Web
 from service.errors import Forbidden, Invalid, ServiceError, TooLarge, Unavailable
 from tests.support.loopback import Handler, Server
@@ -70,8 +71,8 @@ def far() -> Iterator[Server]:
 
 
 @contextmanager
-def web(allow_private: bool = True, **options: Any) -> Iterator[Web]:
-    made = Web(allow_private, **options)
+def web(allow_private: bool = True, own_port: int | None = None, **options: Any) -> Iterator[Web]:
+    made = Web(Egress(allow_private, own_port), **options)
     yield made
     made.close()
 

@@ -324,27 +324,27 @@ def test_a_request_that_may_fail_is_looked_at_afterwards(request_):
 
 def test_only_what_is_decided_by_the_status_of_a_request_matters():
     assert asked("{{ outputs.ask.code != 200 }}", kind="some.other.Request") == []
-    assert said(tasks(f"- {{id: ask, type: {REQUEST}}}\n- {{id: b, type: {LOG}, message: '{{{{ outputs.ask.code != 200 }}}}'}}")) == []
+    assert said(tasks(f"- {{id: ask, type: {REQUEST}, uri: x}}\n- {{id: b, type: {LOG}, message: '{{{{ outputs.ask.code != 200 }}}}'}}")) == []
 
 
 def test_gates_and_cases_decide_as_well():
-    gate = f"- {{id: ask, type: {REQUEST}}}\n- {{id: b, type: {LOG}, message: x, runIf: '{{{{ outputs.ask.code != 200 }}}}'}}"
+    gate = f"- {{id: ask, type: {REQUEST}, uri: x}}\n- {{id: b, type: {LOG}, message: x, runIf: '{{{{ outputs.ask.code != 200 }}}}'}}"
     assert [line.split(":")[0] for line in said(tasks(gate))] == ["warning HG-0312"]
     switch = f"- id: b\n  type: {FLOW}Switch\n  value: '{{{{ outputs.ask.code }}}}'\n"
-    cases = f"- {{id: ask, type: {REQUEST}}}\n{switch}  cases:\n    '%s': [{{id: c, type: {LOG}, message: x}}]"
+    cases = f"- {{id: ask, type: {REQUEST}, uri: x}}\n{switch}  cases:\n    '%s': [{{id: c, type: {LOG}, message: x}}]"
     assert [line.split(":")[0] for line in said(tasks(cases % 500))] == ["warning HG-0312"]
     assert said(tasks(cases % 200)) == []
 
 
 def test_a_request_whose_failure_is_allowed_around_it_is_looked_at_afterwards():
     reader = f"- {{id: b, type: {LOG}, message: x, runIf: '{{{{ outputs.ask.code != 200 }}}}'}}"
-    body = f"- {{id: try, type: {FLOW}AllowFailure, tasks: [{{id: ask, type: {REQUEST}}}]}}\n{reader}"
+    body = f"- {{id: try, type: {FLOW}AllowFailure, tasks: [{{id: ask, type: {REQUEST}, uri: x}}]}}\n{reader}"
     assert said(tasks(body)) == []
 
 
 def test_a_handler_is_reached_by_failure():
     rest = f"errors:\n  - {{id: b, type: {LOG}, message: x, runIf: '{{{{ outputs.ask.code != 200 }}}}'}}\n"
-    assert said(tasks(f"- {{id: ask, type: {REQUEST}}}", rest)) == []
+    assert said(tasks(f"- {{id: ask, type: {REQUEST}, uri: x}}", rest)) == []
 
 
 def test_the_same_mistake_a_thousand_times_is_read_in_bounded_time():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import partial
 
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import allowed, free_port, resolve, resolve_and_check
+from runners.connections import GuardedTransport, bounded
+from runners.egress import allowed, resolve
+from service.addresses import free_port, resolve_and_check
 from service.errors import Forbidden, Unavailable
-from service.forges.address import GuardedTransport, deadline
 from tests.support.loopback import Handler, Server
 
 PUBLIC = ["8.8.8.8", "140.82.121.3", "2606:50c0:8000::64", "64:ff9b::808:808", "2002:808:808::1", "::ffff:8.8.8.8"]
@@ -110,7 +112,7 @@ def server():
 
 
 def client(allow_private, resolve=resolve):
-    return httpx2.Client(transport=GuardedTransport(allow_private, resolve), trust_env=False)
+    return httpx2.Client(transport=GuardedTransport(partial(resolve_and_check, allow_private=allow_private, resolve=resolve)), trust_env=False)
 
 
 def test_the_transport_connects_where_it_may(server):
@@ -144,7 +146,7 @@ def test_one_wrong_address_among_several_refuses_the_name():
 
 
 def test_a_passed_deadline_ends_a_call_before_it_begins(server):
-    with client(allow_private=True) as http, deadline(0.0), pytest.raises(httpx2.TimeoutException):
+    with client(allow_private=True) as http, bounded(0.0), pytest.raises(httpx2.TimeoutException):
         http.get(server.url)
 
 

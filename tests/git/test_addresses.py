@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import allowed
+from runners.egress import allowed
 from service.errors import Forbidden, Malformed, ServiceError, Unavailable
 from service.git import addresses
 

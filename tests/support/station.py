@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from runners.masking import Masker
-from runners.protocol import RunnerInfo
+from runners.protocol import Egress, RunnerInfo
 from service.actions import deliveries, executions, repositories, serving
 from service.actions.deliveries import HOST, Head, Reconciler
 from service.actions.dispatch import Dispatch
@@ -82,7 +82,7 @@ class Clock:
 class Station:
     """One service's parts. `close` gives the database back; a second station on the folder is the service after a restart."""
 
-    def __init__(self, folder: Path, helper: Helper, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, helper: Helper, environ: Mapping[str, str] | None = None, egress: Egress | None = None, **settings: Any) -> None:
         self.folder, self.helper, self.clock = folder, helper, Clock()
         self.followed = False  #: whether a loop deals with pushes
         self.trespasses: list[str] = []  #: what the writer should have had no part in
@@ -109,7 +109,7 @@ class Station:
             storage=outside(LocalStorage(folder / "storage")),
             cipher=Cipher.from_text([_KEY]),
             masker=Masker(part for value in secrets.values() for part in hidden(value)),
-            web=outside(Web(allow_private=True)),
+            web=outside(Web(egress or Egress(private=True))),
             url="http://127.0.0.1:8080",
             version="1.2.3",
             envs={"zone": "blue"},
