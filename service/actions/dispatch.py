@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode, output_of
 from service.actions import cached, claims, outcomes
 from service.actions.attempts import Attempted, look_up
 from service.actions.job_files import JobFiles
@@ -94,11 +94,10 @@ class Dispatch(JobFiles):
         with self._kit.database.read() as session:
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
-            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: folder})
+            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: f"{folder}/{output_of(lease, shared)}"})
             execution, node = work.execution, work.node
             spec = work.rendering.nested(work.task.spec)
-            if queued.holds:
-                claims.check_namespaces(session, execution, spec)
+            claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         job = Job(
             lease=lease,
@@ -115,6 +114,7 @@ class Dispatch(JobFiles):
             labels=dict(execution.labels),
             folder=shared,
             holds=queued.holds,
+            environment=execution.environment,
         )
         return job, work
 

@@ -88,11 +88,13 @@ def test_what_a_batch_has_not_stored_is_seen(station: Station) -> None:
 
 
 def test_jobs_see_where_they_work(station: Station) -> None:
-    station.flow(f"  - {{id: a, type: {SHELL}, commands: ['{{{{ workingDir == outputDir }}}} {{{{ workingDir | length > 0 }}}}']}}\n")
+    station.flow(f"  - {{id: a, type: {SHELL}, commands: ['{{{{ outputDir }}}} {{{{ workingDir }}}}']}}\n")
     station.tick()
     job = station.dispatch.try_claim(RUNNER)
     assert job is not None
-    assert job.spec["commands"] == ["true true"]
+    folder = f"{RUNNER.base}/{job.directory}"
+    assert job.spec["commands"] == [f"{folder}/.output {folder}"]
+    assert job.output == ".output"
 
 
 def test_labels_of_dotted_names_are_maps() -> None:

@@ -345,17 +345,8 @@ def test_what_is_written_in_two_pieces_is_masked_whole(tmp_path):
     assert play(tmp_path, job("one", "printf 's3cr3t'; sleep 0.1; printf -- '-value\\n'", masks=("s3cr3t-value",)))[1] == [("INFO", STARS)]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("namespaceFiles", {"enabled": True}), ("namespaceFiles", True), ("dependencies", ["pandas"]), ("pythonVersion", "3.12")],
-)
-def test_a_property_that_is_not_run_yet_is_refused_by_name(name, value):
-    with pytest.raises(ValidationError, match=f"{name} is part of the language, but this version does not run it yet"):
-        find(PYTHON).model_validate({"script": "x", name: value})
-
-
 def test_properties_take_expressions_before_they_are_rendered():
-    spec = {"commands": "{{ inputs.commands }}", "env": "{{ vars.env }}", "failFast": "{{ inputs.fast }}", "namespaceFiles": {"enabled": False}}
+    spec = {"commands": "{{ inputs.commands }}", "env": "{{ vars.env }}", "failFast": "{{ inputs.fast }}", "namespaceFiles": "{{ inputs.files }}"}
     assert find(SHELL).model_validate(spec)
 
 
