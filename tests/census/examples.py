@@ -18,6 +18,8 @@ class Example:
     """One file. `extend.expect` says what comes of it: state, outputs by task (the part that is named), states of tasks, what it gives back, and log lines in
     order. In loops a task is named with the values, as `load[north]`.
 
+    `needs` names a program that a machine may lack, and the command line that calls it: without it, the call is what is looked at.
+
     Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
     """
 
@@ -37,6 +39,12 @@ class Example:
     def refused(self) -> str | None:
         """The type because of which no execution is started, by the last part of its name; None where one is."""
         found: str | None = self.expected.get("refused")
+        return found
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Programs that it runs, and how they are called."""
+        found: Mapping[str, str] = self.expected.get("needs", {})
         return found
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import shutil
@@ -14,7 +15,6 @@ from subprocess import PIPE
 from typing import Any
 
 import pytest
-import uv
 
 from runners import environments
 from runners.dependencies import COUNT_CAP
@@ -87,7 +87,7 @@ def test_commands_of_a_package_and_before_commands_find_it(tmp_path: Path, servi
 
 
 def test_an_interpreter_that_is_no_shell_finds_the_dependencies_too(tmp_path: Path, service: MemoryService):
-    spec = {"interpreter": ["python", "-c"], "beforeCommands": ["import greet"], "commands": ["print(greet.greet())"]}
+    spec: dict[str, Any] = {"interpreter": ["python", "-c"], "beforeCommands": ["import greet"], "commands": ["print(greet.greet())"]}
     assert said(run(tmp_path, service, dependencies=["greet==1.0"], **spec)[1]) == ["hello"]
 
 
@@ -163,6 +163,11 @@ def test_a_version_that_is_none_is_refused(value: str):
 # headgate-python itself
 
 
+def _uv() -> str:
+    found: str = importlib.import_module("uv").find_uv_bin()
+    return found
+
+
 @dataclass
 class Program:
     """Calls of `headgate-python`, in a folder with packages."""
@@ -173,7 +178,7 @@ class Program:
         listed = self.folder / f"{next(_numbers)}.txt"
         listed.write_text("\n".join(requirements))
         named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        words = ("--root", str(self.folder / "root"), "--uv", uv.find_uv_bin(), "--requirements", str(listed), "--user", str(user or os.getpid()), *named)
+        words = ("--root", str(self.folder / "root"), "--uv", _uv(), "--requirements", str(listed), "--user", str(user or os.getpid()), *named)
         run = "import os, sys; from runners.environments import main; sys.exit(main(sys.argv[1:], os.environ))"
         env = {**OFFLINE, "PATH": os.defpath, "TMPDIR": str(self.folder), "PYTHONPATH": str(Path(environments.__file__).parents[1])}
         return subprocess.Popen((sys.executable, "-c", run, *words), cwd=self.folder, env=env, stdout=PIPE, stderr=PIPE, text=True)
