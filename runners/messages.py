@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runners.fields import parse_duration
+from runners.fields import as_text, parse_duration
 from runners.protocol import Metric
 
 _KINDS = ("counter", "timer", "gauge")
@@ -65,7 +65,7 @@ def _metric(entry: Mapping[str, Any]) -> Metric:
     value = parse_duration(raw).total_seconds() if isinstance(raw, str) and kind == "timer" and raw[:1] in "P-+" else float(raw)
     if not math.isfinite(value):
         raise ValueError
-    tags = {_clean(str(key)): _clean(str(tag)) for key, tag in (entry.get("tags") or {}).items()}
+    tags = {_clean(str(key)): _clean(str(as_text(tag))) for key, tag in (entry.get("tags") or {}).items() if tag is not None}
     return Metric(_clean(str(entry["name"])), kind, value, tags, entry.get("description") and _clean(str(entry["description"])))
 
 
