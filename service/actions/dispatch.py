@@ -122,7 +122,7 @@ class Dispatch(JobFiles):
         """Whether an earlier run of the same task gave its outputs, which are then this one's; else notes where they will be kept."""
         if not cached.is_on(work.node):
             return False
-        key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory)
+        key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory, job.output)
         with self._kit.database.read() as session:
             outputs = caches.get(session, key, now().timestamp())
         if outputs is None:

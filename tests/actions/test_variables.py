@@ -97,6 +97,15 @@ def test_jobs_see_where_they_work(station: Station) -> None:
     assert job.output == ".output"
 
 
+@pytest.mark.parametrize(("files", "claimed"), [("{namespaces: [x]}", False), ("{enabled: false, namespaces: [x]}", True), ("true", True)])
+def test_a_script_gets_no_files_of_another_repositorys_namespace(station: Station, files: str, claimed: bool) -> None:
+    id = station.flow(f"  - {{id: a, type: {SHELL}, commands: [x], namespaceFiles: {files}}}\n")
+    station.tick()
+    assert (station.dispatch.try_claim(RUNNER) is not None) == claimed
+    station.tick()
+    assert any("`x` are not those of this flow's repository" in line for line in station.log(id)) == (not claimed)
+
+
 def test_labels_of_dotted_names_are_maps() -> None:
     assert nested_labels({"a.b": "1", "a.c": "2", "d": "3"}) == {"a": {"b": "1", "c": "2"}, "d": "3", "a.b": "1", "a.c": "2"}
 

@@ -117,6 +117,18 @@ def test_the_output_directory_is_stored_when_asked_for(tmp_path, service: Memory
     assert set(outcome.outputs["outputFiles"]) == {"a.txt"}
 
 
+def test_the_files_of_a_namespace_get_a_folder_of_its_name_where_that_is_wanted(tmp_path, service: MemoryService):
+    service.hold(COMMIT, {"a.txt": b"a", "deep/b.txt": b"b", "c.csv": b"c", "n/deep/b.txt": b"there"})
+    wanted = {"folderPerNamespace": True, "include": ["**/*.txt"], "exclude": ["n/**"], "namespaces": ["n"], "ifExists": "WARN"}
+    spec = {"commands": ["cat n/a.txt n/deep/b.txt", "test ! -e n/c.csv"], "namespaceFiles": wanted, "outputFiles": ["**/.*"]}
+    outcome, lines = play(tmp_path, job("one", spec=spec, tree=COMMIT), service)
+    assert (outcome.result, outcome.outputs["outputFiles"]) == (Result.SUCCESS, {})
+    assert lines[:2] == [("WARN", "namespaceFiles: 'n/deep/b.txt' is there already, and stays as it is"), ("INFO", "athere")]
+    spec = {"commands": ["true"], "namespaceFiles": {**wanted, "ifExists": "FAIL"}}
+    outcome, _ = play(tmp_path, job("two", spec=spec, tree=COMMIT), service)
+    assert (outcome.result, outcome.message) == (Result.FAILED, "namespaceFiles: 'n/deep/b.txt' is there already")
+
+
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../b", ""])
 def test_an_input_file_that_leads_outside_fails_the_task(tmp_path, name):
     outcome, _ = play(tmp_path, job("one", spec={"commands": ["true"], "inputFiles": {name: "x"}}))
