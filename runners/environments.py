@@ -4,6 +4,8 @@
     root/<scope>/<key>.lock      held by whoever makes it, or takes it away
     root/<scope>/.uv, .python    what uv keeps for the next one: packages, and interpreters that it downloaded
 
+A task gets one of its own in front of it, in its TMPDIR.
+
 A scope is what may share them: a branch. The key is made of the interpreter, the requirements and the settings of the installer. The program runs
 as part of the task: it ends with it, has its environment, and what it prints is the task's. Standard library only: it is run by itself.
 """
@@ -84,7 +86,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         wish = Wish(_lines(options.requirements), options.requirements, options.python, _uv(options.manager, options.uv, environ), not options.no_cache)
         scope = options.root / hashlib.sha256(options.scope.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         rooms = Rooms(options.root, options.kept, options.size)
-        place = rooms.kept(scope, wish, options.user, environ) if wish.lasting else _made(_fresh(environ), scope, wish, environ)
+        fresh = _fresh(environ)
+        place = _before(rooms.kept(scope, wish, options.user, environ), fresh) if wish.lasting else _made(fresh, scope, wish, environ)
     except Failed as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -138,6 +141,21 @@ class Rooms:
 def _fresh(environ: Mapping[str, str]) -> Path:
     """A folder that goes with the job's."""
     return Path(tempfile.mkdtemp(prefix="headgate-python-", dir=environ.get("TMPDIR")))
+
+
+def _before(kept: Path, fresh: Path) -> Path:
+    """An environment of the job's own that shows what the kept one has: what the task installs besides is not for the next one."""
+    env, own = kept / "env", fresh / "env"
+    for site in env.glob("lib/python*/site-packages"):
+        place = own / site.relative_to(env)
+        place.mkdir(parents=True)
+        (place / "headgate.pth").write_text(f"import site; site.addsitedir({str(site)!r})\n")
+    (own / "bin").mkdir()
+    for program in (env / "bin").iterdir():
+        if not program.name.startswith(("pip", "activate", "deactivate")):  # those would work on the kept one
+            (own / "bin" / program.name).symlink_to(program)
+    shutil.copy(env / "pyvenv.cfg", own)
+    return fresh
 
 
 def _made(place: Path, scope: Path, wish: Wish, environ: Mapping[str, str]) -> Path:

@@ -6,6 +6,7 @@ import importlib
 import itertools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from runners.environments import Wish
 from runners.memory import MemoryService
 from runners.protocol import Outcome, Result, Tree
 from runners.tasks import find
-from tests.runners.playing import PYTHON, job, play
+from tests.runners.playing import PYTHON, alive, job, play
 from tests.runners.wheels import wheel
 
 _numbers = itertools.count()
@@ -31,7 +32,7 @@ COMMANDS = "io.kestra.plugin.scripts.python.Commands"
 GREET = {"greet.py": "def greet(): return 'hello'\ndef main(): print(greet(), 'from the command')\n"}
 WHEELS = dict([wheel("greet", "1.0", GREET, "greet = greet:main"), wheel("greet", "2.0", {"greet.py": "def greet(): return 'good day'\n"})])
 OFFLINE = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": "links", "UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "links"}
-SCRIPT = 'import greet, sys\nprint(greet.greet())\nprint(\'::{"outputs": {"in": "%s"}}::\' % sys.prefix)'
+SCRIPT = 'import greet\nprint(greet.greet())\nprint(\'::{"outputs": {"in": "%s"}}::\' % greet.__file__)'
 
 
 @pytest.fixture
@@ -184,11 +185,11 @@ class Program:
         return subprocess.Popen((sys.executable, "-c", run, *words), cwd=self.folder, env=env, stdout=PIPE, stderr=PIPE, text=True)
 
     def call(self, *requirements: str, user: int = 0, **options: object) -> Path:
-        """The environment."""
+        """The environment that is kept."""
         started = self.start(*requirements, user=user, **options)
         out, err = started.communicate(timeout=60)
         assert started.returncode == 0, err
-        return Path(out.strip())
+        return Path(out.strip(), "bin/python").readlink().parents[1]
 
 
 @pytest.fixture
@@ -204,8 +205,36 @@ def test_of_many_that_want_the_same_at_once_one_installs_it(program: Program):
     started = [program.start("greet") for _ in range(4)]
     said = [one.communicate(timeout=60) for one in started]
     assert {one.returncode for one in started} == {0}
-    assert len({out for out, _ in said}) == 1
+    assert len(list((program.folder / "root").glob("*/*/ready"))) == 1
     assert sum("+ greet==2.0" in err for _, err in said) == 1
+
+
+def test_what_a_task_installs_besides_is_not_there_for_the_next(tmp_path: Path, service: MemoryService):
+    more = ["uv pip install --quiet greet==2.0", "python -m greet"]
+    script = "python -c 'import greet; print(greet.greet())'"
+    path = f"{Path(_uv()).parent}:{os.defpath}"
+    env = {**OFFLINE, "PATH": path}
+    assert said(run(tmp_path, service, dependencies=["greet==1.0"], beforeCommands=more, commands=[script], env=env)[1]) == ["good day"]
+    assert said(run(tmp_path, service, "two", dependencies=["greet==1.0"], commands=[script], env=env)[1]) == ["hello"]
+
+
+def test_an_installer_that_gets_no_answer_ends_with_its_task(tmp_path: Path, service: MemoryService):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {"UV_DEFAULT_INDEX": f"http://127.0.0.1:{silent.getsockname()[1]}/simple", "UV_HTTP_TIMEOUT": "60"}
+        spec = {"script": SCRIPT, "dependencies": ["greet"], "env": env}
+        for name in ("one", "two"):  # the second does not wait for the first
+            outcome, _ = play(tmp_path, job(name, type=PYTHON, spec=spec, tree=COMMIT, timeout=1.5), service)
+            assert (outcome.result, outcome.message) == (Result.FAILED, "the task timed out after PT1.5S")
+            assert alive(tmp_path, f"{name}-1-1") == {}
+    assert not list((tmp_path / "environments").glob("*/*/ready"))
+
+
+def test_without_uv_it_is_pip_that_installs(program: Program):
+    has_venv = subprocess.run((sys.executable, "-c", "import ensurepip"), capture_output=True, check=False).returncode == 0
+    started = program.start("greet", uv="")
+    _, err = started.communicate(timeout=60)
+    assert "there is no uv here (pip install 'headgate[python]' brings it): using pip" in err
+    assert (started.returncode == 0) == has_venv
 
 
 def test_one_that_was_cut_off_is_made_anew(program: Program):
