@@ -19,7 +19,7 @@ import pytest
 
 from runners import environments
 from runners.dependencies import COUNT_CAP
-from runners.environments import Wish
+from runners.installers import Wish
 from runners.memory import MemoryService
 from runners.protocol import Outcome, Result, Tree
 from runners.tasks import find
