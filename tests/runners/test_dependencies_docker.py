@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import tarfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.support import daemon
 
 pytestmark = pytest.mark.docker
 
-PLAIN, WITH_UV = "headgate-test/python:3", "headgate-test/python-uv:1"
+PLAIN, WITH_UV = "headgate-test/python:3", f"headgate-test/python-uv:{version('uv')}"
 DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
 COMMIT = Tree("demo", "c" * 40)
 OFFLINE = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": "links", "UV_OFFLINE": "1"}
@@ -37,13 +38,21 @@ def image() -> str:
     """A Debian with Python, and uv."""
     client = daemon.needed()
     try:
-        client.inspect_image(PLAIN)
-        _add_uv(client)
-    except ImageNotFound:
-        need("docker", f"there is no image {PLAIN}; .ci/images makes it")
+        if not _is_there(client, PLAIN):
+            need("docker", f"there is no image {PLAIN}; .ci/images makes it")
+        if not _is_there(client, WITH_UV):
+            _add_uv(client)
     finally:
         client.close()
     return WITH_UV
+
+
+def _is_there(client: docker.APIClient, image: str) -> bool:
+    try:
+        client.inspect_image(image)
+    except ImageNotFound:
+        return False
+    return True
 
 
 def _add_uv(client: docker.APIClient) -> None:
