@@ -17,17 +17,15 @@ from typing import BinaryIO
 
 from runners import archives
 from runners.crashpoints import crashpoint
-from runners.fields import NamespaceFiles
 from runners.folder import Cache, FolderProperties
 from runners.protocol import CACHE, Job, LogLine, Outcome, Rejected, Result, Unusable, decode, encode
 from runners.reports import Report
 from runners.task import RunnerTask, Work
-from runners.transfer import put_inputs, take_outputs
+from runners.transfer import put_inputs, put_namespaces, take_outputs
 from runners.work import OPENED, TORN, Interrupted, JobWork, Means
-from runners.workspace import inside, matching, unpack, write
+from runners.workspace import unpack
 
 _CACHED = "cached"
-_CHUNK = 1 << 18
 
 
 class HoldingWork(JobWork):
@@ -145,30 +143,8 @@ class SharedFolder(FolderProperties, RunnerTask):
     def _fill(self, work: HoldingWork) -> None:
         if self.cache:
             work.restore(self.cache)
-        if isinstance(self.namespace_files, NamespaceFiles) and self.namespace_files.enabled and self.namespace_files.folder_per_namespace:
-            _copy_namespaces(work, self.namespace_files)
+        put_namespaces(work, self.namespace_files)
         put_inputs(work, self.input_files or {})
-
-
-def _copy_namespaces(work: HoldingWork, wanted: NamespaceFiles) -> None:
-    """The namespace's files are there; here they get a folder of the namespace's name, too."""
-    root = work.directory
-    without = {name for name, _ in matching(root, wanted.exclude or ())}
-    names = [name for name, _ in matching(root, wanted.include or ("**",)) if name not in without]
-    for namespace in wanted.namespaces or (work.job.namespace,):
-        for name in names:
-            _copy(work, name, f"{namespace}/{name}", str(wanted.if_exists))
-
-
-def _copy(work: HoldingWork, name: str, to: str, if_exists: str) -> None:
-    if if_exists != "OVERWRITE" and inside(work.directory, to).exists():
-        if if_exists == "FAIL":
-            raise Unusable(f"namespaceFiles: {to!r} is there already")
-        if if_exists == "WARN":
-            work.log("WARN", f"namespaceFiles: {to!r} is there already, and stays as it is")
-        return
-    with inside(work.directory, name).open("rb") as source:
-        write(work.directory, to, iter(lambda: source.read(_CHUNK), b""))
 
 
 def _spool(content: Iterable[bytes], into: BinaryIO) -> None:

@@ -103,7 +103,7 @@ class Job:
     `type` is the canonical type name, `spec` its rendered properties (the runner task's class validates them).
     `masks` are the values that must never leave the runner in clear; they stand in `spec` and `env` too, so none of the three is
     ever printed. `timeout` is in seconds of wall time. Its working directory is `RunnerInfo.base` and `directory`, so that
-    templates can be told before it exists.
+    templates can be told before it exists. What a runner keeps for one `environment` is not shown to another.
 
     A job that `holds` runs nothing: its working directory is for other jobs, whose `folder` is its lease. They come to the runner that holds it
     and to no other, one after another; the folder is kept until the service has the holding job stop, or its lease is gone.
@@ -125,11 +125,22 @@ class Job:
     folder: Lease | None = None
     holds: bool = False
     egress: Egress = Egress()
+    environment: str = ""
 
     @property
     def directory(self) -> str:
         """Its working directory, relative to the runner's base."""
         return (self.folder or self.lease).directory
+
+    @property
+    def output(self) -> str:
+        """What `outputDir` is, relative to the working directory."""
+        return output_of(self.lease, self.folder)
+
+
+def output_of(lease: Lease, folder: Lease | None) -> str:
+    """Where a job leaves files for its outputs; in a folder that it shares with others each has its own."""
+    return ".output" if folder is None else f".output/{lease.key}"
 
 
 class Result(StrEnum):

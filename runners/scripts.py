@@ -1,33 +1,24 @@
-"""What script tasks of all languages share: their properties, the shell text they become, the `::{…}::` line protocol, their outputs."""
+"""What script tasks of all languages share: their properties, the shell text that they become, their outputs."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from runners.fields import Dynamic, NamespaceFiles, Text, is_template, parse_duration
-from runners.protocol import OUTPUT_LIMIT, Metric, Outcome, Result, Unusable
-from runners.task import Command, Exit, RunnerTask, Work
-from runners.transfer import put_inputs, take_outputs
+from runners.console import Console
+from runners.dependencies import Packages
+from runners.fields import Dynamic, NamespaceFiles, Text, is_template
+from runners.protocol import Outcome, Unusable
+from runners.task import Command, RunnerTask, Work
+from runners.transfer import put_inputs, put_namespaces, take_outputs
 from runners.workspace import OWN
-
-#: What a task may publish with `::{"outputs": …}::`, in names; and how many metrics.
-NAMES_CAP = 10_000
-METRICS_CAP = 10_000
 
 DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
 PROCESS = "io.kestra.plugin.core.runner.Process"
-
-_TOO_LARGE = (
-    f"the outputs are too large: more than {OUTPUT_LIMIT:,} bytes of JSON with the names of files, or {NAMES_CAP:,} names; "
-    "write values to a file and name it in outputFiles, pack many files into one"
-)
 
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"}
 _STORED = re.compile(r"kestra:///[^\s\"'`<>|;,)\]}]+")
@@ -35,11 +26,6 @@ _STORED = re.compile(r"kestra:///[^\s\"'`<>|;,)\]}]+")
 #: read everybody's arguments.
 _ARGUMENT_CAP = 100_000
 _COMMANDS = f"{OWN}commands.sh"
-
-
-def not_yet(name: str) -> PydanticCustomError:
-    """The answer to a property of the language that is not run."""
-    return PydanticCustomError("not_yet", "{name} is part of the language, but this version does not run it yet", {"name": name})
 
 
 class ScriptTask(RunnerTask):
@@ -65,19 +51,13 @@ class ScriptTask(RunnerTask):
     input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the working directory: path → content or URI.")
     output_files: Dynamic[list[Text]] | None = Field(None, description="Globs; what matches is stored, as `outputs.<task>.outputFiles['path']`.")
     output_directory: Dynamic[bool] = Field(False, description="Also store every file below `$OUTPUT_DIR`.")
-    namespace_files: Dynamic[bool] | NamespaceFiles | None = Field(None, description="Not run yet.")
+    namespace_files: Dynamic[bool] | NamespaceFiles | None = Field(
+        None, description="The namespace's files are there, as the commit's; this puts them into a folder for each namespace, too."
+    )
     warning_on_std_err: Dynamic[bool] = Field(True, description="Without effect.")
-    target_os: Dynamic[Text] = Field("AUTO", alias="targetOS", description="Without effect.")
+    target_os: Dynamic[Literal["AUTO", "LINUX", "WINDOWS"]] = Field("AUTO", alias="targetOS", description="Without effect.")
     runner: Dynamic[Text] | None = Field(None, description="Old spelling of `taskRunner`: DOCKER or PROCESS.")
     docker: Dynamic[dict[str, Any]] | None = Field(None, description="Old spelling of `containerImage` and of the Docker task runner's properties.")
-
-    @field_validator("namespace_files")
-    @classmethod
-    def _no_namespace_files(cls, value: Any) -> Any:
-        enabled = value.enabled if isinstance(value, NamespaceFiles) else value
-        if enabled and not is_template(enabled):
-            raise not_yet("namespaceFiles")
-        return value
 
     @field_validator("runner")
     @classmethod
@@ -94,14 +74,23 @@ class ScriptTask(RunnerTask):
         return value
 
     def text(self, work: Work) -> str:
-        """The shell text to run. May write files into the working directory."""
+        """What the interpreter is to run. May write files into the working directory."""
         raise NotImplementedError
+
+    def image(self) -> str:
+        """The image where the task names none."""
+        return self.IMAGE
+
+    def packages(self) -> Packages | None:
+        """What is to be installed before anything runs."""
+        return None
 
     def run(self, work: Work) -> Outcome:
         """Inputs in, commands run, outputs out."""
+        put_namespaces(work, self.namespace_files)
         put_inputs(work, self.input_files or {})
-        output_dir = work.folder(_output(work))
-        console = Console(work, hidden=bool(self.before_commands))
+        output_dir = work.folder(work.job.output)
+        console = Console(work)
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
         exit = work.execute(command, console.lines)
         files: dict[str, str] = {}
@@ -113,30 +102,37 @@ class ScriptTask(RunnerTask):
         return console.outcome(exit, files)
 
     def _argv(self, work: Work, console: Console) -> tuple[str, ...]:
-        interpreter = self.interpreter or ["/bin/sh", "-c"]
-        body = self.text(work)
+        interpreter, body = self.interpreter or ["/bin/sh", "-c"], self.text(work)
+        packages = self.packages()
+        first = console.fenced("dependencies", packages.shell(work)) if packages else []
         if interpreter[0].rpartition("/")[2] in _SHELLS:
-            body = self._shell_text(body, interpreter, console)
-            if (work.job.masks or len(body.encode("utf-8", "replace")) > _ARGUMENT_CAP) and interpreter[-1].endswith("c"):
-                # Gone before the first command, so that no command finds it and no archive of the folder holds it.
-                work.write(_COMMANDS, f'rm -f "$WORKING_DIR/{_COMMANDS}" 2>/dev/null || :; {body}')
-                body = f'. "$WORKING_DIR/{_COMMANDS}"'
-        return (*interpreter, body)
+            return (*interpreter, self._guarded(work, self._shell_text(body, interpreter, first, console), interpreter))
+        # The language of the commands before is the interpreter's own, too.
+        body = "\n".join((*(self.before_commands or ()), body))
+        return ("/bin/sh", "-c", "\n".join((*first, 'exec "$@"')), "headgate", *interpreter, body) if first else (*interpreter, body)
 
-    def _shell_text(self, body: str, interpreter: list[str], console: Console) -> str:
+    def _shell_text(self, body: str, interpreter: Sequence[str], first: Sequence[str], console: Console) -> str:
         lines = []
         if self.fail_fast:
             lines.append("set -eo pipefail" if interpreter[0].endswith("bash") else "set -e")
+        lines += first
         if self.before_commands:
-            lines += [console.fence, *self.before_commands, console.fence]
+            lines += console.fenced("before", self.before_commands)
         return "\n".join((*lines, body))
+
+    def _guarded(self, work: Work, body: str, interpreter: Sequence[str]) -> str:
+        if not (work.job.masks or len(body.encode("utf-8", "replace")) > _ARGUMENT_CAP) or not interpreter[-1].endswith("c"):
+            return body
+        # Gone before the first command, so that no command finds it and no archive of the folder holds it.
+        work.write(_COMMANDS, f'rm -f "$WORKING_DIR/{_COMMANDS}" 2>/dev/null || :; {body}')
+        return f'. "$WORKING_DIR/{_COMMANDS}"'
 
     def _command(self, work: Work, argv: tuple[str, ...], places: Mapping[str, str]) -> Command:
         env = {name: value for name, value in (self.env or {}).items() if value is not None}
         options, image = self._placement()
         if image is not None and not image.strip():
             raise Unusable("containerImage is empty")
-        return Command(argv, env={**self.LANGUAGE_ENV, **env, **places}, image=image, default_image=self.IMAGE, runner=options)
+        return Command(argv, env={**self.LANGUAGE_ENV, **env, **places}, image=image, default_image=self.image(), runner=options)
 
     def _placement(self) -> tuple[Mapping[str, object] | None, str | None]:
         """The task runner, and the image, of whichever spelling was used."""
@@ -153,13 +149,33 @@ class ScriptTask(RunnerTask):
     def _store_outputs(self, work: Work, stored: dict[str, str]) -> None:
         take_outputs(work, self.output_files or (), stored)
         if self.output_directory:
-            folder = _output(work)
+            folder = work.job.output
             stored.update({name.removeprefix(f"{folder}/"): uri for name, uri in work.upload(f"{folder}/**").items()})
 
 
-def _output(work: Work) -> str:
-    """Where `$OUTPUT_DIR` is; in a folder that it shares with others each job has its own."""
-    return ".output" if work.job.folder is None else f".output/{work.job.lease.key}"
+class InlineScript(ScriptTask):
+    """A script written inline: it is stored in the working directory, and called."""
+
+    #: The file, and what stands before its name in the call.
+    FILE: ClassVar[str]
+    CALL: ClassVar[str]
+
+    script: Dynamic[Text] = Field(description="The script.")
+
+    def text(self, work: Work) -> str:
+        """A call of the script."""
+        work.write(self.FILE, localised(work, self.script))
+        return f'{self.CALL} "$WORKING_DIR/{self.FILE}"'
+
+
+class CommandList(ScriptTask):
+    """Commands, one after the other."""
+
+    commands: Dynamic[list[Text]] = Field(description="The commands; all run in one shell.")
+
+    def text(self, work: Work) -> str:
+        """One command per line."""
+        return localised(work, "\n".join(self.commands))
 
 
 def localised(work: Work, text: str) -> str:
@@ -171,158 +187,3 @@ def localised(work: Work, text: str) -> str:
             work.fetch(uri, target)
             fetched[uri] = str(target)
     return _STORED.sub(lambda found: fetched[found[0]], text)
-
-
-class Console:
-    """Reads what a script prints: plain lines become log entries, `::{…}::` lines outputs, metrics and log entries of their own."""
-
-    def __init__(self, work: Work, hidden: bool = False) -> None:
-        self._work = work
-        self._mark = f"::headgate-{work.job.lease.key}::"
-        self._hidden = dict.fromkeys(("stdout", "stderr"), False) if hidden else {}
-        self._counts = {"stdout": 0, "stderr": 0}
-        self._vars: dict[str, Any] = {}
-        self._sizes: dict[str, int] = {}
-        self._size = 0
-        self._metrics = 0
-        self._fault: str | None = None
-
-    @property
-    def fence(self) -> str:
-        """The shell line that stands before and after the commands whose lines are logged at DEBUG."""
-        return f"echo '{self._mark}'; echo '{self._mark}' >&2"
-
-    def lines(self, stream: str, texts: Sequence[str]) -> None:
-        """Lines that follow each other. The plain ones are logged many at once: there may be millions."""
-        done = 0
-        for at in [at for at, text in enumerate(texts) if text.startswith("::")]:
-            self._plain(stream, texts[done:at])
-            self._special(stream, texts[at])
-            done = at + 1
-        self._plain(stream, texts[done:] if done else texts)
-
-    def _special(self, stream: str, text: str) -> None:
-        if text == self._mark and stream in self._hidden:
-            self._hidden[stream] = not self._hidden[stream]
-        elif self._message(text):
-            self._counts[stream] += 1
-        else:
-            self._plain(stream, (text,))
-
-    def _plain(self, stream: str, texts: Sequence[str]) -> None:
-        self._counts[stream] += len(texts)
-        plain = "ERROR" if stream == "stderr" else "INFO"
-        self._work.log_all("DEBUG" if self._hidden.get(stream) else plain, texts)
-
-    def fail(self, message: str) -> None:
-        """Something went wrong beside the commands; the first of it is told, unless they failed themselves."""
-        self._fault = self._fault or message
-
-    def outcome(self, exit: Exit, files: Mapping[str, str]) -> Outcome:
-        """What the attempt came to."""
-        outputs = {
-            "exitCode": exit.code,
-            "outputFiles": dict(files),
-            "vars": self._vars,
-            "stdOutLineCount": self._counts["stdout"],
-            "stdErrLineCount": self._counts["stderr"],
-            "taskRunner": {"type": exit.runner} if exit.runner else None,
-        }
-        if len(_json(outputs)) > OUTPUT_LIMIT:
-            self.fail(_TOO_LARGE)
-            outputs |= {"outputFiles": {}, "vars": {}}
-        result, message = self._judged(exit)
-        return Outcome(result, message, exit.code, outputs)
-
-    def _judged(self, exit: Exit) -> tuple[Result, str | None]:
-        if exit.reason in ("killed", "lost", "handed"):
-            return Result(exit.reason.upper()), exit.message
-        if exit.reason:
-            return Result.FAILED, exit.message or exit.reason
-        if exit.code:
-            return Result.FAILED, f"the command ended with exit code {exit.code}{_explained(exit.code)}"
-        return (Result.FAILED, self._fault) if self._fault else (Result.SUCCESS, None)
-
-    def _message(self, text: str) -> bool:
-        """Whether the line was one of the protocol, and has been taken."""
-        if not (text.startswith("::{") and text.endswith("}::")):
-            return False
-        try:
-            message = json.loads(text[2:-2], parse_constant=_no_constant, parse_float=_finite)
-            outputs, metrics, logs = _outputs(message), _metrics(message), _logs(message)
-        except (ValueError, TypeError, RecursionError, KeyError, AttributeError, OverflowError):
-            return False
-        self._take(outputs, metrics)
-        for grade, entry in logs:
-            self._work.log(grade, entry)
-        return True
-
-    def _take(self, outputs: Mapping[str, Any], metrics: list[Metric]) -> None:
-        sizes = {name: len(_json({name: value})) for name, value in outputs.items()}
-        size = self._size + sum(new - self._sizes.get(name, 0) for name, new in sizes.items())
-        self._metrics += len(metrics)
-        if size > OUTPUT_LIMIT or len(self._sizes) + sum(name not in self._sizes for name in sizes) > NAMES_CAP:
-            self.fail(_TOO_LARGE)
-            return
-        if self._metrics > METRICS_CAP:
-            self.fail(f"more than {METRICS_CAP} metrics")
-            return
-        self._size, self._sizes = size, self._sizes | sizes
-        self._vars |= outputs
-        for metric in metrics:
-            self._work.metric(metric)
-
-
-def _outputs(message: Mapping[str, Any]) -> dict[str, Any]:
-    outputs: dict[str, Any] = _clean(message.get("outputs") or {})
-    if not isinstance(outputs, dict):
-        raise TypeError
-    return outputs
-
-
-def _logs(message: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(str(entry.get("level") or "INFO"), _clean(str(entry["message"]))) for entry in message.get("logs") or ()]
-
-
-def _metrics(message: Mapping[str, Any]) -> list[Metric]:
-    return [_metric(entry) for entry in message.get("metrics") or ()]
-
-
-def _metric(entry: Mapping[str, Any]) -> Metric:
-    kind = str(entry["type"]).lower()
-    if kind not in ("counter", "timer", "gauge"):
-        raise ValueError
-    raw = entry["value"]
-    value = parse_duration(raw).total_seconds() if isinstance(raw, str) and kind == "timer" and raw[:1] in "P-+" else float(raw)
-    if not math.isfinite(value):
-        raise ValueError
-    tags = {_clean(str(key)): _clean(str(tag)) for key, tag in (entry.get("tags") or {}).items()}
-    return Metric(_clean(str(entry["name"])), kind, value, tags, entry.get("description") and _clean(str(entry["description"])))
-
-
-def _clean(value: Any) -> Any:
-    """Half of a surrogate pair is JSON, and yet no text: it becomes U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(digits)
-    return number
-
-
-def _explained(code: int) -> str:
-    return {126: " (not executable)", 127: " (command not found)", 137: " (killed by SIGKILL, perhaps for want of memory)", 143: " (SIGTERM)"}.get(code, "")

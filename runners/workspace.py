@@ -252,7 +252,7 @@ def matching(root: Path, patterns: Iterable[str]) -> Iterator[tuple[str, IO[byte
     if not root.is_dir():
         raise Unusable("the task removed its working directory, and with it all that could be stored")
     for folder, folders, names, handle in os.fwalk(root, follow_symlinks=False):
-        folders.sort()
+        folders[:] = sorted(one for one in folders if not one.startswith(OWN))
         for name in sorted(names):
             path = os.path.relpath(os.path.join(folder, name), root)
             if not name.startswith(OWN) and any(one.fullmatch(path) for one in wanted) and (file := _regular(name, handle)):

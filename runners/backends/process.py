@@ -15,9 +15,11 @@ There is no isolation here beyond a clean environment: a program may do what the
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,9 +31,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from runners import processes
+from runners import environments, processes
 from runners.backend import Launch, Lines, NotStarted, Program
 from runners.crashpoints import crashpoint
+from runners.environments import PROGRAM
 from runners.fields import Typed
 from runners.lines import Splitter
 from runners.options.process import Process
@@ -75,6 +78,7 @@ class ProcessBackend:
         self._guard = threading.Lock()
         self._inherit = inherit
         self._output_cap = output_cap
+        self._launcher = False
         #: Our children, to be waited for: what has ended stays a zombie until then.
         self._shells: dict[Lease, list[subprocess.Popen[bytes]]] = {}
 
@@ -145,7 +149,7 @@ class ProcessBackend:
         return env | {"PATH": f"{env['PATH']}{os.pathsep}{self._supplied()}"}
 
     def _supplied(self) -> Path:
-        """A folder with `python`, for hosts that have none by that name (Debian): our own interpreter, without our packages."""
+        """A folder with `python`, for hosts that have none by that name (Debian): our own interpreter, without our packages; and what makes environments."""
         folder = self._base / "bin"
         interpreter = os.path.realpath(sys.executable)
         with self._guard:
@@ -155,7 +159,19 @@ class ProcessBackend:
                 if not (link.is_symlink() and link.readlink() == Path(interpreter)):
                     link.unlink(missing_ok=True)
                     link.symlink_to(interpreter)
+            if not self._launcher:
+                fresh = folder / f".{PROGRAM}.{os.getpid()}"
+                fresh.write_text(self._program(interpreter))
+                fresh.chmod(0o755)
+                fresh.rename(folder / PROGRAM)
+                self._launcher = True
         return folder
+
+    def _program(self, interpreter: str) -> str:
+        """`headgate-python`, which is a module of ours."""
+        run = "import os, sys; sys.path.insert(0, sys.argv[1]); from runners.environments import main; sys.exit(main(sys.argv[2:], os.environ))"
+        words = (interpreter, "-I", "-c", run, str(Path(environments.__file__).parents[1]), "--root", str(self._base / "environments"), "--uv", _uv())
+        return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
 
 
 class ProcessProgram(Program):
@@ -358,6 +374,13 @@ def _root(folder: Path) -> processes.Root | None:
     except (OSError, ValueError):
         return None
     return processes.Root(int(pid), since)
+
+
+def _uv() -> str:
+    """The program that our extra `python` has brought; nothing where it was not installed."""
+    with contextlib.suppress(ImportError, FileNotFoundError):
+        return str(importlib.import_module("uv").find_uv_bin())
+    return ""
 
 
 def _without_venv(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from runners.scripts import ScriptTask, localised
+from runners.scripts import CommandList, ScriptTask, localised
 from runners.task import Work
 
 
@@ -23,14 +23,8 @@ class Script(ScriptTask):
         return localised(work, self.script)
 
 
-class Commands(ScriptTask):
+class Commands(CommandList):
     """Runs shell commands, one after the other."""
 
     TYPE = "io.kestra.plugin.scripts.shell.Commands"
     ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.scripts.Bash",)
-
-    commands: Dynamic[list[Text]] = Field(description="The commands; all run in one shell.")
-
-    def text(self, work: Work) -> str:
-        """One command per line."""
-        return localised(work, "\n".join(self.commands))

@@ -27,9 +27,13 @@ def ttl_of(node: Node) -> float | None:
     return None if node.cache is None or node.cache.ttl is None else float(node.cache.ttl.total_seconds())
 
 
-def key_of(execution: Execution, node: Node, task: Node, rendered: Any, folder: str | None = None) -> str:
-    """The key of what a task comes to. `rendered` are its properties, `folder` the working directory that they may name: it is another one each time."""
+def key_of(execution: Execution, node: Node, task: Node, rendered: Any, folder: str | None = None, output: str = "") -> str:
+    """The key of what a task comes to. `rendered` are its properties; `folder` is the working directory and `output` the folder in it that they may name:
+    they are others each time.
+    """
     commit = execution.pin.commit if execution.pin is not None and task.runs == "runner" else None
     parts = [execution.environment, execution.namespace, execution.flow, commit, node.id, task.type, rendered]
     text = to_json(parts)
-    return hashlib.sha256((text.replace(folder, "workingDir") if folder else text).encode("utf-8", "replace")).hexdigest()
+    if folder:
+        text = text.replace(f"{folder}/{output}", "outputDir").replace(folder, "workingDir")
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

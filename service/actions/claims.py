@@ -56,7 +56,8 @@ def cache(session: Session, execution: Execution, job: QueuedJob) -> tuple[str, 
 def check_namespaces(session: Session, execution: Execution, spec: Mapping[str, Any]) -> None:
     """The folder has the files of the execution's commit, and so those of the namespaces of its repository. Raises RenderFailed for another one."""
     files = spec.get("namespaceFiles")
-    for name in (files.get("namespaces") or ()) if isinstance(files, Mapping) else ():
+    wanted = files if isinstance(files, Mapping) and files.get("enabled", True) else {}
+    for name in wanted.get("namespaces") or ():
         owner = repositories.owner(session, execution.environment, str(name))
         if str(name) != execution.namespace and (execution.pin is None or owner != execution.pin.repository):
             raise RenderFailed(f"namespaceFiles: the files of the namespace `{str(name)[:150]}` are not those of this flow's repository")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from runners.crashpoints import crashpoint
-from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
+from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode, output_of
 from service.actions import cached, claims, outcomes
 from service.actions.attempts import Attempted, look_up
 from service.actions.job_files import JobFiles
@@ -100,11 +100,10 @@ class Dispatch(JobFiles):
         with self._kit.database.read() as session:
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
-            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: folder})
+            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: f"{folder}/{output_of(lease, shared)}"})
             execution, node = work.execution, work.node
             spec = work.rendering.nested(work.task.spec)
-            if queued.holds:
-                claims.check_namespaces(session, execution, spec)
+            claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
         job = Job(
             lease=lease,
@@ -122,6 +121,7 @@ class Dispatch(JobFiles):
             folder=shared,
             holds=queued.holds,
             egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
+            environment=execution.environment,
         )
         return job, work
 
@@ -129,7 +129,7 @@ class Dispatch(JobFiles):
         """Whether an earlier run of the same task gave its outputs, which are then this one's; else notes where they will be kept."""
         if not cached.is_on(work.node):
             return False
-        key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory)
+        key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory, job.output)
         with self._kit.database.read() as session:
             outputs = caches.get(session, key, now().timestamp())
         if outputs is None:

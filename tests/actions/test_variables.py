@@ -87,11 +87,22 @@ def test_what_a_batch_has_not_stored_is_seen(station: Station) -> None:
 
 
 def test_jobs_see_where_they_work(station: Station) -> None:
-    station.flow(f"  - {{id: a, type: {SHELL}, commands: ['{{{{ workingDir == outputDir }}}} {{{{ workingDir | length > 0 }}}}']}}\n")
+    station.flow(f"  - {{id: a, type: {SHELL}, commands: ['{{{{ outputDir }}}} {{{{ workingDir }}}}']}}\n")
     station.tick()
     job = station.dispatch.try_claim(RUNNER)
     assert job is not None
-    assert job.spec["commands"] == ["true true"]
+    folder = f"{RUNNER.base}/{job.directory}"
+    assert job.spec["commands"] == [f"{folder}/.output {folder}"]
+    assert job.output == ".output"
+
+
+@pytest.mark.parametrize(("files", "claimed"), [("{namespaces: [x]}", False), ("{enabled: false, namespaces: [x]}", True), ("true", True)])
+def test_a_script_gets_no_files_of_another_repositorys_namespace(station: Station, files: str, claimed: bool) -> None:
+    id = station.flow(f"  - {{id: a, type: {SHELL}, commands: [x], namespaceFiles: {files}}}\n")
+    station.tick()
+    assert (station.dispatch.try_claim(RUNNER) is not None) == claimed
+    station.tick()
+    assert any("`x` are not those of this flow's repository" in line for line in station.log(id)) == (not claimed)
 
 
 def test_labels_of_dotted_names_are_maps() -> None:

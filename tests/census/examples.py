@@ -21,6 +21,8 @@ class Example:
     order; also the order in which tasks begin, how many attempts they take, and how many task runs there are. In loops a task is named with the values, as
     `load[north]`.
 
+    `needs` names a program that a machine may lack, and the command line that calls it: without it, the call is what is looked at.
+
     Of what is read and not run yet it says instead who is to blame: `refused` is the last part of a type's name.
     """
 
@@ -40,6 +42,12 @@ class Example:
     def refused(self) -> str | None:
         """The type because of which no execution is started, by the last part of its name; None where one is."""
         found: str | None = self.expected.get("refused")
+        return found
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Programs that it runs, and how they are called."""
+        found: Mapping[str, str] = self.expected.get("needs", {})
         return found
 
     @property

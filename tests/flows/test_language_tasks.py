@@ -112,10 +112,19 @@ def test_which_files_of_a_namespace_a_script_gets_is_checked(files, refused):
     assert found.startswith(refused)
 
 
-@pytest.mark.parametrize("files", ["true", "{enabled: true}", "{include: [a], namespaces: [b]}"])
-def test_a_script_that_asks_for_files_of_a_namespace_is_not_run_yet(files):
+@pytest.mark.parametrize("files", ["true", "{enabled: true}", "{include: [a], namespaces: [b]}", "'{{ labels.files }}'"])
+def test_a_script_may_ask_for_files_of_a_namespace(files):
     text = tasks(f"- {{id: a, type: {SHELL}, commands: [x], namespaceFiles: {files}}}")
-    assert flow(text).refusal() == "`dev.x` can't be started: `namespaceFiles`, at 4:75, is not run by this version"
+    assert not refusals(text)
+    assert flow(text).refusal() is None
+
+
+@pytest.mark.parametrize("property", ["portBindings: ['80:80']", "host: tcp://x:1", "delete: false"])
+def test_a_property_that_is_not_run_yet_is_named_when_the_flow_is_started(property):
+    runner = f"{{type: io.kestra.plugin.scripts.runner.docker.Docker, {property}}}"
+    text = tasks(f"- {{id: a, type: {SHELL}, commands: [x], taskRunner: {runner}}}")
+    name = property.partition(":")[0]
+    assert str(flow(text).refusal()).startswith(f"`dev.x` can't be started: `{name}`, at 4:")
 
 
 # how a task is tried again

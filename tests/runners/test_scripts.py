@@ -117,6 +117,18 @@ def test_the_output_directory_is_stored_when_asked_for(tmp_path, service: Memory
     assert set(outcome.outputs["outputFiles"]) == {"a.txt"}
 
 
+def test_the_files_of_a_namespace_get_a_folder_of_its_name_where_that_is_wanted(tmp_path, service: MemoryService):
+    service.hold(COMMIT, {"a.txt": b"a", "deep/b.txt": b"b", "c.csv": b"c", "n/deep/b.txt": b"there"})
+    wanted = {"folderPerNamespace": True, "include": ["**/*.txt"], "exclude": ["n/**"], "namespaces": ["n"], "ifExists": "WARN"}
+    spec = {"commands": ["cat n/a.txt n/deep/b.txt", "test ! -e n/c.csv"], "namespaceFiles": wanted, "outputFiles": ["**/.*"]}
+    outcome, lines = play(tmp_path, job("one", spec=spec, tree=COMMIT), service)
+    assert (outcome.result, outcome.outputs["outputFiles"]) == (Result.SUCCESS, {})
+    assert lines[:2] == [("WARN", "namespaceFiles: 'n/deep/b.txt' is there already, and stays as it is"), ("INFO", "athere")]
+    spec = {"commands": ["true"], "namespaceFiles": {**wanted, "ifExists": "FAIL"}}
+    outcome, _ = play(tmp_path, job("two", spec=spec, tree=COMMIT), service)
+    assert (outcome.result, outcome.message) == (Result.FAILED, "namespaceFiles: 'n/deep/b.txt' is there already")
+
+
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../b", ""])
 def test_an_input_file_that_leads_outside_fails_the_task(tmp_path, name):
     outcome, _ = play(tmp_path, job("one", spec={"commands": ["true"], "inputFiles": {name: "x"}}))
@@ -345,17 +357,8 @@ def test_what_is_written_in_two_pieces_is_masked_whole(tmp_path):
     assert play(tmp_path, job("one", "printf 's3cr3t'; sleep 0.1; printf -- '-value\\n'", masks=("s3cr3t-value",)))[1] == [("INFO", STARS)]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("namespaceFiles", {"enabled": True}), ("namespaceFiles", True), ("dependencies", ["pandas"]), ("pythonVersion", "3.12")],
-)
-def test_a_property_that_is_not_run_yet_is_refused_by_name(name, value):
-    with pytest.raises(ValidationError, match=f"{name} is part of the language, but this version does not run it yet"):
-        find(PYTHON).model_validate({"script": "x", name: value})
-
-
 def test_properties_take_expressions_before_they_are_rendered():
-    spec = {"commands": "{{ inputs.commands }}", "env": "{{ vars.env }}", "failFast": "{{ inputs.fast }}", "namespaceFiles": {"enabled": False}}
+    spec = {"commands": "{{ inputs.commands }}", "env": "{{ vars.env }}", "failFast": "{{ inputs.fast }}", "namespaceFiles": "{{ inputs.files }}"}
     assert find(SHELL).model_validate(spec)
 
 
