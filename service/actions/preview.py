@@ -9,8 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
 
+from runners.ion import IonError, rows
 from service.errors import Invalid, TooLarge
-from service.ion import IonError, rows
 from service.store.codec import iso
 
 FIRST, MOST = 100, 5_000  #: rows that are shown where nobody says how many, and at most

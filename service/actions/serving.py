@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, BinaryIO, cast
 
+from runners import ion
 from runners.fields import format_duration
 from runners.masking import Masker
 from runners.protocol import Metric
-from service import ion
 from service.actions import cached, executions, log_files, pausing
 from service.actions.attempts import Attempted, look_up, whose
 from service.actions.files import Files, may_write

@@ -10,7 +10,8 @@ from itertools import islice
 from random import random
 from typing import Any
 
-from service import ion
+from runners import ion
+from runners.ion import IonError
 from service.actions.attempts import whose
 from service.actions.case import Case
 from service.actions.files import Files
@@ -24,7 +25,6 @@ from service.engine.state import State
 from service.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 from service.expressions import truthy
 from service.flowables import MOST_VALUES
-from service.ion import IonError
 from service.store import children
 from service.store.codec import new_id
 from service.store.executions import OUTPUT_LIMIT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service import ion
+from runners import ion
 from service.actions import executions, serving
 from service.loops.pool import Pool
 from service.store import kv

@@ -12,11 +12,11 @@ from service.expressions.values import java_text, json_text
 from service.later import Later
 
 if TYPE_CHECKING:
-    import service.ion as ion_text
+    import runners.ion as ion_text
     from service.expressions import yaml_writing
 else:
     yaml_writing = Later("service.expressions.yaml_writing")
-    ion_text = Later("service.ion")
+    ion_text = Later("runners.ion")
 
 
 @filter_("toJson", "json", "jsonEncode")

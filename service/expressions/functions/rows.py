@@ -13,9 +13,9 @@ from service.expressions.values import kind
 from service.later import Later
 
 if TYPE_CHECKING:
-    import service.ion as ion_text
+    import runners.ion as ion_text
 else:
-    ion_text = Later("service.ion")
+    ion_text = Later("runners.ion")
 
 _BINARY = b"\xe0\x01\x00\xea"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ion import IonError, read, rows, write
+from runners.ion import IonError, read, rows, stream, write
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
@@ -283,3 +285,50 @@ def test_hostile_texts_end_soon(text: str) -> None:
 
 def test_what_has_a_text_elsewhere_may_be_written_as_that() -> None:
     assert write({timedelta(1): [timedelta(1)]}, text_of=str) == "{'1 day, 0:00:00':[\"1 day, 0:00:00\"]}"
+
+
+# files, line by line
+
+
+def streamed(text: str) -> list[Any]:
+    return list(stream(text.splitlines(keepends=True)))
+
+
+def test_a_file_is_read_value_by_value():
+    lines = iter(["{a:1}\n", "{a:2}\n", "{a:\n"])
+    found = stream(lines)
+    assert next(found) == {"a": 1}
+    assert next(lines) == "{a:2}\n"
+
+
+def test_a_value_may_take_several_lines_and_a_line_may_hold_several():
+    text = "{a:\n 1,\n b:\"}\"}\n/* {\n*/ [1,\n2]\nx::\n\n5\n'''a{\nb'''\n'''c'''\n7 8 // [\n9\n"
+    assert streamed(text) == list(rows(text)) == [{"a": 1, "b": "}"}, [1, 2], 5, "a{\nbc", 7, 8, 9]
+
+
+def test_symbols_that_a_file_declares_hold_to_its_end():
+    assert streamed('$ion_1_0\n$ion_symbol_table::{symbols:["colour"]}\n{$10:1}\n{$10:2}\n') == [{"colour": 1}, {"colour": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{a:1}\n{a:}\n{b:1}\n", "`}` can't stand here at line 2, column 4"),
+        ("{a:1}\n{a:\n", "the text ends in the middle of a value at line 3, column 1"),
+        ('1\n"abc\n', "this text has no end on its line at line 2, column 1"),
+        ("1\n]\n2\n", "`]` can't stand here at line 2, column 1"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_line(text: str, said: str):
+    with pytest.raises(IonError, match=re.escape(said)):
+        streamed(text)
+
+
+def test_a_value_without_end_is_not_gathered_for_ever():
+    with pytest.raises(IonError, match=r"longer than 16,777,216 characters: that is the limit at line 2"):
+        list(stream(["1\n", *itertools.repeat("[" + "1," * 500_000 + "\n", 100)]))
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.one_of(st.text(), st.integers(), st.binary(), st.booleans()), max_size=3), max_size=5))
+def test_what_is_written_is_streamed_as_it_was(values: list[Any]):
+    assert streamed("".join(f"{write(value)}\n" for value in values)) == values

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from service.ion import tokens
-from service.ion.errors import IonError, error_at
-from service.ion.tokens import GAP, KEYWORDS, NULL_TYPES, NUMBER, NUMBERS, OPERATORS, SPACE
+from runners.ion import tokens
+from runners.ion.errors import IonError, error_at
+from runners.ion.tokens import GAP, KEYWORDS, NULL_TYPES, NUMBER, NUMBERS, OPERATORS, SPACE
 
 DEEPEST = 100
 
@@ -42,7 +42,7 @@ def _free(_steps: int) -> None:
 def rows(text: str, depth: int = DEEPEST, pay: Callable[[int], None] = _free) -> Iterator[Any]:
     """The values of a text, one after the other. Raises IonError, and whatever `pay` raises: it is called with the steps of work (a third of a
     microsecond each) that come on top of what the length of the text lets expect."""
-    return _Reader(text, depth, pay).rows()
+    return Reader(text, depth, pay).rows()
 
 
 def read(text: str, depth: int = DEEPEST, pay: Callable[[int], None] = _free) -> Any:
@@ -52,12 +52,15 @@ def read(text: str, depth: int = DEEPEST, pay: Callable[[int], None] = _free) ->
     raise IonError("there is no value in this text")
 
 
-class _Reader:
-    """One text. Each method takes the offset where something begins, and gives it with the offset behind it."""
+class Reader:
+    """One text. Each method takes the offset where something begins, and gives it with the offset behind it.
 
-    def __init__(self, text: str, depth: int, pay: Callable[[int], None]) -> None:
+    `symbols` are those that the text before it has declared, where it is a part of a longer one.
+    """
+
+    def __init__(self, text: str, depth: int, pay: Callable[[int], None] = _free, symbols: list[str] | None = None) -> None:
         self._text, self._depth, self._pay = text, depth, pay
-        self._symbols = list(_SYSTEM)
+        self.symbols = symbols or list(_SYSTEM)
         self._ways: dict[str, Callable[[int, int], tuple[Any, int]]] = {
             "{": self._brace,
             "[": self._list,
@@ -67,12 +70,13 @@ class _Reader:
         }
 
     def rows(self) -> Iterator[Any]:
+        """The values, one after the other."""
         at = self._gap(0)
         while at < len(self._text):
             value, end = self._value(at, self._depth)
             named = self._text.startswith("$ion", at)
             if named and self._text[at:end] == "$ion_1_0":
-                self._symbols = list(_SYSTEM)
+                self.symbols = list(_SYSTEM)
             elif named and self._text.startswith("$ion_symbol_table", at) and isinstance(value, dict):
                 self._declare(value)
             else:
@@ -82,8 +86,8 @@ class _Reader:
     def _declare(self, table: dict[str, Any]) -> None:
         names = table.get("symbols")
         if table.get("imports") != "$ion_symbol_table":
-            self._symbols = list(_SYSTEM)
-        self._symbols += [name if isinstance(name, str) else "" for name in (names if isinstance(names, list) else ())]
+            self.symbols = list(_SYSTEM)
+        self.symbols += [name if isinstance(name, str) else "" for name in (names if isinstance(names, list) else ())]
 
     def _gap(self, at: int) -> int:
         match = GAP.match(self._text, at)
@@ -144,9 +148,9 @@ class _Reader:
         if word[0] != "$" or not _SYMBOL_ID.fullmatch(word):
             return word
         number = int(word[1:8])
-        if len(word) > 8 or not 0 < number < len(self._symbols):
+        if len(word) > 8 or not 0 < number < len(self.symbols):
             raise self._wrong(at, f"the symbol {word[:10]} is in no table of this text")
-        return self._symbols[number]
+        return self.symbols[number]
 
     def _number(self, at: int) -> tuple[Any, int]:
         match = NUMBER.match(self._text, at)

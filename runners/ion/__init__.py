@@ -1,6 +1,7 @@
 """Amazon Ion's text form: what Kestra keeps rows in, in storage files and between tasks.
 
     text ─► reader (one regular expression for a field and its plain value; `tokens` for everything else) ─► plain values
+    lines of a file ─► stream (cut between values) ─► reader
     plain values ─► writer ─► text, one value a line
 
 Pure. A value is None, bool, int, float, Decimal, str, bytes, date, datetime, list or dict. What Ion tells apart and these do not: a typed null is None,
@@ -10,8 +11,9 @@ datetime without a zone, and of a fraction of a second six digits are kept. Of t
 
 from __future__ import annotations
 
-from service.ion.errors import IonError
-from service.ion.reader import read, rows
-from service.ion.writer import write
+from runners.ion.errors import IonError
+from runners.ion.reader import read, rows
+from runners.ion.stream import stream
+from runners.ion.writer import write
 
-__all__ = ["IonError", "read", "rows", "write"]
+__all__ = ["IonError", "read", "rows", "stream", "write"]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from service.ion.errors import IonError
+from runners.ion.errors import IonError
 
 DEEPEST = 100
 
