@@ -20,7 +20,7 @@ _SHOWN = "..."
 class DuckdbSession:
     """A connection to a database file, or to one in memory."""
 
-    def __init__(self, path: str, config: Mapping[str, str], extensions: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, config: Mapping[str, str], extensions: Sequence[str] = (), zone: str | None = None) -> None:
         self._duckdb = library("duckdb", "duckdb")
         try:
             # A table's name must not find a variable of ours.
@@ -28,6 +28,8 @@ class DuckdbSession:
             for name in extensions:
                 self._connection.install_extension(name, repository="community")
                 self._connection.load_extension(name)
+            if zone:
+                self._connection.execute("SET TimeZone = ?", [zone])
         except self._duckdb.Error as problem:
             raise Unusable(f"DuckDB can't open the database: {_said(problem)}") from problem
 

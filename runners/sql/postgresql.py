@@ -91,10 +91,15 @@ class PostgresSession:
         at_once = min(size, _MOST_AT_ONCE) if self._psycopg.capabilities.has_stream_chunked() else 1
         with self._told(bound):
             rows = cursor.stream(bound.text, given, size=at_once)
-            first = next(rows, None)
-            if cursor.description is None:
-                return None
-            return Rows([column.name for column in cursor.description], self._batches(first, rows, bound, size))
+            try:
+                first = next(rows, None)
+            except self._psycopg.ProgrammingError as problem:
+                if problem.sqlstate or problem.diag.message_primary:
+                    raise
+                return None  # the driver's own words, when all is done: there are no rows
+        # Of a result without rows it keeps no columns.
+        names = [column.name for column in cursor.description or ()]
+        return Rows(names, self._batches(first, rows, bound, size))
 
     def run_many(self, bound: Bound, rows: Sequence[Sequence[Any]]) -> int:
         """All of them sent without waiting for each."""

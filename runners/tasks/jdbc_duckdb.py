@@ -44,12 +44,10 @@ class _Duckdb(DatabaseTask):
 
         path, options = self._path()
         config = {"temp_directory": os.path.join(os.environ.get("TMPDIR", "."), "duckdb")}
-        if self.time_zone_id:
-            config["TimeZone"] = self.time_zone_id
         memory, _ = resource.getrlimit(resource.RLIMIT_DATA)
         if memory != resource.RLIM_INFINITY:
             config["memory_limit"] = f"{memory * 2 // 3 >> 20}MiB"
-        return DuckdbSession(path, {**config, **options}, self.community_extensions or ())
+        return DuckdbSession(path, {**config, **options}, self.community_extensions or (), self.time_zone_id)
 
     def finish(self, work: Work) -> Mapping[str, Any]:
         """Stores what is wanted."""
