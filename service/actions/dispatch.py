@@ -95,6 +95,7 @@ class Dispatch(JobFiles):
         with self._kit.database.read() as session:
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
+            work: Attempted  # named by what is rendered with it
             places = {"workingDir": lambda: folder, "outputDir": lambda: folder, "outputFiles": lambda: _files(folder, work.task.spec)}
             work = look_up(session, self._kit, queued, places)
             execution, node = work.execution, work.node
