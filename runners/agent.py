@@ -24,6 +24,7 @@ import structlog
 from pydantic import ValidationError
 
 from runners import tasks
+from runners.apart import Apart, Fault, Limits
 from runners.backend import Backends
 from runners.crashpoints import crashpoint
 from runners.holding import HoldingWork, SharedFolder
@@ -94,7 +95,7 @@ class Timing:
 class Agent:
     """Runs jobs in a folder of its own. `base` and `info.base` become the same."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it is made of, each by its name)
         self,
         dispatcher: Dispatcher,
         files: Files,
@@ -105,11 +106,12 @@ class Agent:
         timing: Timing | None = None,
         types: Callable[[str], type[RunnerTask]] = tasks.find,
         caps: Caps | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._timing = timing or Timing()
         self._workspace = Workspace(base)
         self._info = replace(info, base=str(self._workspace.base), backends=tuple(one.options.TYPE for one in backends))
-        self._means = Means(dispatcher, files, self._workspace, backends, types, self._timing.grace)
+        self._means = Means(dispatcher, files, self._workspace, backends, types, self._timing.grace, Apart(limits))
         self._caps = caps
         self._running: dict[str, _Running] = {}
         self._changed = threading.Condition()
@@ -123,7 +125,7 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set and its jobs have ended or are handed back. Raises Locked, Refused, and Unreachable after a lease time."""
-        with self._workspace.lock():
+        with self._workspace.lock(), contextlib.closing(self._means.apart):
             self._workspace.sweep()
             self._contact = time.monotonic()
             loops = {"beat": self._beats, "watch": self._watches, "send": self._sends, "claim": self._claims}
@@ -457,7 +459,7 @@ class _Running:
             self._work.prepare()
             crashpoint("agent.prepared")
             self._heard.timed()
-            outcome = task.run(self._work)
+            outcome = self._work.run(task)
             return replace(outcome, metrics=(*outcome.metrics, *self._work.metrics))
         except (Unusable, Rejected) as problem:
             return Outcome.failed(str(problem))
@@ -466,6 +468,8 @@ class _Running:
         except Gone:
             self.forget()
             return Outcome(Result.LOST)
+        except Fault as problem:
+            return Outcome.failed(f"an error inside the runner ({problem.kind}); its log has the details")
         except OSError as problem:
             log.exception("task failed on the runner's host", job=self.lease.key)
             return Outcome.failed(f"the runner's host failed: {problem.strerror or type(problem).__name__}")

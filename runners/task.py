@@ -85,7 +85,10 @@ class RunnerTask(Typed):
     """Base of tasks that touch the world."""
 
     RUNS: ClassVar[str] = "runner"
+    #: True: `run` is called in a process of its own, with limits, that is killed with all it has started when the task is. For whatever calls a library
+    #: that may hang, crash or take much memory. Its working directory is the job's; what it prints is logged.
+    APART: ClassVar[bool] = False
 
     def run(self, work: Work) -> Outcome:
-        """Does the work. Called in the agent, in a thread of its own."""
+        """Does the work. Called in the agent, in a thread of its own, or (APART) in a child of the agent."""
         raise NotImplementedError

@@ -12,16 +12,32 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from runners import processes
+from runners.apart import Apart, Child, Fault, Place
 from runners.backend import Backend, Backends, Launch, NoImage, NotStarted, Program
 from runners.crashpoints import crashpoint
 from runners.fields import format_duration
-from runners.protocol import OUTPUT_LIMIT, Dispatcher, Files, Job, LogLine, Metric, Rejected, Unreachable, Unusable, decode, encode
+from runners.protocol import (
+    OUTPUT_LIMIT,
+    Dispatcher,
+    Files,
+    Job,
+    LogLine,
+    Metric,
+    Outcome,
+    Rejected,
+    Result,
+    Unreachable,
+    Unusable,
+    decode,
+    encode,
+)
 from runners.reports import Report
 from runners.task import Command, Exit, RunnerTask
 from runners.workspace import OWN, Workspace, fixed_part, inside, make_folder, matching, write
@@ -39,6 +55,9 @@ OPENED, TORN = "opened", "torn"
 
 #: What became of a program that was left running, and is gone.
 _VANISHED = "the runner was shut down, and what it left running ended with it"
+_CUT_OFF = "the runner ended while the task was at work, and the task's process ended with it"
+#: How long a process of ours may take to end when the agent leaves it, in seconds.
+_LAST_GRACE = 0.5
 
 
 class Interrupted(Exception):
@@ -55,6 +74,7 @@ class Means:
     backends: Backends
     types: Callable[[str], type[RunnerTask]]
     grace: float = 5.0
+    apart: Apart = field(default_factory=Apart)
 
 
 class JobWork:
@@ -77,6 +97,9 @@ class JobWork:
         #: An agent before us left it running when it was shut down.
         self._was_left = False
         self._program: Program | None = None
+        #: The process that the task itself runs in, where it runs in one of its own.
+        self._child: Child | None = None
+        self._place = Place(self._folder, self.directory, processes.job_name(means.workspace.instance(), job.lease.key))
         #: The program whose output is being read.
         self._read: Program | None = None
         self._time_is_up = False
@@ -93,9 +116,41 @@ class JobWork:
 
     def prepare(self) -> None:
         """The working directory with the commit's files, unless a program of this job has begun in it already."""
-        if self._record(0) is None:
+        if self._record(0) is None and self._place.root() is None:
             self._make_folder()
         self._resume()
+
+    def run(self, task: RunnerTask) -> Outcome:
+        """What comes of the task: run in this thread, or in a process of its own where its class asks for that."""
+        if not task.APART:
+            return task.run(self)
+        if root := self._place.root():
+            # An agent before us had it run. How far it came nobody knows.
+            processes.end(self._place.name, root)
+            self._still()
+            return Outcome(Result.HANDED if self._was_left else Result.LOST, _VANISHED if self._was_left else _CUT_OFF)
+        child = self._means.apart.start(type(task))
+        self._place.record(child.root)
+        with self._guard:
+            self._child = child
+        try:
+            self._still()
+            outcome = child.run(task, self, self._place, self._means.apart.limits)
+        except (Unusable, Fault):
+            self._still()
+            raise
+        finally:
+            with self._guard:
+                self._child = None
+            child.close()
+        self._still()
+        return outcome
+
+    def _still(self) -> None:
+        """Raises Interrupted when the job is being stopped, or left."""
+        with self._guard:
+            if self._reason is not None or self._left.is_set():
+                raise Interrupted
 
     def _make_folder(self) -> None:
         """Emptied and made anew: an agent before us may have been cut off half-way. A folder that it shares is left as it is; without one nothing is done."""
@@ -257,19 +312,23 @@ class JobWork:
                 with contextlib.suppress(OSError):  # there is no folder yet, or no longer
                     (self._folder / "ending").write_text(reason)
             crashpoint("work.stopping")
-            program = self._program
+            program, child = self._program, self._child
         self.stopping.set()
+        if child:
+            child.stop(self._place.name, self._means.grace, limit)
         if program:
             program.stop(self._means.grace, limit)
 
     def leave(self) -> None:
-        """Ends all waiting; the job's program runs on, for the next agent on this folder."""
+        """Ends all waiting; the job's program runs on, for the next agent on this folder. A task in a process of ours ends: the next agent hands it back."""
         with self._guard:
             self._left.set()
             with contextlib.suppress(OSError):
                 (self._folder / "left").touch()
-            program = self._program
+            program, child = self._program, self._child
         self.stopping.set()
+        if child:
+            child.stop(self._place.name, min(self._means.grace, _LAST_GRACE))
         if program:
             program.leave()
 

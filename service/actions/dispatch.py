@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from runners.crashpoints import crashpoint
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode, output_of
@@ -100,7 +101,13 @@ class Dispatch(JobFiles):
         with self._kit.database.read() as session:
             lease, shared = claims.lease(queued), claims.shared(session, queued)
             folder = f"{base}/{(shared or lease).directory}"
-            work = look_up(session, self._kit, queued, {"workingDir": lambda: folder, "outputDir": lambda: f"{folder}/{output_of(lease, shared)}"})
+            work: Attempted  # named by what is rendered with it
+            places = {
+                "workingDir": lambda: folder,
+                "outputDir": lambda: f"{folder}/{output_of(lease, shared)}",
+                "outputFiles": lambda: _files(folder, work.task.spec),
+            }
+            work = look_up(session, self._kit, queued, places)
             execution, node = work.execution, work.node
             spec = work.rendering.nested(work.task.spec)
             claims.check_namespaces(session, execution, spec)
@@ -264,3 +271,11 @@ def lose(session: Session, job: QueuedJob, at: float, silence: float) -> None:
     jobs.end(session, job.task_run_id, job.attempt, "lost")
     message = f"runner {job.runner} has been silent for {silence:.0f} s"
     events.add(session, job.execution_id, job.task_run_id, Lost(job.attempt, message))
+
+
+def _files(folder: str, spec: Mapping[str, Any]) -> Mapping[str, str]:
+    """Where the files are to be made that a task names in `outputFiles`: those that its SQL writes, say. A glob names none."""
+    names = spec.get("outputFiles")
+    if not isinstance(names, list):
+        raise KeyError("outputFiles")
+    return {name: f"{folder}/{name}" for name in names if isinstance(name, str) and not set(name) & set("*?[{")}

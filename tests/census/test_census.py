@@ -33,6 +33,7 @@ from service.store.executions import Filter, Row
 from service.store.repositories import MAIN as ENVIRONMENT
 from tests.census.examples import EXAMPLES, FOLDER, PROPERTIES, REFUSED, RULE, RUN, Example, file_name, part
 from tests.require import need
+from tests.support import postgres
 from tests.support.commits import MAIN, Commits
 
 DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
@@ -157,9 +158,16 @@ def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[frozenset[str]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, missing: frozenset[str]) -> Iterator[House]:
+def known() -> Iterator[dict[str, str]]:
+    """The environment of the service: where the databases are that examples speak of."""
+    with postgres.running() as server:
+        yield {"ENV_POSTGRES_URL": server.url, "ENV_POSTGRES_USER": postgres.USER, "ENV_POSTGRES_PASSWORD": postgres.PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, missing: frozenset[str], known: dict[str, str]) -> Iterator[House]:
     data = tmp_path_factory.mktemp("service")
-    service = Service(Settings(data=data, runner=False), {}, 8080)
+    service = Service(Settings(data=data, runner=False), known, 8080)
     service.prepare({})
     service.start()
     agent = agents.build(service.dispatch, service.dispatch, data / "runner", backend="process", timing=QUICK)

@@ -199,3 +199,14 @@ def test_S0_E1_stops_before_load_when_extract_fails(service: Service):
     ended = service.run("company.data", "etl_pipeline")
     assert (ended["state"]["current"], [(run["taskId"], run["state"]["current"]) for run in ended["taskRunList"]]) == (FAILED, [("extract", FAILED)])
     assert ended["taskRunList"][0]["outputs"]["exitCode"] == 3
+
+
+def test_S0_E3_its_query_runs(service: Service, tmp_path: Path):
+    """The fragment lacks an id, a namespace and the SQL."""
+    fragment = (SEEDS / "S0-E3_assets_fragment.yaml").read_text("utf-8")
+    file = tmp_path / "transform.yaml"
+    file.write_text("id: transform\nnamespace: dev\n" + fragment.replace("    assets:", "    fetchType: FETCH\n    sql: select 42 as answer\n    assets:"))
+    service.cli("flow", "create", "dev", file)
+    ended = service.run("dev", "transform")
+    assert ended["state"]["current"] == SUCCESS
+    assert ended["taskRunList"][0]["outputs"]["rows"] == [{"answer": 42}]

@@ -11,12 +11,14 @@ from typing import Any
 
 from runners import processes
 from runners.agent import Agent, Timing
+from runners.apart import Limits
 from runners.backend import Backend, Backends
 from runners.backends.process import ProcessBackend
 from runners.memory import MemoryService
 from runners.protocol import Dispatcher, Files, Job, Lease, Outcome, RunnerInfo
 from runners.reports import Caps
 from runners.workspace import Workspace
+from tests.runners import apart_tasks
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 SCRIPT = "io.kestra.plugin.scripts.shell.Script"
@@ -46,11 +48,17 @@ def alive(base: Path, key: str = "one-1-1") -> dict[int, str]:
 
 
 def agent(
-    service: Dispatcher, files: Files, base: Path, backends: Callable[[Path], list[Backend]] | None = None, caps: Caps | None = None, **timing: Any
+    service: Dispatcher,
+    files: Files,
+    base: Path,
+    backends: Callable[[Path], list[Backend]] | None = None,
+    caps: Caps | None = None,
+    limits: Limits | None = None,
+    **timing: Any,
 ) -> Agent:
     """An agent with quick timing, on the process backend if nothing else is said."""
     made = backends(base) if backends else [on_host(base)]
-    return Agent(service, files, INFO, base, Backends(made), timing=Timing(**{**QUICK, **timing}), caps=caps)
+    return Agent(service, files, INFO, base, Backends(made), timing=Timing(**{**QUICK, **timing}), types=apart_tasks.find, caps=caps, limits=limits)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ ROOTS: Mapping[str, str] = {
     "kestra": "The installation.",
     "workingDir": "The folder that a script runs in.",
     "outputDir": "The folder whose files a script leaves as outputs.",
+    "outputFiles": "Paths of the files that the task names in `outputFiles`, by name: for SQL that writes them.",
 }
 #: Roots that exist inside of a loop only.
 OF_LOOPS = frozenset({"item", "parent", "parents"})
