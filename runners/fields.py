@@ -225,6 +225,8 @@ class Typed(Model):
     RUN: ClassVar[bool] = True
     #: Of what is not run, and never will be: what to write instead.
     INSTEAD: ClassVar[str | None] = None
+    #: Why that is so, as the rest of a sentence about it.
+    NEVER: ClassVar[str] = "was removed from the flow language"
     #: Properties that are taken and do nothing, and why.
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
     #: Properties whose text is written to the log.
