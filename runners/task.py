@@ -79,6 +79,8 @@ class RunnerTask(Typed):
     """Base of tasks that touch the world."""
 
     RUNS: ClassVar[str] = "runner"
+    #: It tells of an execution, that of `executionId` or its own: `work.job.facts` says what is known of it.
+    TELLS: ClassVar[bool] = False
 
     def run(self, work: Work) -> Outcome:
         """Does the work. Called in the agent, in a thread of its own."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode
 from service.actions import cached, claims, outcomes
 from service.actions.attempts import Attempted, look_up
+from service.actions.facts import facts
 from service.actions.job_files import JobFiles
 from service.engine.events import Claimed, Ended, Lost, Opened
 from service.engine.program import RenderFailed
@@ -100,6 +101,7 @@ class Dispatch(JobFiles):
             if queued.holds:
                 claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
+            known = facts(session, self._kit, work, spec)
         job = Job(
             lease=lease,
             execution=execution.id,
@@ -115,6 +117,7 @@ class Dispatch(JobFiles):
             labels=dict(execution.labels),
             folder=shared,
             holds=queued.holds,
+            facts=known,
         )
         return job, work
 
