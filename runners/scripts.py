@@ -101,7 +101,7 @@ class ScriptTask(RunnerTask):
         """Inputs in, commands run, outputs out."""
         put_inputs(work, self.input_files or {})
         output_dir = work.folder(_output(work))
-        console = Console(work, hidden=bool(self.before_commands))
+        console = self.console(work)
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
         exit = work.execute(command, console.lines)
         files: dict[str, str] = {}
@@ -111,6 +111,10 @@ class ScriptTask(RunnerTask):
             except Unusable as problem:
                 console.fail(str(problem))
         return console.outcome(exit, files)
+
+    def console(self, work: Work) -> Console:
+        """What reads the lines that are printed."""
+        return Console(work, hidden=bool(self.before_commands))
 
     def _argv(self, work: Work, console: Console) -> tuple[str, ...]:
         interpreter = self.interpreter or ["/bin/sh", "-c"]
