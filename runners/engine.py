@@ -114,10 +114,16 @@ class Engine:
 
     def pull(self, image: str, auth: Mapping[str, Any] | None) -> None:
         """Downloads an image; raises EngineError."""
+        for _ in self.events(lambda: self.api.pull(image, stream=True, decode=True, auth_config=dict(auth) if auth else None)):
+            pass
+
+    def events(self, call: Callable[[], Iterable[Mapping[str, Any]]]) -> Iterator[Mapping[str, Any]]:
+        """What the daemon tells of something that it does, as it comes; raises EngineError."""
         try:
-            for event in self.api.pull(image, stream=True, decode=True, auth_config=dict(auth) if auth else None):
+            for event in call():
                 if "error" in event:
                     raise EngineError(str(event["error"]))
+                yield event
         except (DockerException, *AWAY) as problem:
             raise EngineError(_said(problem)) from problem
 

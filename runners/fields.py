@@ -33,6 +33,11 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
+def not_yet(name: str) -> PydanticCustomError:
+    """The answer to a property of the language that is not run."""
+    return PydanticCustomError("not_yet", "{name} is part of the language, but this version does not run it yet", {"name": name})
+
+
 def template_or(value: Any, validate: Any) -> Any:
     """Text with an expression passes as it is; rendered text that holds JSON is read where a map or list is wanted."""
     if is_template(value):
@@ -225,6 +230,8 @@ class Typed(Model):
     RUN: ClassVar[bool] = True
     #: Of what is not run, and never will be: what to write instead.
     INSTEAD: ClassVar[str | None] = None
+    #: Why that is so, as the rest of a sentence about it.
+    NEVER: ClassVar[str] = "was removed from the flow language"
     #: Properties that are taken and do nothing, and why.
     WITHOUT_EFFECT: ClassVar[Mapping[str, str]] = {}
     #: Properties whose text is written to the log.

@@ -85,6 +85,24 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a message about an execution says of it. `failed` is the task that failed last, and `reason` what it said; `seconds`, how long all of it took, or
+    has taken yet."""
+
+    execution: str
+    namespace: str
+    flow: str
+    revision: int
+    state: str
+    link: str
+    started: datetime
+    seconds: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+    failed: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Egress:
     """Which addresses a job's own calls of other servers may reach: public ones always. `private`: loopback and private networks, too.
 
@@ -107,6 +125,8 @@ class Job:
 
     A job that `holds` runs nothing: its working directory is for other jobs, whose `folder` is its lease. They come to the runner that holds it
     and to no other, one after another; the folder is kept until the service has the holding job stop, or its lease is gone.
+
+    `facts` are there for tasks that tell of an execution (`RunnerTask.TELLS`).
     """
 
     lease: Lease
@@ -126,6 +146,7 @@ class Job:
     holds: bool = False
     egress: Egress = Egress()
     environment: str = ""
+    facts: Facts | None = None
 
     @property
     def directory(self) -> str:

@@ -90,7 +90,7 @@ class ScriptTask(RunnerTask):
         put_namespaces(work, self.namespace_files)
         put_inputs(work, self.input_files or {})
         output_dir = work.folder(work.job.output)
-        console = Console(work)
+        console = self.console(work)
         command = self._command(work, self._argv(work, console), {"WORKING_DIR": str(work.directory), "OUTPUT_DIR": str(output_dir)})
         exit = work.execute(command, console.lines)
         files: dict[str, str] = {}
@@ -100,6 +100,10 @@ class ScriptTask(RunnerTask):
             except Unusable as problem:
                 console.fail(str(problem))
         return console.outcome(exit, files)
+
+    def console(self, work: Work) -> Console:
+        """What reads the lines that are printed."""
+        return Console(work)
 
     def _argv(self, work: Work, console: Console) -> tuple[str, ...]:
         interpreter, body = self.interpreter or ["/bin/sh", "-c"], self.text(work)

@@ -88,6 +88,8 @@ class RunnerTask(Typed):
     #: True: `run` is called in a process of its own, with limits, that is killed with all it has started when the task is. For whatever calls a library
     #: that may hang, crash or take much memory. Its working directory is the job's; what it prints is logged.
     APART: ClassVar[bool] = False
+    #: It tells of an execution, that of `executionId` or its own: `work.job.facts` says what is known of it.
+    TELLS: ClassVar[bool] = False
 
     def run(self, work: Work) -> Outcome:
         """Does the work. Called in the agent, in a thread of its own, or (APART) in a child of the agent."""

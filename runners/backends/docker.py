@@ -7,8 +7,6 @@ user and capabilities are the image's and the engine's own; privileges can't gro
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import os
 import threading
@@ -26,6 +24,7 @@ from runners.crashpoints import crashpoint
 from runners.engine import Engine, EngineError
 from runners.fields import Typed
 from runners.lines import Splitter
+from runners.logins import login
 from runners.options.docker import SIZE, Docker, Memory
 from runners.protocol import Lease, Unusable
 from runners.task import Exit
@@ -94,7 +93,7 @@ class DockerBackend:
             return None
         return f"no Docker daemon answers on this runner ({problem}); start one, set DOCKER_HOST, or use the task runner io.kestra.plugin.core.runner.Process"
 
-    def start(self, launch: Launch) -> DockerProgram:
+    def start(self, launch: Launch) -> Program:
         """Starts a container, or joins it; raises NotStarted and NoImage."""
         options = self._options(launch)
         try:
@@ -116,7 +115,7 @@ class DockerBackend:
                 raise
         except EngineError as problem:
             raise NotStarted(f"the container can't be started: {problem}") from problem
-        return DockerProgram(self._engine, container, launch, options, self._output_cap)
+        return self._program(container, launch, options)
 
     def left(self) -> tuple[Lease, ...]:
         """The jobs that have a container."""
@@ -153,12 +152,18 @@ class DockerBackend:
                 raise NotStarted(f"this runner does not allow {name.replace('_', ' ')} for containers; whoever runs it can")
         return options
 
-    def _join(self, launch: Launch, options: Docker) -> DockerProgram:
+    def _join(self, launch: Launch, options: Docker) -> Program:
         name = self._name(launch)
         found = self._engine.inspect(name)
         if found and found["State"]["Status"] == "created":
             self._engine.start(name)
-        return DockerProgram(self._engine, name, launch, options, self._output_cap, joined=True)
+        return self._program(name, launch, options, joined=True)
+
+    def _program(self, container: str, launch: Launch, options: Docker, joined: bool = False) -> Program:
+        if options.wait:
+            return DockerProgram(self._engine, container, launch, options, self._output_cap, joined=joined)
+        launch.say("INFO", f"The container {self._name(launch)} runs on by itself")
+        return DetachedProgram(joined)
 
     def _name(self, launch: Launch) -> str:
         return f"headgate-{self._instance[:12]}-{launch.name}"
@@ -191,13 +196,13 @@ class DockerBackend:
         finally:
             once.release()
 
-    def _download(self, image: str, launch: Launch, login: Mapping[str, Any] | None, deadline: float) -> None:
+    def _download(self, image: str, launch: Launch, auth: Mapping[str, Any] | None, deadline: float) -> None:
         launch.say("INFO", f"Pulling the image {image}")
         began, problems = time.monotonic(), list[str]()
 
         def download() -> None:
             try:
-                self._engine.pull(image, login)
+                self._engine.pull(image, auth)
             except EngineError as problem:
                 problems.append(str(problem))
 
@@ -236,11 +241,12 @@ class DockerBackend:
         return {
             "image": launch.image or options.image or launch.default_image,
             "command": list(launch.argv),
-            "entrypoint": options.entry_point or [""],
+            "entrypoint": [""] if options.entry_point is None else options.entry_point or None,
             "environment": {**launch.env, **_INIT},
             "working_dir": str(launch.work),
             "user": options.user,
-            "labels": self._labels(launch),
+            # One that nobody waits for is nobody's job: it is not removed with what started it.
+            "labels": self._labels(launch) if options.wait else {**launch.labels, f"{_LABEL}.detached": self._instance},
             "host": {name: value for name, value in host.items() if value is not None},
         }
 
@@ -367,6 +373,35 @@ class DockerProgram(Program):
             raise Unusable(f"files can't be copied from the container: {problem}") from problem
 
 
+class DetachedProgram(Program):
+    """A container that nobody waits for: for us it has ended well as soon as it was started."""
+
+    def __init__(self, joined: bool) -> None:
+        self.joined = joined
+        self.unread: str | None = None
+
+    def batches(self) -> Iterator[Lines]:
+        """Nothing."""
+        return iter(())
+
+    def over(self) -> bool:
+        """Always."""
+        return True
+
+    def wait(self) -> Exit:
+        """At once."""
+        return Exit(0, runner=Docker.TYPE)
+
+    def stop(self, grace: float, limit: float = math.inf) -> None:
+        """Not ours to stop."""
+
+    def leave(self) -> None:
+        """We hold nothing."""
+
+    def collect(self, path: str) -> None:
+        """What it makes stays in it."""
+
+
 class _Rest:
     """Counts what is read of a container's output after it was stopped."""
 
@@ -395,39 +430,10 @@ def _check(launch: Launch, image: str, deadline: float) -> None:
 
 
 def _login(image: str, options: Docker) -> dict[str, Any] | None:
-    """The login for an image's registry, from `credentials`, else from `config`."""
-    registry = _registry(image)
-    if given := options.credentials:
-        named = {"username": given.username, "password": given.password, "identitytoken": given.identity_token, "registrytoken": given.registry_token}
-        return _decoded({**named, "auth": given.auth}, given.registry or registry)
-    config = options.config
     try:
-        config = json.loads(config) if isinstance(config, str) else config
-        logins: Mapping[str, Any] = (config or {}).get("auths") or {}
-        for name in (registry, f"https://{registry}", f"https://{registry}/v1/", f"{registry}/v1/"):
-            if name in logins:
-                return _decoded(logins[name], registry)
-    except (ValueError, AttributeError, TypeError) as problem:
-        raise NotStarted(f"taskRunner.config is no Docker configuration: {problem}") from problem
-    return None
-
-
-def _decoded(login: Mapping[str, Any], registry: str) -> dict[str, Any]:
-    """A login as the daemon wants it: `auth` is user:password in base64."""
-    found = {name: value for name, value in login.items() if value and name != "auth"}
-    if login.get("auth"):
-        try:
-            user, _, password = base64.b64decode(login["auth"], validate=True).decode().partition(":")
-        except ValueError as problem:
-            raise NotStarted(f"the login for {registry} has an `auth` that is not base64") from problem
-        found = {"username": user, "password": password.rstrip("\0"), **found}
-    return {**found, "serveraddress": registry}
-
-
-def _registry(image: str) -> str:
-    """The registry's host; an image that names none is of the hub."""
-    head, slash, _ = image.partition("/")
-    return head if slash and (head == "localhost" or "." in head or ":" in head) else "index.docker.io"
+        return login(image, options.credentials, options.config)
+    except ValueError as problem:
+        raise NotStarted(f"taskRunner.{problem}") from problem
 
 
 def _size(text: str | None) -> int | None:

@@ -52,17 +52,12 @@ class Memory(Model):
     oom_kill_disable: Dynamic[bool] | None = Field(None, description="It is not killed for want of memory.")
 
 
-class Docker(Typed):
-    """Runs the commands in a container."""
+class Container(Model):
+    """What may be said of a container, wherever one is run."""
 
-    TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
-    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",)
-
-    version: str | None = Field(None, description="The version of the plugin.")
-    image: Dynamic[Text] | None = Field(None, description="The image; the task's containerImage goes first.")
     pull_policy: Dynamic[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"]] = Field("IF_NOT_PRESENT", description="When the image is downloaded.")
     user: Dynamic[Text] | None = Field(None, description="User, or user:group; the image's own by default.")
-    entry_point: Dynamic[list[Text]] | None = Field(None, description="Replaces the image's entry point; by default there is none.")
+    entry_point: Dynamic[list[Text]] | None = Field(None, description="Replaces the image's entry point; an empty list leaves it as it is.")
     extra_hosts: Dynamic[list[Text]] | None = Field(None, description="Further lines of /etc/hosts, each as name:address.")
     network_mode: Dynamic[Text] | None = Field(None, description="bridge (default), none, or a network's name.")
     cpu: Cpu | None = Field(None, description="How much of the processors.")
@@ -76,7 +71,9 @@ class Docker(Typed):
     file_handling_strategy: Dynamic[Literal["VOLUME", "MOUNT"]] = Field("VOLUME", description="How files get in and out; without effect.")
     resume: Dynamic[bool] = Field(True, description="A restarted runner goes on with the container. False is not run yet.")
     delete: Dynamic[bool] = Field(True, description="The container is removed afterwards. False is not run yet.")
-    wait: Dynamic[bool] = Field(True, description="The task ends with the container. False is not run yet.")
+    wait: Dynamic[bool] = Field(
+        True, description="The task ends with the container. If not, it ends when that has begun: the container runs on, and nobody stops it."
+    )
     host: Any = Field(None, description="Not run yet: the runner's own daemon is used.")
     port_bindings: Any = Field(None, description="Not run yet.")
     device_requests: Any = Field(None, description="Not run yet.")
@@ -88,9 +85,19 @@ class Docker(Typed):
             raise _NOT_YET
         return value
 
-    @field_validator("resume", "delete", "wait")
+    @field_validator("resume", "delete")
     @classmethod
     def _always(cls, value: Any) -> Any:
         if value is False:
             raise _NOT_YET
         return value
+
+
+class Docker(Container, Typed):
+    """Runs the commands in a container. The image's entry point is left out, where none is named."""
+
+    TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
+    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",)
+
+    version: str | None = Field(None, description="The version of the plugin.")
+    image: Dynamic[Text] | None = Field(None, description="The image; the task's containerImage goes first.")

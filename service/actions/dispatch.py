@@ -18,6 +18,7 @@ from runners.crashpoints import crashpoint
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode, output_of
 from service.actions import cached, claims, outcomes
 from service.actions.attempts import Attempted, look_up
+from service.actions.facts import facts
 from service.actions.job_files import JobFiles
 from service.engine.events import Claimed, Ended, Lost, Opened
 from service.engine.program import RenderFailed
@@ -112,6 +113,7 @@ class Dispatch(JobFiles):
             spec = work.rendering.nested(work.task.spec)
             claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
+            known = facts(session, self._kit, work, spec)
         job = Job(
             lease=lease,
             execution=execution.id,
@@ -129,6 +131,7 @@ class Dispatch(JobFiles):
             holds=queued.holds,
             egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
             environment=execution.environment,
+            facts=known,
         )
         return job, work
 

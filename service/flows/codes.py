@@ -72,7 +72,7 @@ CODES: dict[str, Code] = {
     "HG-0206": Code(
         "not run yet",
         "The flow language has this, but this version of Headgate does not run it. The flow is taken, and no execution of it is started: a part of a flow is "
-        "never silently left out. Of what was removed from the language the message says what to write instead.",
+        "never silently left out. Of what is never run the message says why, and what to write instead.",
     ),
     "HG-0207": Code("ignored", "This has no effect here, and does no harm."),
     "HG-0208": Code("old spelling", "The property still works under its old name. The new name is what the documentation shows."),

@@ -19,7 +19,6 @@ from service.flows.problems import Severity, escaped
 from service.flows.source import Broken, Path, Place, Source, held
 from service.flows.spellings import note_older
 
-GONE = "was removed from the flow language, and no execution of this flow is started"
 NOT_RUN = "is part of the flow language, but this version of Headgate does not run it yet"
 _NO_TYPE = "no installed type has a name like it"
 _KINDS = {"task": "a task", "trigger": "a trigger", "task_runner": "a task runner"}
@@ -133,11 +132,12 @@ class Draft:
             if key in names and value not in (None, False, []):
                 self.is_not_run(f"`{key}`", self.source.key_place(self.origin((*path, key))))
 
-    def is_not_run(self, what: str, place: Place, instead: str | None = None) -> None:
-        """Notes a part of the flow that this version can't run; `instead`, that none will, and what to write."""
-        why, hint = (GONE, instead) if instead else (NOT_RUN, "until then no execution of this flow is started")
+    def is_not_run(self, what: str, place: Place, instead: str | None = None, never: str = "") -> None:
+        """Notes a part of the flow that this version can't run; `instead`, that none will (`never` says why), and what to write."""
+        none = f"{never}, and no execution of this flow is started"
+        why, hint = (none, instead) if instead else (NOT_RUN, "until then no execution of this flow is started")
         self.findings.add("HG-0206", place, f"{what} {why}", hint, Severity.WARNING)
-        self.unready.append(Unready(what, (place.line, place.column), instead))
+        self.unready.append(Unready(what, (place.line, place.column), instead, never))
 
     def are_ignored(self, keys: Mapping[str, str], path: Path) -> None:
         """Notes properties without effect, and why they have none."""

@@ -14,11 +14,12 @@ from service.flows.problems import Problem, Severity
 
 @dataclass(frozen=True, slots=True)
 class Unready:
-    """A part of the flow that this version can't run: what it is, line and column, and what to write instead, where no version will."""
+    """A part of the flow that this version can't run: what it is, line and column; where no version will, what to write instead, and why."""
 
     what: str
     place: tuple[int, int]
     instead: str | None = None
+    never: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Flow:
             return None
         first = self.unready[0]
         more = f" (and {len(self.unready) - 1} more such parts)" if len(self.unready) > 1 else ""
-        why = f"was removed from the language{more}; {first.instead}" if first.instead else f"is not run by this version{more}"
+        why = f"{first.never}{more}; {first.instead}" if first.instead else f"is not run by this version{more}"
         return f"`{self.namespace}.{self.id}` can't be started: {first.what}, at {first.place[0]}:{first.place[1]}, {why}"
 
 

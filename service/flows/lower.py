@@ -84,7 +84,8 @@ class Lowering:
             return None
         draft.are_ignored({key: why for key, why in info.cls.WITHOUT_EFFECT.items() if key in written.own}, path)
         if not info.cls.RUN and not common.disabled:
-            draft.is_not_run(f"the task type `{info.name.rpartition('.')[2]}`", draft.source.place((*path, "type")), info.cls.INSTEAD)
+            what, cls = f"the task type `{info.name.rpartition('.')[2]}`", info.cls
+            draft.is_not_run(what, draft.source.place((*path, "type")), cls.INSTEAD, cls.NEVER)
         if getattr(info.cls, "EXPANDS", False):
             branches = {"tasks": self._parts(model, common, child), **branches}
         return self._node(info.name, info.runs, common, model.model_copy(update=declared) if declared else model, written, branches, child)

@@ -60,7 +60,7 @@ def _types(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
     for name in catalogue.names():
         info = catalogue.find(name)
         if info is not None:
-            run = "yes" if getattr(info.cls, "RUN", True) else "removed" if info.cls.INSTEAD else "read and checked"
+            run = "yes" if getattr(info.cls, "RUN", True) else "never" if info.cls.INSTEAD else "read and checked"
             yield _code(name), _KINDS[info.kind], run, _code(*catalogue.spellings(name)[1:])
 
 

@@ -59,6 +59,13 @@ def paused(session: Session, execution: str) -> tuple[TaskRun, ...]:
     return tuple(_run(row) for row in session.execute(select(_table).where(*where).order_by(_table.c.position)))
 
 
+def last_failed(session: Session, execution: str) -> TaskRun | None:
+    """The task run that was made last of those that have failed: of a group that failed, and the task because of which it did, the task."""
+    where = (_table.c.execution_id == execution, _table.c.state == State.FAILED.value)
+    row = session.execute(select(_table).where(*where).order_by(_table.c.position.desc()).limit(1)).first()
+    return None if row is None else _run(row)
+
+
 def below(session: Session, execution: str, run: str | None) -> tuple[TaskRun, ...]:
     """The task runs below one, or all of the execution, in the order of their creation."""
     if run is None:

@@ -36,7 +36,7 @@ from tests.require import need
 from tests.support import postgres
 from tests.support.commits import MAIN, Commits
 
-DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
+DOCKER = {"io.kestra.plugin.scripts.runner.docker.Docker", "io.kestra.plugin.docker.Run", "io.kestra.plugin.docker.Build"}
 QUICK = Timing(beat=0.2, drain=1.0, flush=0.02, wait=0.2)
 
 
@@ -78,7 +78,7 @@ def test_an_example_shows_its_type_explains_it_and_says_what_comes_of_it(example
     else:
         assert example.expected.keys() == {"refused"}
     assert example.flow["namespace"] == "examples"
-    if "plugin.scripts." in text and DOCKER not in text:
+    if "plugin.scripts." in text and not DOCKER & example.types:
         assert "io.kestra.plugin.core.runner.Process" in text
 
 
@@ -215,7 +215,7 @@ def shown(run: TaskRun) -> str:
 
 @pytest.mark.parametrize("example", RUN, ids=lambda example: example.path.stem)
 def test_an_example_does_what_it_says(house: House, missing: frozenset[str], example: Example):
-    if DOCKER in example.types and not docker_answers():
+    if DOCKER & example.types and not docker_answers():
         need("docker", "no daemon answers that has the image busybox")
     row, runs = house.execution(example)
     said = house.log(row)
