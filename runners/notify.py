@@ -6,8 +6,8 @@ A webhook's address is a secret in itself, so no message names more of it than i
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 import httpx2
 from pydantic import Field
 
+from runners.connections import GuardedTransport, bounded
+from runners.egress import Barred, Unknown, checked
 from runners.fields import Dynamic, Length, Model, Text, format_duration
-from runners.protocol import Facts, Outcome, Result, Unusable
+from runners.protocol import Egress, Facts, Outcome, Result, Unusable
 from runners.task import RunnerTask, Work
 
 #: The largest message, and how much of an answer is told, in bytes.
@@ -51,9 +53,12 @@ class WebhookTask(RunnerTask):
             raise Unusable(f"the message is {len(content):,} bytes; {MESSAGE_CAP:,} are the most that is sent")
         headers = {"Content-Type": f"application/json; charset={_charset(options)}", **(options.headers or {})}
         try:
-            answer = send(self.url.strip(), content, headers, options)
+            with bounded((options.connect_timeout + options.read_timeout).total_seconds(), work.check):
+                answer = send(self.url.strip(), content, headers, options, work.job.egress)
         except httpx2.InvalidURL as problem:
             raise Unusable(f"url: not an address: {problem}") from problem
+        except (Barred, Unknown) as problem:
+            raise Unusable(f"url: {problem}") from problem
         except (httpx2.HTTPError, ValueError) as problem:
             return Outcome.failed(f"{host} can't be reached: {_said(problem)}")
         if not 200 <= answer.status < 300:
@@ -70,17 +75,21 @@ class Answer:
     text: str
 
 
-def send(url: str, content: bytes, headers: Mapping[str, str], options: PostOptions) -> Answer:
-    """The one place where notifications touch the network. Follows no redirect: the message is for this address alone."""
-    patience = options.read_timeout.total_seconds()
-    limits = httpx2.Timeout(patience, connect=options.connect_timeout.total_seconds())
+def send(url: str, content: bytes, headers: Mapping[str, str], options: PostOptions, egress: Egress) -> Answer:
+    """The one place where notifications touch the network. Follows no redirect: the message is for this address alone. Raises Barred and Unknown."""
+    limits = httpx2.Timeout(options.read_timeout.total_seconds(), connect=options.connect_timeout.total_seconds())
     sent = {"Accept-Encoding": "identity", **headers}
-    with httpx2.Client(timeout=limits, follow_redirects=False) as client, client.stream("POST", url, content=content, headers=sent) as response:
-        held, late = b"", time.monotonic() + patience
-        for piece in response.iter_raw():
-            held += piece
-            if len(held) >= ANSWER_CAP or time.monotonic() > late:
-                break
+    transport = GuardedTransport(lambda host, port: checked(host, port, egress))
+    with (
+        httpx2.Client(transport=transport, timeout=limits, follow_redirects=False, trust_env=False) as client,
+        client.stream("POST", url, content=content, headers=sent) as response,
+    ):
+        held = b""
+        with suppress(httpx2.TimeoutException):  # the beginning of an answer is enough
+            for piece in response.iter_raw():
+                held += piece
+                if len(held) >= ANSWER_CAP:
+                    break
         return Answer(response.status_code, held[:ANSWER_CAP].decode("utf-8", "replace").strip())
 
 

@@ -8,15 +8,17 @@ import shlex
 import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
+from runners.egress import Barred, Unknown, checked
 from runners.fields import Dynamic, Positive, Text
 from runners.git import Address, GitTask, a_name, address_of
 from runners.options.process import Process
-from runners.protocol import Outcome, Result, Unusable
+from runners.protocol import Egress, Outcome, Result, Unusable
 from runners.task import Command, Exit, Work
 from runners.workspace import OWN
 
@@ -74,7 +76,7 @@ class Clone(GitTask):
         target = work.folder(name) if name else work.directory
         arguments, env = self._arguments(), self._environment(work, address, target)
         work.log("INFO", f"Cloning {address.url}")
-        self._reach(address, env)
+        self._reach(address, env, work.job.egress)
         said = deque[str](maxlen=200)
         command = Command(("/bin/sh", "-c", _SCRIPT, "sh", *arguments), env=env, runner={"type": Process.TYPE})
         exit = work.execute(command, lambda _, lines: said.extend(lines))
@@ -120,8 +122,13 @@ class Clone(GitTask):
             env |= {"SSH_ASKPASS": ask, "SSH_ASKPASS_REQUIRE": "force", "HEADGATE_GIT_PASSPHRASE": self.passphrase}
         return {**env, "GIT_SSH_COMMAND": f"ssh {options}" if self.passphrase else f"ssh -o BatchMode=yes {options}"}
 
-    def _reach(self, address: Address, env: Mapping[str, str]) -> None:
-        """Whether somebody listens there: git itself would wait for minutes. A proxy is left to git."""
+    def _reach(self, address: Address, env: Mapping[str, str], egress: Egress) -> None:
+        """Whether somebody listens there, and may be asked: git itself would wait for minutes. A proxy is left to git. Git that is served by the service
+        itself may be read."""
+        try:
+            checked(address.host, address.port, replace(egress, own_port=None))
+        except (Barred, Unknown) as problem:
+            raise Unusable(f"url: {problem}") from problem
         if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in env):
             return
         try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runners.protocol import Lease, Metric, Outcome, Result
-from service.actions import log_files
+from service.actions import log_files, sealing
 from service.actions.inline import masked, misfit
 from service.actions.kit import Kit
 from service.engine.events import Ended, Lost
@@ -20,7 +20,6 @@ from service.store.executions import OUTPUT_LIMIT
 from service.store.jobs import Job
 from service.store.logs import Line
 
-_SEALED = "io.kestra.datatype:aes_encrypted"
 _STATES = {Result.SUCCESS: State.SUCCESS, Result.WARNING: State.WARNING, Result.FAILED: State.FAILED, Result.KILLED: State.KILLED}
 
 
@@ -36,8 +35,7 @@ def event_of(lease: Lease, outcome: Outcome, outputs: Mapping[str, Any], message
 
 def sealed(kit: Kit, execution: Execution, outputs: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """The outputs as they are stored, the texts that are named encrypted, for this environment alone."""
-    scope = f"a value of {execution.environment}"
-    kept = {name: {"type": _SEALED, "value": kit.cipher.encrypt(str(outputs[name]), scope)} for name in names if outputs.get(name) is not None}
+    kept = {name: sealing.sealed(kit.cipher, execution.environment, str(outputs[name])) for name in names if outputs.get(name) is not None}
     return {**outputs, **kept}
 
 

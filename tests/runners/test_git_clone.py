@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from runners.memory import MemoryService
-from runners.protocol import Result, Tree
+from runners.protocol import Egress, Result, Tree
 from service.git.helper import Helper
 from service.git.host import Host
 from service.git.repository import Git
 from tests.git.world import Site, Work, run, serving, started
+from tests.runners.far import HERE
 from tests.runners.playing import at_work, job, play
 
 CLONE = "io.kestra.plugin.git.Clone"
@@ -44,9 +45,9 @@ def origin(tmp_path: Path, site: Site) -> Work:
     return work
 
 
-def clone(base: Path, site: Site, service: MemoryService | None = None, **spec: object):
+def clone(base: Path, site: Site, service: MemoryService | None = None, egress: Egress = HERE, **spec: object):
     """Clones, and keeps the folder: another job looks into what the clone's left there by storing it."""
-    return play(base, job("one", type=CLONE, spec={"url": site.url("demo"), **spec}), service)
+    return play(base, job("one", type=CLONE, spec={"url": site.url("demo"), **spec}, egress=egress), service)
 
 
 def kept(base: Path, site: Site, then: str, **spec: object):
@@ -57,7 +58,7 @@ def kept(base: Path, site: Site, then: str, **spec: object):
 
     with at_work(service, base):
         folder = service.opened("folder")
-        service.offer(job("one", type=CLONE, spec={"url": site.url("demo"), **spec}, folder=folder))
+        service.offer(job("one", type=CLONE, spec={"url": site.url("demo"), **spec}, folder=folder, egress=HERE))
         first = service.ended("one")
         service.offer(job("two", then, folder=folder))
         second = service.ended("two")
@@ -103,7 +104,7 @@ def test_depth_and_branches_come_as_asked_for(tmp_path, site, origin):
 def test_what_the_commit_of_the_flow_has_stays_beside_the_clone(tmp_path, site, origin):
     service, tree = MemoryService(), Tree("demo", "a" * 40)
     service.hold(tree, {"own.txt": b"mine", "a.txt": b"mine too"})
-    outcome, _ = play(tmp_path / "agent", job("one", type=CLONE, spec={"url": site.url("demo")}, tree=tree), service)
+    outcome, _ = play(tmp_path / "agent", job("one", type=CLONE, spec={"url": site.url("demo")}, tree=tree, egress=HERE), service)
     assert outcome.result is Result.SUCCESS, outcome.message
 
 
@@ -156,6 +157,16 @@ def test_what_is_wrong_is_told_in_one_sentence(tmp_path, site, origin, spec, mes
     assert message in str(outcome.message)
 
 
+def test_only_what_the_job_may_reach_is_cloned_and_what_the_service_serves_is(tmp_path, site, origin):
+    pushed = list(site.seen)
+    outcome, _ = clone(tmp_path / "a", site, egress=Egress())
+    assert outcome.result is Result.FAILED
+    assert "an address of a private network" in str(outcome.message)
+    assert site.seen == pushed
+    outcome, _ = clone(tmp_path / "b", site, egress=Egress(private=True, own_port=site.port))
+    assert outcome.result is Result.SUCCESS, outcome.message
+
+
 def test_a_wrong_password_and_none_are_told_apart(tmp_path, site, origin):
     site.token = "right"
     assert clone(tmp_path / "a", site)[0].message.startswith("the repository can't be cloned: the host wants a user name and password")
@@ -182,5 +193,5 @@ def test_a_second_clone_into_the_same_directory_fails(tmp_path, site, origin):
     service = MemoryService()
     tree = Tree("demo", "b" * 40)
     service.hold(tree, {".git/config": b""})
-    outcome, _ = play(tmp_path / "agent", job("one", type=CLONE, spec={"url": site.url("demo")}, tree=tree), service)
+    outcome, _ = play(tmp_path / "agent", job("one", type=CLONE, spec={"url": site.url("demo")}, tree=tree, egress=HERE), service)
     assert outcome.message == "the repository can't be cloned: there is a clone in this directory already; name another one in directory"

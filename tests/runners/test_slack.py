@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runners.protocol import Facts, Result
+from runners.protocol import Egress, Facts, Result
 from runners.tasks import find
+from tests.runners.far import HERE
 from tests.runners.playing import job, play
 from tests.support.loopback import Handler, Server
 
@@ -71,9 +72,20 @@ def slack() -> Iterator[Slack]:
     assert server.faults == []
 
 
-def sent(tmp_path, slack: Slack, type: str = WEBHOOK, **spec):
+def sent(tmp_path, slack: Slack, type: str = WEBHOOK, egress: Egress = HERE, **spec):
     facts = FACTS if type == EXECUTION else None
-    return play(tmp_path, job("one", type=type, spec={"url": slack.url, **spec}, facts=facts))
+    return play(tmp_path, job("one", type=type, spec={"url": slack.url, **spec}, facts=facts, egress=egress))
+
+
+@pytest.mark.parametrize("type", [WEBHOOK, EXECUTION])
+def test_what_the_job_may_not_reach_is_told_nothing(tmp_path, slack, type):
+    own = Egress(private=True, own_port=int(slack.url.split(":")[2].split("/")[0]))
+    for number, (egress, why) in enumerate(((Egress(), "an address of a private network"), (own, "is this service itself"))):
+        outcome, _ = sent(tmp_path / str(number), slack, type, egress, **({"messageText": "x"} if type == WEBHOOK else {}))
+        assert outcome.result is Result.FAILED
+        assert why in str(outcome.message)
+        assert "hidden-part" not in str(outcome.message)
+    assert slack.posts == []
 
 
 def test_a_text_is_the_message_whatever_is_in_it(tmp_path, slack):
@@ -167,7 +179,7 @@ def test_an_own_message_and_a_payload_go_first(tmp_path, slack):
 
 def test_an_execution_that_still_runs_and_has_a_failed_task_says_so(tmp_path, slack):
     spec = {"url": slack.url}
-    play(tmp_path, job("one", type=EXECUTION, spec=spec, facts=replace(FACTS, state="RUNNING")))
+    play(tmp_path, job("one", type=EXECUTION, spec=spec, facts=replace(FACTS, state="RUNNING"), egress=HERE))
     assert slack.message["attachments"][0]["title"] == "company.team.load has a failed task after PT61.5S"
     assert slack.message["attachments"][0]["color"] == "danger"
 
