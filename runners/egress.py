@@ -14,7 +14,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
-from runners.protocol import Egress
+from runners.allowance import Egress
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 

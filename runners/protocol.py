@@ -20,6 +20,8 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from runners.allowance import Egress as Egress
+
 M = TypeVar("M")
 
 #: The largest outputs of an attempt, in bytes of JSON; the service refuses larger ones, for rows are not a file store.
@@ -100,18 +102,6 @@ class Facts:
     labels: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Egress:
-    """Which addresses a job's own calls of other servers may reach: public ones always. `private`: loopback and private networks, too.
-
-    Nothing reaches the service itself in this way: `own_port` of `own_host`, and of the machine that calls.
-    """
-
-    private: bool = False
-    own_port: int | None = None
-    own_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

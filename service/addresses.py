@@ -6,8 +6,8 @@ import socket
 from collections.abc import Sequence
 
 from runners import egress
+from runners.allowance import Egress
 from runners.egress import Barred, Resolve, Unknown
-from runners.protocol import Egress
 from service.errors import Forbidden, Unavailable
 
 

@@ -22,7 +22,7 @@ class Run(Container, RunnerTask):
     TYPE = "io.kestra.plugin.docker.Run"
     OUTPUTS: ClassVar[Mapping[str, str]] = ScriptTask.OUTPUTS
 
-    container_image: Dynamic[Text] = Field(description="The image.")
+    container_image: Dynamic[Text] = Field(description="The image.", examples=["ubuntu"])
     commands: Dynamic[list[Text]] | None = Field(None, description="The command and its arguments, one each; the image's own when absent.")
     env: Dynamic[dict[str, Text | None]] | None = Field(None, description="Environment variables. Their values are not logged.")
     input_files: Dynamic[dict[str, Text | None]] | None = Field(None, description="Files to make in the working directory: path → content or URI.")

@@ -48,7 +48,7 @@ _VOLATILE = re.compile(r"\b[0-9A-Za-z]{22}\b|/[^ ]*/runner/jobs/[^/]*|(?<=kestra
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One that has no agent of its own."""
-    with Service(tmp_path_factory.mktemp("runner-points") / "data", HEADGATE_LEASE="3", HEADGATE_RUNNER="false") as service:
+    with Service(tmp_path_factory.mktemp("runner-points") / "data", HEADGATE_LEASE="6", HEADGATE_RUNNER="false") as service:
         hosted = service.hosted("default")
         hosted.tree.write("here.txt", "here\n")
         hosted.push_commit()

@@ -13,7 +13,7 @@ def around(properties: str) -> str:
     return tasks(f"- {{id: a, type: {SHELL}, commands: [ls], taskRunner: {{type: {DOCKER}, {properties}}}}}")
 
 
-@pytest.mark.parametrize("properties", ["resume: false", "delete: false", "wait: false", "host: unix:///x", "portBindings: ['80:80']"])
+@pytest.mark.parametrize("properties", ["resume: false", "delete: false", "host: unix:///x", "portBindings: ['80:80']"])
 def test_an_option_that_this_version_lacks_is_a_warning(properties):
     (found,) = read(around(properties)).problems
     assert (found.code, found.severity) == ("HG-0206", Severity.WARNING)
