@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import re
 from functools import cache
+from pathlib import Path
 
 from runners.task import RunnerTask
+
+_TYPE = re.compile(r'^    TYPE(?:: [^=\n]+)? = "([\w.]+)"', re.MULTILINE)
 
 
 @cache
 def types() -> dict[str, type[RunnerTask]]:
     """Every type of this folder by its canonical name."""
-    modules = [importlib.import_module(found.name) for found in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")]
-    classes = [value for module in modules for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
-    return {cls.TYPE: cls for cls in classes if issubclass(cls, RunnerTask) and "TYPE" in vars(cls)}
+    return {name: found for module in sorted(set(_modules().values())) for name, found in _classes(module).items()}
 
 
+@cache
 def find(name: str) -> type[RunnerTask]:
-    """The class of a canonical type name; raises KeyError."""
-    return types()[name]
+    """The class of a canonical type name; raises KeyError. Imports its module alone: with the others an agent's first job would wait for half a second."""
+    return _classes(_modules()[name])[name]
+
+
+def _classes(module: str) -> dict[str, type[RunnerTask]]:
+    values = [value for value in vars(importlib.import_module(module)).values() if isinstance(value, type) and value.__module__ == module]
+    return {cls.TYPE: cls for cls in values if issubclass(cls, RunnerTask) and "TYPE" in vars(cls)}
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """In which module each type is, as its text says."""
+    texts = {path.stem: path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py")}
+    return {name: f"{__name__}.{stem}" for stem, text in texts.items() for name in _TYPE.findall(text)}
