@@ -10,16 +10,19 @@ from runners import ion
 from service.actions.attempts import Attempted, whose
 from service.actions.files import Files
 from service.actions.kit import Kit
-from service.errors import Forbidden, Invalid, NotFound
-from service.tasks import TaskFailed
+from service.asks import TaskFailed
+from service.errors import Forbidden, Invalid, NotFound, TooLarge
+from service.git.repository import FLOWS
+from service.store import repositories
 
 _HELD = 1 << 20  #: bytes of a file that is not on a disk while it is made
 _BETWEEN = 10_000  #: rows that are written until it is asked again whether the task goes on
+_MOST = 100_000  #: files of a commit that are listed
 _BINARY = b"\xe0\x01\x00\xea"  #: how binary Ion begins
 
 
 class TaskFiles:
-    """Implements `service.tasks.OwnFiles`."""
+    """Implements `service.asks.OwnFiles`."""
 
     def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None]) -> None:
         self._kit, self._work, self._check = kit, work, check
@@ -47,6 +50,19 @@ class TaskFiles:
             return Files(self._kit, whose(of), self._kit.database.read).meta(uri).size
         except (Forbidden, Invalid, NotFound) as failure:
             raise TaskFailed(failure.message) from failure
+
+    def names(self) -> Sequence[str]:
+        """See `OwnFiles.names`."""
+        pin = self._work.execution.pin
+        with self._kit.database.read() as session:
+            repository = None if pin is None else repositories.by_id(session, pin.repository)
+        if pin is None or repository is None:
+            return []
+        try:
+            found = self._kit.git.files(repository.name, pin.commit, "", _MOST) or ()
+        except TooLarge as failure:
+            raise TaskFailed(failure.message) from failure
+        return [path for path, _ in found if not path.startswith(f"{FLOWS}/")]
 
     def delete(self, uri: str) -> bool:
         """See `OwnFiles.delete`."""
