@@ -124,8 +124,9 @@ class OwnFiles(Protocol):
     def size(self, uri: str) -> int:
         """The bytes of a file that the execution may read. Raises TaskFailed."""
 
-    def names(self) -> Sequence[str]:
-        """The paths of the files of the execution's commit, without the folder of flows. Raises TaskFailed."""
+    def directory(self) -> Mapping[str, str]:
+        """The URIs of the files of the working directory, by path: what a runner has stored of it, or else what the execution's commit has, without the folder
+        of flows. Raises TaskFailed."""
 
     def put(self, name: str, content: BinaryIO) -> str:
         """Stores a file; its URI."""

@@ -21,7 +21,7 @@ from service.actions.task_tree import TaskTree
 from service.asks import TaskFailed
 from service.engine.program import RenderFailed
 from service.store import jobs, logs
-from service.store.codec import now
+from service.store.codec import from_json, now
 from service.store.database import Session
 from service.store.jobs import Job
 from service.store.logs import Line
@@ -106,7 +106,8 @@ class Served:
 
     @property
     def files(self) -> TaskFiles:
-        return TaskFiles(self._kit, self.work, self.check)
+        gathered = self._job.result
+        return TaskFiles(self._kit, self.work, self.check, None if gathered is None else from_json(gathered))
 
     def tree(self, namespace: str) -> TaskTree:
         return TaskTree.of(self._kit, self.work, namespace, self.check)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from runners import ion
 from service.actions.attempts import Attempted, whose
@@ -24,8 +25,8 @@ _BINARY = b"\xe0\x01\x00\xea"  #: how binary Ion begins
 class TaskFiles:
     """Implements `service.asks.OwnFiles`."""
 
-    def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None]) -> None:
-        self._kit, self._work, self._check = kit, work, check
+    def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None], gathered: Mapping[str, str] | None = None) -> None:
+        self._kit, self._work, self._check, self._gathered = kit, work, check, gathered
 
     def open(self, uri: str) -> BinaryIO:
         """See `OwnFiles.open`."""
@@ -51,18 +52,20 @@ class TaskFiles:
         except (Forbidden, Invalid, NotFound) as failure:
             raise TaskFailed(failure.message) from failure
 
-    def names(self) -> Sequence[str]:
-        """See `OwnFiles.names`."""
+    def directory(self) -> Mapping[str, str]:
+        """See `OwnFiles.directory`."""
+        if self._gathered is not None:
+            return self._gathered
         pin = self._work.execution.pin
         with self._kit.database.read() as session:
             repository = None if pin is None else repositories.by_id(session, pin.repository)
         if pin is None or repository is None:
-            return []
+            return {}
         try:
             found = self._kit.git.files(repository.name, pin.commit, "", _MOST) or ()
         except TooLarge as failure:
             raise TaskFailed(failure.message) from failure
-        return [path for path, _ in found if not path.startswith(f"{FLOWS}/")]
+        return {path: f"nsfile:///{quote(path)}" for path, _ in found if not path.startswith(f"{FLOWS}/")}
 
     def delete(self, uri: str) -> bool:
         """See `OwnFiles.delete`."""

@@ -123,6 +123,11 @@ class ServerTask(Typed):
 
     RUNS: ClassVar[str] = "pool"
 
+    @property
+    def gathers(self) -> Any:
+        """Globs of files that it needs of a folder that it shares: a runner stores them before it begins. None: it needs no folder."""
+        return None
+
     def run(self, ask: ServerAsk) -> Done:
         """Does the work. Raises TaskFailed, and RenderFailed, which mean FAILED."""
         raise NotImplementedError

@@ -20,7 +20,7 @@ class DeleteFiles(ServerTask):
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The files that are gone: path → URI of what they were."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")
-    files: Dynamic[list[Text]] = Field(description="Globs of the files, or one.")
+    files: Dynamic[list[Text]] | Text = Field(description="Globs of the files, or one.")
     delete_parent_folder: Dynamic[bool] = Field(False, description="Whether folders go that become empty. Git keeps no empty folder: they go in any case.")
 
     def run(self, ask: ServerAsk) -> Done:

@@ -20,7 +20,7 @@ class DownloadFiles(ServerTask):
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The stored files: path → URI."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")
-    files: Dynamic[list[Text]] = Field(description="Globs of the files, or one.")
+    files: Dynamic[list[Text]] | Text = Field(description="Globs of the files, or one.")
     destination: Text | None = Field(None, description="The folder that they are stored in.")
 
     def run(self, ask: ServerAsk) -> Done:

@@ -17,7 +17,7 @@ _CONFLICTS = ("OVERWRITE", "ERROR", "SKIP")
 
 
 class UploadFiles(ServerTask):
-    """Writes files of a namespace: those that other tasks have stored, or some of the flow's commit. All of them are one commit on the live branch, whose
+    """Writes files of a namespace: those that other tasks have stored, or those of a WorkingDirectory. All of them are one commit on the live branch, whose
     author names the execution; it starts nothing. Where nothing differs, there is no commit."""
 
     TYPE = "io.kestra.plugin.core.namespace.UploadFiles"
@@ -25,10 +25,16 @@ class UploadFiles(ServerTask):
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The files that were written: path → URI."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")
-    files: Dynamic[list[Text]] | None = Field(None, description="Globs of files of the flow's commit, which is what a working directory begins with.")
+    files: Dynamic[list[Text]] | Text | None = Field(
+        None, description="Globs of files of the working directory that it shares; where there is none, of the flow's commit."
+    )
     files_map: Dynamic[dict[str, Text]] | None = Field(None, description="Files: path → URI; or text that renders to such a map in JSON.")
     destination: Text = Field("/", description="The folder that the files go to.")
     conflict: Text = Field("OVERWRITE", description="What becomes of a file that is there already: OVERWRITE, ERROR (nothing is written) or SKIP.")
+
+    @property
+    def gathers(self) -> Any:
+        return self.files
 
     def run(self, ask: ServerAsk) -> Done:
         if self.files is None and self.files_map is None:
@@ -45,7 +51,7 @@ class UploadFiles(ServerTask):
         if self.files is None:
             return {}
         meant = matching("files", texts(ask, "files", self.files))
-        found: dict[str, Callable[[], BinaryIO]] = {path: partial(ask.files.open, f"nsfile:///{path}") for path in ask.files.names() if meant(path)}
+        found: dict[str, Callable[[], BinaryIO]] = {path: partial(ask.files.open, uri) for path, uri in ask.files.directory().items() if meant(path)}
         if not found:
             ask.log("WARN", "files: nothing matches")
         return found
