@@ -16,7 +16,7 @@ class DeleteFiles(ServerTask):
     """Takes files of a namespace away: one commit on the live branch, whose author names the execution; it starts nothing. Flows are none of these files."""
 
     TYPE = "io.kestra.plugin.core.namespace.DeleteFiles"
-    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.namespace.DeleteFiles",)
+    ALIASES: ClassVar[tuple[str, ...]] = ()
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The files that are gone: path → URI of what they were."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")

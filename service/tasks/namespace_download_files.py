@@ -16,7 +16,7 @@ class DownloadFiles(ServerTask):
     """Stores files of a namespace, as they are on the live branch now, for the tasks that follow. Flows are none of them."""
 
     TYPE = "io.kestra.plugin.core.namespace.DownloadFiles"
-    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.namespace.DownloadFiles",)
+    ALIASES: ClassVar[tuple[str, ...]] = ()
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The stored files: path → URI."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")

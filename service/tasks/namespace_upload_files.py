@@ -21,7 +21,7 @@ class UploadFiles(ServerTask):
     author names the execution; it starts nothing. Where nothing differs, there is no commit."""
 
     TYPE = "io.kestra.plugin.core.namespace.UploadFiles"
-    ALIASES: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.namespace.UploadFiles",)
+    ALIASES: ClassVar[tuple[str, ...]] = ()
     OUTPUTS: ClassVar[Mapping[str, str]] = {"files": "The files that were written: path → URI."}
 
     namespace: Text = Field(description="The namespace; it must be of the flow's repository, or of none.")
