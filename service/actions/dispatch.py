@@ -16,7 +16,7 @@ from typing import Any
 
 from runners.crashpoints import crashpoint
 from runners.protocol import Adopted, Gone, Job, Lease, LogLine, Order, Outcome, RunnerInfo, Tree, encode, output_of
-from service.actions import cached, claims, outcomes
+from service.actions import cached, claims, gathering, outcomes
 from service.actions.attempts import Attempted, look_up
 from service.actions.facts import facts
 from service.actions.job_files import JobFiles
@@ -110,7 +110,8 @@ class Dispatch(JobFiles):
             }
             work = look_up(session, self._kit, queued, places)
             execution, node = work.execution, work.node
-            spec = work.rendering.nested(work.task.spec)
+            part = gathering.part_of(work)
+            spec = work.rendering.nested(work.task.spec) if part is None else part
             claims.check_namespaces(session, execution, spec)
             repository = repositories.by_id(session, execution.pin.repository) if execution.pin else None
             known = facts(session, self._kit, work, spec)
@@ -120,7 +121,7 @@ class Dispatch(JobFiles):
             namespace=execution.namespace,
             flow=execution.flow,
             task=node.id,
-            type=work.task.type,
+            type=work.task.type if part is None else gathering.TYPE,
             spec=spec,
             tree=Tree(repository.name, execution.pin.commit) if repository and execution.pin and execution.pin.commit else None,
             masks=tuple(sorted(work.rendering.used)),
@@ -137,7 +138,7 @@ class Dispatch(JobFiles):
 
     def _is_known(self, queued: QueuedJob, job: Job, work: Attempted) -> bool:
         """Whether an earlier run of the same task gave its outputs, which are then this one's; else notes where they will be kept."""
-        if not cached.is_on(work.node):
+        if not cached.is_on(work.node) or work.task.runs == "pool":
             return False
         key = cached.key_of(work.execution, work.node, work.task, job.spec, (job.folder or job.lease).directory, job.output)
         with self._kit.database.read() as session:
@@ -230,7 +231,8 @@ class Dispatch(JobFiles):
             if job is not None and outcome.seals:
                 outputs = outcomes.sealed(self._kit, claims.row(session, job).execution, outputs, outcome.seals)
         event = outcomes.event_of(lease, outcome, outputs, message)
-        if isinstance(event, Ended) and job is not None:
+        gathered = None if job is None else gathering.found(self._kit, job, event)
+        if isinstance(event, Ended) and job is not None and gathered is None:
             event = outcomes.filed(self._kit, job, event)
 
         def action(session: Session) -> None:
@@ -238,6 +240,9 @@ class Dispatch(JobFiles):
             if held is not None and held.state == "done" and held.result == digest:
                 return
             held = claims.must_hold(session, lease)
+            if gathered is not None:
+                jobs.hand_over(session, held, gathered)
+                return
             jobs.end(session, lease.task_run, lease.attempt, digest)
             events.add(session, held.execution_id, lease.task_run, event)
             if isinstance(event, Ended):

@@ -40,6 +40,7 @@ class Change:
     applied: Mapping[str, str]
     files: Mapping[str, bytes | None]
     message: str
+    author: tuple[str, str] = _AUTHOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,11 @@ def attempt(kit: Kit, edit: Edit) -> Attempt:
     branch = branch_of(kit, repository)
     ref = sync.BRANCHES + branch
     before = change.applied.get(ref)
+    if not change.files:
+        return Attempt(repository, ref, before, made=True, changed=False)
     crashpoint("edits.before_commit")
     try:
-        sha = kit.git.write(name, branch, dict(change.files), change.message, _AUTHOR, before)
+        sha = kit.git.write(name, branch, dict(change.files), change.message, change.author, before)
     except Conflict:
         return Attempt(repository, ref, kit.git.refs(name).get(ref), made=False)
     if sha != before:

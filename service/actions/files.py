@@ -131,8 +131,7 @@ class Files:
             raise NotFound(f"there is no file `{path[:200]}`")
         owner, name, given = _parsed(path, namespace or self._whose.namespace)
         asked = revision or given
-        at = f"?revision={place.commit}" if asked is not None else ""
-        return f"{_STORED}{'/'.join(quote(part, safe='') for part in owner.split('.'))}/{_FOLDER}/{quote(name)}{at}"
+        return tree_uri(owner, name, None if asked is None else place.commit)
 
     def _content(self, uri: str, namespace: str | None, revision: str | None) -> bytes:
         place = self._place(uri, namespace, revision)
@@ -190,6 +189,12 @@ class Files:
         if repository is None:
             raise NotFound("the repository of this flow is gone")
         return _Place(repository.name, commit or whose.pin.commit, path)
+
+
+def tree_uri(namespace: str, path: str, commit: str | None) -> str:
+    """The URI of a namespace's file, at a commit or at that of whoever reads it."""
+    at = "" if commit is None else f"?revision={commit}"
+    return f"{_STORED}{'/'.join(quote(part, safe='') for part in namespace.split('.'))}/{_FOLDER}/{quote(path)}{at}"
 
 
 def _is_stored(uri: str) -> bool:

@@ -15,6 +15,7 @@ from service.actions.attempts import timeout_of
 from service.actions.case import Case
 from service.actions.keys import Keys
 from service.actions.places import of_task
+from service.asks import TaskFailed
 from service.engine import events as heard
 from service.engine.execution import TaskRun
 from service.engine.program import Node, RenderFailed
@@ -25,7 +26,7 @@ from service.store import caches, logs, metrics
 from service.store.codec import to_json
 from service.store.executions import OUTPUT_LIMIT
 from service.store.metrics import Source
-from service.tasks import Done, Effect, Instead, KvDelete, KvPut, Leave, NewLabels, NewVariables, TaskFailed, Wait
+from service.tasks import Done, Effect, Instead, KvDelete, KvPut, Leave, NewLabels, NewVariables, Wait
 
 _SLEEP = "sleep"
 

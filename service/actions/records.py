@@ -4,6 +4,7 @@ the task is done again."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -12,15 +13,16 @@ from typing import Any
 from service.actions.files import Whose, may_read, may_write
 from service.actions.kit import Kit
 from service.actions.reach import shown
+from service.asks import TaskFailed, Wanted
 from service.store import executions, kv, logs, purge
 from service.store.purge import Old, Range
-from service.tasks import TaskFailed, Wanted
 
 _KEYS = 500  #: of the KV store, in one transaction
+_FILES = 500  #: executions whose files are looked at, in one session
 
 
 class Recorded:
-    """Implements `service.tasks.Records`. `check` raises when the task is to end; it is asked before each slice."""
+    """Implements `service.asks.Records`. `check` raises when the task is to end; it is asked before each slice."""
 
     def __init__(self, kit: Kit, whose: Whose, now: Callable[[], datetime], check: Callable[[], None]) -> None:
         self._kit, self._whose, self._now, self._check = kit, whose, now, check
@@ -64,6 +66,23 @@ class Recorded:
                     yield name, gone[1]
         if "execution" in what and ids:
             yield "execution", self._write(partial(purge.forget_executions, ids=ids))
+
+    def purge_files(self, wanted: Wanted, *, dry: bool) -> tuple[int, int, int]:
+        """See `Records.purge_files`."""
+        self._allow(wanted.namespace)
+        scanned = purged = deleted = 0
+        after: Old | None = None
+        while found := self._ended(replace(wanted, since=None, until=None), after, _FILES):
+            after = found[-1]
+            for old in (old for old in found if self._may_write(old.namespace)):
+                self._check()
+                place = (old.namespace, old.flow, old.id)
+                newest = self._kit.storage.newest(*place)
+                scanned += 1
+                if newest is not None and _is_within(newest, wanted):
+                    purged += 1
+                    deleted += 0 if dry else len(self._kit.storage.remove(*place))
+        return scanned, purged, deleted
 
     def purge_logs(self, wanted: Wanted, levels: Sequence[str]) -> int:
         """See `Records.purge_logs`."""
@@ -144,6 +163,11 @@ class Recorded:
 
 def _forget_keys(session: Any, place: tuple[str, str], keys: Sequence[str], expired_before: float | None) -> int:
     return kv.forget_named(session, *place, keys, expired_before) if keys else 0
+
+
+def _is_within(at: float, wanted: Wanted) -> bool:
+    since, until = wanted.since, wanted.until
+    return (since is None or at >= since.timestamp()) and (until is None or at < until.timestamp())
 
 
 def _is_meant(namespace: str, wanted: Sequence[str] | None, below: bool) -> bool:

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from itertools import islice
-from typing import Any, cast
+from typing import cast
 
 from runners.crashpoints import crashpoint
 from runners.fields import format_duration
-from runners.masking import Masker
-from runners.protocol import Metric
 from service.actions import cached, executions, log_files, pausing
-from service.actions.attempts import Attempted, look_up, whose
+from service.actions.attempts import Attempted, whose
 from service.actions.files import may_write
-from service.actions.inline import check_size, masked, misfit
+from service.actions.inline import check_size
 from service.actions.kit import Kit
 from service.actions.pausing import Resumption
-from service.actions.records import Recorded
-from service.actions.task_files import TaskFiles
+from service.actions.served import Served, Stopped
+from service.asks import TaskFailed
 from service.engine.events import Claimed, Ended, Event, Lost
 from service.engine.program import RenderFailed
 from service.engine.state import State
@@ -37,20 +31,14 @@ from service.store import caches, events, jobs, logs, metrics
 from service.store.codec import now
 from service.store.database import Session
 from service.store.jobs import Job
-from service.store.logs import Line
 from service.store.metrics import Source
-from service.tasks import Done, Resume, ServerTask, TaskFailed
+from service.tasks import Done, Resume, ServerTask
 
 _log = logging.getLogger("headgate.pool")
 
 SERVICE = "service"  #: what the pool is called where the runner of an attempt is named
-_SLICE = 100  #: rows that are rendered in one session
 _PATIENCE = 1.0  #: seconds until what could not be stored is tried again
 _LOST = "the service ended while it did this"
-
-
-class Stopped(Exception):
-    """The task is to end: `killed`, `timeout`, or `handed` because the service ends."""
 
 
 def claim(session: Session) -> Job | None:
@@ -97,43 +85,33 @@ def serve(kit: Kit, job: Job, ending: threading.Event) -> None:
 
 
 class _Work:
-    """One attempt; what its task may use."""
+    """One attempt, from its task to what is stored of it."""
 
     def __init__(self, kit: Kit, job: Job, ending: threading.Event) -> None:
         self._kit, self._job, self._ending = kit, job, ending
-        self._used: set[str] = set()
-        self._lines: list[Line] = []
-        self._metrics: list[Metric] = []
+        self._ask = Served(kit, job, ending)
         self._resumption: Resumption | None = None
         self._cache_key: str | None = None
-        self._deadline = float("inf")
-        self.execution = job.execution_id
-
-    # the task
 
     def outcome(self) -> Ended:
         """What came of it."""
+        ask, attempt = self._ask, self._job.attempt
         try:
-            with self._scope() as work:
-                self._work = work
-                task = cast("ServerTask", work.task.model)
-                if work.timeout is not None:
-                    self._deadline = time.monotonic() + work.timeout
-                known = self._known(work)
-            done = known or task.run(self)
+            work = ask.begin()
+            done = self._known(work) or cast("ServerTask", work.task.model).run(ask)
             check_size("outputs", done.outputs)
             if isinstance(done.effect, Resume):
-                self._resumption = self._prepared(done.effect)
+                self._resumption = self._prepared(work, done.effect)
         except (RenderFailed, TaskFailed) as failure:
-            return Ended(self._job.attempt, State.FAILED, message=self._masked(str(failure)))
-        return Ended(self._job.attempt, done.state, self._masked(dict(done.outputs)), self._masked(done.message))
+            return Ended(attempt, State.FAILED, message=ask.masked(str(failure)))
+        return Ended(attempt, done.state, ask.masked(dict(done.outputs)), ask.masked(done.message))
 
     def _known(self, work: Attempted) -> Done | None:
         """What an earlier run came to, where that is kept."""
         if not cached.is_on(work.node):
             return None
         try:
-            key = cached.key_of(work.execution, work.node, work.task, work.rendering.typed(dict(work.task.spec)))
+            key = cached.key_of(work.execution, work.node, work.task, self._ask.typed(dict(work.task.spec)))
         except RenderFailed:
             return None  # something in it has no value outside of the task
         with self._kit.database.read() as session:
@@ -141,17 +119,17 @@ class _Work:
         if found is None:
             self._cache_key = key
             return None
-        self.log("INFO", cached.SAID)
+        self._ask.log("INFO", cached.SAID)
         return Done(found)
 
-    def _prepared(self, effect: Resume) -> Resumption:
+    def _prepared(self, work: Attempted, effect: Resume) -> Resumption:
         """The pause of another execution. It ends in the transaction in which this task does."""
         try:
             with self._kit.database.read() as session:
                 row = executions.get(session, effect.execution)
                 of = row.execution
                 named = all(asked in (None, is_) for asked, is_ in ((effect.namespace, of.namespace), (effect.flow, of.flow)))
-                if of.environment != self._work.execution.environment or not named or not may_write(session, whose(self._work.execution), of.namespace):
+                if of.environment != work.execution.environment or not named or not may_write(session, whose(work.execution), of.namespace):
                     raise TaskFailed(f"there is no execution `{effect.execution[:40]}` that may be resumed from here")
                 return pausing.prepare(session, self._kit, row, effect.inputs)
         except (Conflict, Invalid, NotFound) as wrong:
@@ -163,17 +141,17 @@ class _Work:
         if reason == "handed":
             return Lost(attempt, "the service was shut down before the task ended", counts=False)
         if reason == "timeout":
-            length = format_duration(timedelta(seconds=self._work.timeout or 0))
+            length = format_duration(timedelta(seconds=self._ask.work.timeout or 0))
             return Ended(attempt, State.FAILED, message=f"the task timed out after {length}")
         return Ended(attempt, State.KILLED, message="the task was killed")
 
     def filed(self, event: Ended) -> Ended:
         """With what it has logged as a file, where the task wants that."""
-        if not self._lines or not self._work.node.log_to_file:
+        if not self._ask.lines or not self._ask.work.node.log_to_file:
             return event
-        run = self._work.run
-        uri = log_files.put(self._kit, self._work.execution, run.node, run.id, self._job.attempt, self._lines)
-        self._lines = []
+        run = self._ask.work.run
+        uri = log_files.put(self._kit, self._ask.work.execution, run.node, run.id, self._job.attempt, self._ask.lines)
+        self._ask.lines = []
         return replace(event, log_file=uri)
 
     def store(self, event: Event) -> None:
@@ -193,112 +171,21 @@ class _Work:
 
     def _store(self, session: Session, event: Event) -> None:
         job = self._job
-        if not self._is_held(session):
+        if not self._ask.is_held(session):
             return
         jobs.end(session, job.task_run_id, job.attempt, type(event).__name__)
-        if self._lines:
-            logs.append(session, job.execution_id, job.task_run_id, self._work.run.node, job.attempt, self._lines)
+        if self._ask.lines:
+            logs.append(session, job.execution_id, job.task_run_id, self._ask.work.run.node, job.attempt, self._ask.lines)
         if isinstance(event, Ended):
             self._keep(session, event)
         events.add(session, job.execution_id, job.task_run_id, event)
 
     def _keep(self, session: Session, event: Ended) -> None:
         at = now().timestamp()
-        if self._metrics:
-            source = Source(self._work.run.node, self._work.run.id, self._job.attempt)
-            metrics.add(session, self._work.execution, [(source, metric) for metric in self._metrics], at)
+        if self._ask.metrics:
+            source = Source(self._ask.work.run.node, self._ask.work.run.id, self._job.attempt)
+            metrics.add(session, self._ask.work.execution, [(source, metric) for metric in self._ask.metrics], at)
         if self._resumption is not None and event.state is not State.FAILED:
-            pausing.resume(session, self._resumption, f"task {self._work.run.node} of execution {self._job.execution_id}")
+            pausing.resume(session, self._resumption, f"task {self._ask.work.run.node} of execution {self._job.execution_id}")
         if self._cache_key is not None and event.state in (State.SUCCESS, State.WARNING):
-            caches.put(session, self._cache_key, self._job.execution_id, event.outputs, at, cached.ttl_of(self._work.node))
-
-    def _is_held(self, session: Session) -> bool:
-        held = jobs.get(session, self._job.task_run_id, self._job.attempt)
-        return held is not None and held.state == "leased" and held.epoch == self._job.epoch
-
-    def check(self) -> None:
-        """Raises Stopped when the task is to end."""
-        if self._ending.is_set():
-            raise Stopped("handed")
-        if time.monotonic() > self._deadline:
-            raise Stopped("timeout")
-        with self._kit.database.read() as session:
-            held = jobs.get(session, self._job.task_run_id, self._job.attempt)
-        if held is None or held.stop or held.epoch != self._job.epoch:
-            raise Stopped("killed")
-
-    # what the task may use
-
-    @contextmanager
-    def _scope(self) -> Iterator[Attempted]:
-        """Templates, while a session lasts: a long task must not hold one."""
-        with self._kit.database.read() as session:
-            work = look_up(session, self._kit, self._job)
-            try:
-                yield work
-            finally:
-                self._used |= work.rendering.used
-
-    @property
-    def now(self) -> datetime:
-        return now()
-
-    @property
-    def namespace(self) -> str:
-        return self._work.execution.namespace
-
-    @property
-    def flow(self) -> str:
-        return self._work.execution.flow
-
-    @property
-    def value(self) -> str | None:
-        return self._work.run.value
-
-    @property
-    def records(self) -> Recorded:
-        return Recorded(self._kit, whose(self._work.execution), now, self.check)
-
-    @property
-    def files(self) -> TaskFiles:
-        return TaskFiles(self._kit, self._work, self.check)
-
-    def text(self, template: Any) -> str:
-        with self._scope() as work:
-            return work.rendering.text(template)
-
-    def each(self, template: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str | RenderFailed]:
-        """See `ServerAsk.each`. A slice of rows shares what a template may cost; one that fails in it is tried again by itself, so slices change nothing."""
-        rest, waiting = iter(rows), list[Mapping[str, Any]]()
-        while waiting := waiting or list(islice(rest, _SLICE)):
-            self.check()
-            found = self._rendered(template, waiting)
-            yield from found
-            waiting = waiting[len(found) :]
-
-    def _rendered(self, template: str, rows: Sequence[Mapping[str, Any]]) -> list[str | RenderFailed]:
-        """Those up to the first that fails; where that is the first of all, it alone."""
-        found: list[str | RenderFailed] = []
-        with self._scope() as work:
-            for row in rows:
-                try:
-                    found.append(work.rendering.text(template, row))
-                except RenderFailed as failure:
-                    return found or [failure]
-        return found
-
-    def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
-        with self._scope() as work:
-            return work.rendering.typed(value, more)
-
-    def log(self, level: str, message: str) -> None:
-        if logs.LEVELS.get(level, 2) >= logs.LEVELS.get(self._work.node.log_level or "TRACE", 0):
-            self._lines.append(Line(now(), level, self._masked(message)))
-
-    def metric(self, metric: Metric) -> None:
-        if (wrong := misfit(metric, len(self._metrics) + 1)) is not None:
-            raise TaskFailed(wrong)
-        self._metrics.append(masked(metric, self._masked))
-
-    def _masked(self, value: Any) -> Any:
-        return Masker(self._used).value(self._kit.masker.value(value))
+            caches.put(session, self._cache_key, self._job.execution_id, event.outputs, at, cached.ttl_of(self._ask.work.node))

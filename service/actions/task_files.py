@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from runners import ion
 from service.actions.attempts import Attempted, whose
 from service.actions.files import Files
 from service.actions.kit import Kit
-from service.errors import Forbidden, Invalid, NotFound
-from service.tasks import TaskFailed
+from service.asks import TaskFailed
+from service.errors import Forbidden, Invalid, NotFound, TooLarge
+from service.git.repository import FLOWS
+from service.store import repositories
 
 _HELD = 1 << 20  #: bytes of a file that is not on a disk while it is made
 _BETWEEN = 10_000  #: rows that are written until it is asked again whether the task goes on
+_MOST = 100_000  #: files of a commit that are listed
 _BINARY = b"\xe0\x01\x00\xea"  #: how binary Ion begins
 
 
 class TaskFiles:
-    """Implements `service.tasks.OwnFiles`."""
+    """Implements `service.asks.OwnFiles`."""
 
-    def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None]) -> None:
-        self._kit, self._work, self._check = kit, work, check
+    def __init__(self, kit: Kit, work: Attempted, check: Callable[[], None], gathered: Mapping[str, str] | None = None) -> None:
+        self._kit, self._work, self._check, self._gathered = kit, work, check, gathered
 
     def open(self, uri: str) -> BinaryIO:
         """See `OwnFiles.open`."""
@@ -47,6 +51,21 @@ class TaskFiles:
             return Files(self._kit, whose(of), self._kit.database.read).meta(uri).size
         except (Forbidden, Invalid, NotFound) as failure:
             raise TaskFailed(failure.message) from failure
+
+    def directory(self) -> Mapping[str, str]:
+        """See `OwnFiles.directory`."""
+        if self._gathered is not None:
+            return self._gathered
+        pin = self._work.execution.pin
+        with self._kit.database.read() as session:
+            repository = None if pin is None else repositories.by_id(session, pin.repository)
+        if pin is None or repository is None:
+            return {}
+        try:
+            found = self._kit.git.files(repository.name, pin.commit, "", _MOST) or ()
+        except TooLarge as failure:
+            raise TaskFailed(failure.message) from failure
+        return {path: f"nsfile:///{quote(path)}" for path, _ in found if not path.startswith(f"{FLOWS}/")}
 
     def delete(self, uri: str) -> bool:
         """See `OwnFiles.delete`."""

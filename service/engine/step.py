@@ -201,9 +201,11 @@ class Making(Record):
             self.commands.append(RunInline(run.id))
 
     def queue(self, run: TaskRun, *, pool: bool = False) -> None:
-        """Has a runner do the current attempt: the one that holds the folder, where the task shares one; or the service's own pool."""
+        """Has a runner do the current attempt: the one that holds the folder, where the task shares one; or the service's own pool, unless it gathers files of
+        that folder first."""
         parent = self.runs.get(run.parent) if run.parent else None
         shares = parent is not None and parent.attempt.holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
+        pool = pool and not (shares and getattr(self.node(run).model, "gathers", None))
         self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares and not pool else None, pool))
 
     # ends

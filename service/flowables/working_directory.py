@@ -57,7 +57,9 @@ class WorkingDirectory(FolderProperties, FlowableTask):
         """Tasks that run in the service itself need none, where nothing is put into it or taken out."""
         tasks = node.branches["tasks"]
         files = (self.input_files, self.output_files, self.namespace_files, self.cache)
-        return bool(tasks) and (any(task.runs == "runner" or getattr(task.model, "BECOMES", False) for task in tasks) or any(files))
+        return bool(tasks) and (
+            any(task.runs == "runner" or any(getattr(task.model, why, False) for why in ("BECOMES", "gathers")) for task in tasks) or any(files)
+        )
 
     def _onward(self, node: Node, memory: Memory, turn: Turn) -> Turn:
         """The same; but where the main list is over, the folder comes first."""

@@ -36,5 +36,8 @@ class Storage(Protocol):
     def modified(self, uri: str) -> float:
         """When it was stored, in seconds since the epoch."""
 
+    def newest(self, namespace: str, flow: str, execution: str) -> float | None:
+        """When the newest file of an execution was stored; None where it has none."""
+
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """Whether a URI lies under that execution."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote
@@ -112,6 +114,17 @@ class LocalStorage:
         """See `Storage.modified`."""
         with self.open(uri) as content:
             return os.fstat(content.fileno()).st_mtime
+
+    def newest(self, namespace: str, flow: str, execution: str) -> float | None:
+        """See `Storage.newest`."""
+        top = self._path([*namespace.split("."), flow, "executions", execution])
+        times: list[float] = []
+        for path in top.rglob("*"):
+            with suppress(FileNotFoundError):  # gone meanwhile
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    times.append(found.st_mtime)
+        return max(times, default=None)
 
     def allowed(self, uri: str, namespace: str, flow: str, execution: str) -> bool:
         """See `Storage.allowed`."""

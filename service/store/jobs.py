@@ -137,6 +137,13 @@ def end(session: Session, task_run: str, attempt: int, result: str) -> None:
     _made_room(session, session.execute(statement.returning(_table.c.lane)).scalar())
 
 
+def hand_over(session: Session, job: Job, gathered: str) -> None:
+    """Has the service go on where a runner has done its part, which is what it has gathered. The lease is over."""
+    changes = {"state": "queued", "lane": POOL, "runner": None, "lease_until": None, "folder": None, "result": gathered}
+    session.execute(update(_table).where(_table.c.id == job.id).values(**changes))
+    announce(session, ("pool", ""))
+
+
 def drop(session: Session, task_run: str, attempt: int) -> None:
     """Takes an attempt out; a lease on it is gone."""
     statement = delete(_table).where(_table.c.task_run_id == task_run, _table.c.attempt == attempt)

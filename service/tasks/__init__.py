@@ -11,156 +11,19 @@ in the executor, so whatever they do may have been done before. What must not be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from runners.fields import Typed
-from runners.protocol import Metric
+from service.asks import Ask, InlineAsk, ServerAsk, TaskFailed
 from service.engine.program import RenderFailed
 from service.engine.state import State
 from service.expressions.errors import Refused
 from service.expressions.limits import Budget, Limits
 from service.expressions.values import json_text
-
-
-class TaskFailed(Exception):
-    """The task can't do what it was asked to; the message is for the flow's author."""
-
-
-class Keys(Protocol):
-    """The KV store as this task may read it, with what has been written in this batch."""
-
-    def get(self, key: str, namespace: str | None) -> Any:
-        """A value of exactly this namespace; None: of the flow's own, or the nearest above it. Raises KeyError where there is none, and TaskFailed."""
-
-    def names(self, namespace: str) -> Sequence[str]:
-        """The keys of exactly this namespace, by name. Raises TaskFailed."""
-
-
-class Ask(Protocol):
-    """What every task may use."""
-
-    @property
-    def now(self) -> datetime:
-        """The time of this step."""
-
-    @property
-    def namespace(self) -> str:
-        """The flow's."""
-
-    @property
-    def flow(self) -> str:
-        """The flow's id."""
-
-    @property
-    def value(self) -> str | None:
-        """The value of the loop that the task is in."""
-
-    def text(self, template: Any) -> str:
-        """Renders to text; raises RenderFailed, which fails the task."""
-
-    def typed(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
-        """Renders any nesting, keeping types, with `more` variables; raises RenderFailed."""
-
-    def log(self, level: str, message: str) -> None:
-        """One entry in the task run's log."""
-
-    def metric(self, metric: Metric) -> None:
-        """A number that the task run publishes. Raises TaskFailed for one too many."""
-
-
-class InlineAsk(Ask, Protocol):
-    """What an inline task may use."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Those of the execution, as they are now."""
-
-    @property
-    def variables(self) -> Mapping[str, Any]:
-        """Those of the execution, as they are now."""
-
-    @property
-    def keys(self) -> Keys:
-        """The KV store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which executions are meant; times are of their creation. `below`: also those of the namespaces under `namespace`."""
-
-    namespace: str | None = None
-    flow: str | None = None
-    below: bool = False
-    states: tuple[State, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class Records(Protocol):
-    """What has been recorded of executions. All raise TaskFailed for what is another repository's."""
-
-    def count(self, wanted: Wanted) -> Mapping[tuple[str, str], int]:
-        """How many executions there are of each flow, by namespace and id."""
-
-    def purge(self, wanted: Wanted, what: Sequence[str], batch: int) -> Mapping[str, int]:
-        """Takes away `execution`, `log`, `metric` or `storage` of those that have ended, so many at a time; how many of each."""
-
-    def purge_logs(self, wanted: Wanted, levels: Sequence[str]) -> int:
-        """Takes away log entries that were made in the time that is wanted, of some levels or of all; how many."""
-
-    def purge_keys(self, namespaces: Sequence[str] | None, pattern: str | None, *, below: bool, expired_only: bool) -> int:
-        """Takes away keys; how many."""
-
-    def log_of(self, execution: str | None, tasks: Sequence[str], level: str) -> Iterable[Mapping[str, Any]]:
-        """Log entries, of this execution where none is named."""
-
-
-class OwnFiles(Protocol):
-    """The stored files of this execution."""
-
-    def write(self, name: str, rows: Iterable[Any]) -> tuple[str, int]:
-        """Stores rows, as Ion; URI and number of rows."""
-
-    def open(self, uri: str) -> BinaryIO:
-        """A file that the execution may read. Raises TaskFailed."""
-
-    def rows(self, uri: str) -> Iterator[Any]:
-        """The rows of a file of Ion that the execution may read, one at a time. Raises TaskFailed with the place."""
-
-    def size(self, uri: str) -> int:
-        """The bytes of a file that the execution may read. Raises TaskFailed."""
-
-    def put(self, name: str, content: BinaryIO) -> str:
-        """Stores a file; its URI."""
-
-    def delete(self, uri: str) -> bool:
-        """Takes a stored file away; False: there was none. Raises TaskFailed for one of somebody else."""
-
-    def remove(self) -> Sequence[str]:
-        """Takes all of them away; their URIs."""
-
-
-class ServerAsk(Ask, Protocol):
-    """What a server task may use. Whatever takes long raises Stopped inside when the task is to end."""
-
-    @property
-    def execution(self) -> str:
-        """The execution's id."""
-
-    @property
-    def records(self) -> Records:
-        """What has been recorded."""
-
-    @property
-    def files(self) -> OwnFiles:
-        """Stored files."""
-
-    def each(self, template: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str | RenderFailed]:
-        """A template rendered to text for each row, whose fields are variables then. What can't be rendered is told in its place."""
-
+from service.globs import matcher
 
 # what a task changes
 
@@ -260,6 +123,11 @@ class ServerTask(Typed):
 
     RUNS: ClassVar[str] = "pool"
 
+    @property
+    def gathers(self) -> Any:
+        """Globs of files that it needs of a folder that it shares: a runner stores them before it begins. None: it needs no folder."""
+        return None
+
     def run(self, ask: ServerAsk) -> Done:
         """Does the work. Raises TaskFailed, and RenderFailed, which mean FAILED."""
         raise NotImplementedError
@@ -307,6 +175,14 @@ def texts(ask: Ask, name: str, written: object) -> list[str]:
     if not isinstance(found, list):
         raise TaskFailed(f"`{name}` must be a list of texts")
     return [str(entry) for entry in found]
+
+
+def matching(name: str, patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path is meant by a property that holds globs. Raises TaskFailed."""
+    try:
+        return matcher(patterns)
+    except ValueError as wrong:
+        raise TaskFailed(f"`{name}`: {wrong}") from None
 
 
 def moment(ask: Ask, name: str, written: str | None) -> datetime | None:

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from runners.fields import Dynamic, Text, is_template
 from runners.protocol import Metric
+from service.asks import InlineAsk, TaskFailed
 from service.engine.state import State
 from service.expressions import truthy
-from service.tasks import Done, InlineAsk, InlineTask, TaskFailed, Wait
+from service.tasks import Done, InlineTask, Wait
 
 
 class Assert(InlineTask):

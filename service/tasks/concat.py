@@ -11,7 +11,8 @@ from typing import Any, ClassVar, cast
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, optional_text
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask, optional_text
 
 _MOST = 10_000
 _CHUNK = 1 << 20

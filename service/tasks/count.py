@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Model, Text
+from service.asks import ServerAsk, TaskFailed, Wanted
 from service.engine.state import State
 from service.expressions import truthy
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, Wanted, moment, texts
+from service.tasks import Done, ServerTask, moment, texts
 
 
 class FlowName(Model):

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Text
+from service.asks import ServerAsk, TaskFailed
 from service.engine.program import RenderFailed
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed
+from service.tasks import Done, ServerTask
 
 MOST = 2_000_000  #: keys: they are in memory while the file is read
 

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from runners.fields import Dynamic
+from service.asks import InlineAsk, TaskFailed
 from service.engine.state import State
-from service.tasks import Done, InlineAsk, InlineTask, Leave, TaskFailed, Wait
+from service.tasks import Done, InlineTask, Leave, Wait
 
 Ending = Literal["SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELLED", "CANCELED"]
 _STATES = ("SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELLED")

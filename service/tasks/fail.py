@@ -7,9 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
+from service.asks import InlineAsk
 from service.engine.state import State
 from service.expressions import truthy
-from service.tasks import Done, InlineAsk, InlineTask, Wait
+from service.tasks import Done, InlineTask, Wait
 
 
 class Fail(InlineTask):

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
+from service.asks import ServerAsk, TaskFailed
 from service.engine.program import RenderFailed
 from service.expressions import truthy
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed
+from service.tasks import Done, ServerTask
 
 
 class FilterItems(ServerTask):

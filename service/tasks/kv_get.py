@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, InlineAsk, InlineTask, TaskFailed, Wait, as_json, flag
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, Wait, as_json, flag
 
 
 class Get(InlineTask):

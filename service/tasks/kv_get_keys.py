@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, InlineAsk, InlineTask, Wait
+from service.asks import InlineAsk
+from service.tasks import Done, InlineTask, Wait
 
 
 class GetKeys(InlineTask):

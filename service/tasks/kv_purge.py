@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Dynamic, Model, Positive, Text
-from service.tasks import Done, ServerAsk, ServerTask, flag, optional_text, texts
+from service.asks import ServerAsk
+from service.tasks import Done, ServerTask, flag, optional_text, texts
 
 
 class Behavior(Model):

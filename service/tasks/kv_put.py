@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, InlineAsk, InlineTask, KvPut, TaskFailed, Wait, merged
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, KvPut, Wait, merged
 
 
 class Put(InlineTask):

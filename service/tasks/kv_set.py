@@ -12,7 +12,8 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Duration, Dynamic, Text, parse_duration
-from service.tasks import Done, InlineAsk, InlineTask, KvPut, TaskFailed, Wait, flag
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, KvPut, Wait, flag
 
 Kind = Literal["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]
 

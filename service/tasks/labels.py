@@ -11,7 +11,8 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Dynamic, LabelMap, read_labels
-from service.tasks import Done, InlineAsk, InlineTask, NewLabels, TaskFailed, Wait
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, NewLabels, Wait
 
 _SYSTEM = "system."
 

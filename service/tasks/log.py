@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from runners.fields import Dynamic, Spelling, Text
+from service.asks import InlineAsk
 from service.engine.state import State
-from service.tasks import Done, InlineAsk, InlineTask, Wait
+from service.tasks import Done, InlineTask, Wait
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")

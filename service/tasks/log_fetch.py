@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, optional_text, texts
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask, optional_text, texts
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from service.tasks import Done, InlineAsk, InlineTask, Wait, as_json
+from service.asks import InlineAsk
+from service.tasks import Done, InlineTask, Wait, as_json
 
 
 class OutputValues(InlineTask):

@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from runners.fields import Dynamic, Model, Text, is_template, parse_duration
 from runners.protocol import Metric
-from service.tasks import Done, InlineAsk, InlineTask, TaskFailed, Wait
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, Wait
 
 _TYPES = ("counter", "timer", "gauge")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from service.tasks import Done, ServerAsk, ServerTask
+from service.asks import ServerAsk
+from service.tasks import Done, ServerTask
 
 _SHOWN = 1_000  #: URIs in the outputs: they are no list of files
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
+from service.asks import ServerAsk, TaskFailed, Wanted
 from service.engine.state import State
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, Wanted, flag, moment, optional_text, texts
+from service.tasks import Done, ServerTask, flag, moment, optional_text, texts
 
 _MOST = 1_000  #: executions in one batch
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, Wanted, moment, optional_text, texts
+from service.asks import ServerAsk, TaskFailed, Wanted
+from service.tasks import Done, ServerTask, moment, optional_text, texts
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 

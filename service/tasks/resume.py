@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, as_json, optional_text
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask, as_json, optional_text
 from service.tasks import Resume as GoesOn
 
 

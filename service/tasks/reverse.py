@@ -11,7 +11,8 @@ from typing import IO, Any, ClassVar, cast
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask
 
 _LONGEST = 16 << 20  #: bytes of a row
 _CHUNK = 1 << 20

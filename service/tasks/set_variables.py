@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from runners.fields import Dynamic
-from service.tasks import Done, InlineAsk, InlineTask, NewVariables, TaskFailed, Wait, as_json, flag, merged
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, NewVariables, Wait, as_json, flag, merged
 
 
 class SetVariables(InlineTask):

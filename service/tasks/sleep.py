@@ -9,8 +9,9 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from runners.fields import Duration, Dynamic, parse_duration
+from service.asks import InlineAsk
 from service.engine.state import State
-from service.tasks import Done, InlineAsk, InlineTask, Wait
+from service.tasks import Done, InlineTask, Wait
 
 #: Dates end with the year 9999; nobody means to wait longer than this.
 _LONGEST = timedelta(days=36_500)

@@ -12,7 +12,8 @@ import re2
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask
 
 MOST, MOST_OPEN = 100_000, 1_000  #: parts of a file: that are made one after another, and that rows go to in turn
 LONGEST = 16 << 20  #: bytes of a row

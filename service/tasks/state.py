@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, InlineAsk, InlineTask, KvDelete, KvPut, TaskFailed, Wait, flag, merged
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, KvDelete, KvPut, Wait, flag, merged
 
 _PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,60}")
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, ServerAsk, ServerTask, TaskFailed, flag
+from service.asks import ServerAsk, TaskFailed
+from service.tasks import Done, ServerTask, flag
 
 
 class Delete(ServerTask):

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, ServerAsk, ServerTask
+from service.asks import ServerAsk
+from service.tasks import Done, ServerTask
 
 
 class Size(ServerTask):

@@ -9,7 +9,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, ServerAsk, ServerTask, optional_text
+from service.asks import ServerAsk
+from service.tasks import Done, ServerTask, optional_text
 
 
 class Write(ServerTask):

@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runners.fields import Text
-from service.tasks import Done, InlineAsk, InlineTask, Instead, Wait
+from service.asks import InlineAsk
+from service.tasks import Done, InlineTask, Instead, Wait
 
 
 class TemplatedTask(InlineTask):

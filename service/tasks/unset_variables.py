@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from runners.fields import Dynamic, Text
-from service.tasks import Done, InlineAsk, InlineTask, NewVariables, TaskFailed, Wait, flag
+from service.asks import InlineAsk, TaskFailed
+from service.tasks import Done, InlineTask, NewVariables, Wait, flag
 
 
 class UnsetVariables(InlineTask):

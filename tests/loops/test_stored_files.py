@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.actions import serving
+from service.actions import served as pool
 from service.flows.problems import Severity
 from tests.loops.test_serving import file_of, outputs, served, tasks
 from tests.support.station import Station
@@ -147,11 +147,11 @@ def test_a_row_without_an_answer_fails_the_task_by_its_number(station: Station):
 
 
 def test_many_rows_are_rendered_in_slices_and_none_is_lost_between_them(station: Station):
-    content = "".join(f"{{n:{number}}}\\n" for number in range(3 * serving._SLICE + 7))
+    content = "".join(f"{{n:{number}}}\\n" for number in range(3 * pool.SLICE + 7))
     found = one(
         station, "FilterItems", content, ", filterCondition: '{{ n % 2 == 0 ? true : (n % 3 == 0 ? nothing.there : false) }}', errorOrNullBehavior: INCLUDE"
     )
-    assert [int(row[3:-1]) for row in text_of(station, found).split()] == [n for n in range(3 * serving._SLICE + 7) if n % 2 == 0 or n % 3 == 0]
+    assert [int(row[3:-1]) for row in text_of(station, found).split()] == [n for n in range(3 * pool.SLICE + 7) if n % 2 == 0 or n % 3 == 0]
 
 
 def test_the_costs_of_one_row_are_not_those_of_the_next(station: Station):

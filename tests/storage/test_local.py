@@ -142,3 +142,10 @@ def test_a_service_that_died_while_it_wrote_leaves_nothing_half(tmp_path: Path, 
     after = LocalStorage(tmp_path / "storage")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == (["a"] if before else [])
     assert after.remove("team", "flow", "e1") == ([uri] if before else [])
+
+
+def test_the_newest_file_of_an_execution_says_when_it_was_stored(storage: LocalStorage):
+    assert storage.newest("team.sub", "flow", "e1") is None
+    uris = [put(storage, name) for name in ("a.txt", "deep/b.txt")]
+    put(storage, "c.txt", execution="e2")
+    assert storage.newest("team.sub", "flow", "e1") == max(storage.modified(uri) for uri in uris)

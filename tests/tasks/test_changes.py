@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from service.asks import TaskFailed
 from service.engine.program import RenderFailed
-from service.tasks import Done, InlineTask, NewLabels, NewVariables, TaskFailed
+from service.tasks import Done, InlineTask, NewLabels, NewVariables
 from service.tasks.labels import Labels
 from service.tasks.set_variables import SetVariables
 from service.tasks.unset_variables import UnsetVariables

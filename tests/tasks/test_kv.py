@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from service.asks import TaskFailed
 from service.engine.program import RenderFailed
-from service.tasks import Done, InlineTask, KvDelete, KvPut, TaskFailed
+from service.tasks import Done, InlineTask, KvDelete, KvPut
 from service.tasks.kv_delete import Delete
 from service.tasks.kv_get import Get
 from service.tasks.kv_get_keys import GetKeys

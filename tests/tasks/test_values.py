@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from service.asks import TaskFailed
 from service.engine.program import RenderFailed
 from service.engine.state import State
-from service.tasks import Done, TaskFailed
+from service.tasks import Done
 from service.tasks.assert_ import Assert
 from service.tasks.output_values import OutputValues
 from tests.tasks.asking import Asking
