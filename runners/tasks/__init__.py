@@ -1,12 +1,16 @@
-"""Task types that touch the world: one file each, found by listing this folder."""
+"""Task types that touch the world: one file each, found by listing this folder; and those that other installed packages have."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from functools import cache
+from typing import cast
 
+from runners.packages import Packages
 from runners.task import RunnerTask
+
+_OTHERS = Packages()
 
 
 @cache
@@ -18,5 +22,11 @@ def types() -> dict[str, type[RunnerTask]]:
 
 
 def find(name: str) -> type[RunnerTask]:
-    """The class of a canonical type name; raises KeyError."""
-    return types()[name]
+    """The class of a canonical type name, ours before those of others; raises KeyError, and Unfit for one of a package that can't be used."""
+    ours = types().get(name)
+    if ours is not None:
+        return ours
+    found = _OTHERS.find(name)
+    if found is None:
+        raise KeyError(name)
+    return cast("type[RunnerTask]", found)
