@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +23,15 @@ from runners.apart import Limits
 from runners.backend import Backend, Backends
 from runners.backends.docker import DockerBackend
 from runners.backends.process import ProcessBackend
-from runners.client import HttpDispatcher, HttpFiles
+from runners.client import HttpDispatcher, HttpFiles, HttpRegistry
 from runners.crashpoints import arm_from
 from runners.options.docker import Docker
 from runners.options.process import Process
-from runners.protocol import Dispatcher, Files, Refused, RunnerInfo, Unreachable
+from runners.protocol import Dispatcher, Files, Gone, Refused, RunnerInfo, Unreachable
 from runners.workspace import Workspace
 
 OK, FAILED, UNREACHABLE, LOCKED = 0, 1, 3, 75
+REGISTRATION = "hg_register_"  #: how the tokens begin that are for one registration
 DEFAULTS = {"auto": "auto", "docker": Docker.TYPE, "process": Process.TYPE}
 
 
@@ -70,6 +72,12 @@ def run(server: str | Callable[[], str], token: str, base: Path, choices: Choice
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if token.startswith(REGISTRATION):
+        try:
+            token = _registered(server, token, Workspace(base), stop)
+        except Gone:
+            _say("the service knows a runner of this folder by another key; use another --base")
+            return FAILED
     dispatcher, files = HttpDispatcher(server, token), HttpFiles(server, token)
     try:
         build(dispatcher, files, base, choices, timing=timing or Timing(leave=True)).run(stop)
@@ -86,6 +94,24 @@ def run(server: str | Callable[[], str], token: str, base: Path, choices: Choice
         dispatcher.close()
         files.close()
     return OK
+
+
+def _registered(server: str | Callable[[], str], token: str, workspace: Workspace, stop: threading.Event) -> str:
+    """This runner's own key, made known where it is not yet. A token that is used already may be ours, of an earlier start: then the key is known."""
+    key, registry, deadline = workspace.key(), HttpRegistry(server, token), time.monotonic() + Timing().lease
+    try:
+        while not stop.is_set():
+            try:
+                registry.register(workspace.instance(), key)
+            except Unreachable:
+                if time.monotonic() < deadline and not stop.wait(1.0):
+                    continue
+            except Refused:
+                pass
+            break
+    finally:
+        registry.close()
+    return key
 
 
 def from_file(path: Path) -> Callable[[], str]:

@@ -79,6 +79,19 @@ def run(
     raise typer.Exit(run_file(file, pairs(inputs, "--input"), backend.value, output is Output.JSON))
 
 
+def runner_token(output: OutputOption = Output.TABLE, server: Server = DEFAULT_SERVER, token: Token = "") -> None:
+    """Makes a token with which one runner registers, within an hour: `headgate runner --token TOKEN`. The runner then has a key of its own."""
+    from service.cli.client import Api
+    from service.cli.screen import document, say, show
+
+    made = Api(server, token).send("POST", "/runners/registrations")
+    if output is Output.JSON:
+        document(made)
+        return
+    show(made["token"])
+    say(f"good for one runner, until {made['expires']}; it is not shown again")
+
+
 def runner(  # noqa: PLR0917 - options, each by its name
     server: Annotated[
         str | None, typer.Option("--server", envvar="HEADGATE_SERVER", metavar="URL", show_default=DEFAULT_SERVER, help="Where the jobs are.")
@@ -89,7 +102,7 @@ def runner(  # noqa: PLR0917 - options, each by its name
             envvar=["HEADGATE_RUNNER_TOKEN", "HEADGATE_TOKEN"],
             metavar="TOKEN",
             show_default=False,
-            help="The server's HEADGATE_RUNNER_TOKEN, or what its data folder has in runner.token.",
+            help="One of `headgate runner-token`; or the server's HEADGATE_RUNNER_TOKEN, or what its data folder has in runner.token.",
         ),
     ] = "",
     slots: Annotated[int, typer.Option(envvar="HEADGATE_SLOTS", min=1, max=1000, help="How many jobs at a time.")] = 4,

@@ -49,9 +49,9 @@ def pushed(service: Service) -> None:
 
 
 @contextmanager
-def runner(service: Service, folder: Path, *options: str) -> Iterator[None]:
+def runner(service: Service, folder: Path, *options: str, token: str = "") -> Iterator[None]:
     """A runner on what could be another host: it has the service's address and a token."""
-    token = (service.data / "runner.token").read_text().strip()
+    token = token or (service.data / "runner.token").read_text().strip()
     command = [sys.executable, "-m", "service", "runner", "--server", service.url, "--base", str(folder), "--backend", "process", *options]
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "HEADGATE_RUNNER_TOKEN": token, **CODE}
     process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -115,3 +115,19 @@ def test_a_labelled_runner_gets_what_asks_for_it_and_is_waited_for(tmp_path: Pat
         with runner(service, tmp_path / "elsewhere", "--label", "gpu", "--library-memory", "512"):
             assert service.ended(id)["state"]["current"] == SUCCESS
             assert [one["labels"] for one in service.get("/runners") if one["labels"]] == [{"gpu": ""}]
+
+
+def test_a_runner_registers_once_and_starts_again_with_the_same_command(tmp_path: Path):
+    flow = "id: f\nnamespace: t\ntasks:\n  - {id: a, type: io.kestra.plugin.scripts.shell.Commands, commands: [echo here]}\n"
+    with Service(tmp_path / "data", HEADGATE_RUNNER="false") as service:
+        hosted = service.hosted("default")
+        hosted.tree.write(".flows/f.yml", flow).commit()
+        hosted.push()
+        service.commit("default", hosted.tree.head)
+        token = service.cli("runner-token").stdout.strip()
+        assert token.startswith("hg_register_")
+        for _ in range(2):
+            with runner(service, tmp_path / "elsewhere", token=token):
+                assert service.run("t", "f")["state"]["current"] == SUCCESS
+        key = tmp_path / "elsewhere" / "key"
+        assert key.stat().st_mode & 0o777 == 0o600
