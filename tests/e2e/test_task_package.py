@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from zipfile import ZipFile
@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.service import CODE, ROOT, SUCCESS, Service
 from tests.require import need
-from tests.support.packages import install
+from tests.support.packages import TASK, install
 
 TEMPLATE = ROOT / "docs" / "task-package"
 FLOW = (TEMPLATE / "tests" / "count.yml").read_text()
@@ -49,11 +49,11 @@ def pushed(service: Service) -> None:
 
 
 @contextmanager
-def runner(service: Service, folder: Path, *options: str, token: str = "") -> Iterator[None]:
+def runner(service: Service, folder: Path, *options: str, token: str = "", site: Path | None = None) -> Iterator[None]:
     """A runner on what could be another host: it has the service's address and a token."""
     token = token or (service.data / "runner.token").read_text().strip()
     command = [sys.executable, "-m", "service", "runner", "--server", service.url, "--base", str(folder), "--backend", "process", *options]
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "HEADGATE_RUNNER_TOKEN": token, **CODE}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "HEADGATE_RUNNER_TOKEN": token, **(path(site) if site else CODE)}
     process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
@@ -131,3 +131,21 @@ def test_a_runner_registers_once_and_starts_again_with_the_same_command(tmp_path
                 assert service.run("t", "f")["state"]["current"] == SUCCESS
         key = tmp_path / "elsewhere" / "key"
         assert key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("by_option", [False, True])
+def test_a_library_task_takes_no_more_memory_than_is_set(tmp_path: Path, by_option: bool):
+    greedy = TASK.format(type="com.example.Greedy").replace("    TYPE =", "    APART: ClassVar[bool] = True\n    TYPE =")
+    greedy = greedy.replace('        """Says it."""\n', '        """Takes a lot."""\n        bytes(1 << 30)\n')
+    install(tmp_path / "site", "headgate-greedy", {"com.example.Greedy": "headgate_greedy"}, {"headgate_greedy": greedy})
+    set_here = {"HEADGATE_RUNNER": "false"} if by_option else {"HEADGATE_LIBRARY_MEMORY": "200"}
+    with Service(tmp_path / "data", **path(tmp_path / "site"), **set_here) as service:
+        hosted = service.hosted("default")
+        hosted.tree.write(".flows/f.yml", "id: f\nnamespace: t\ntasks: [{id: a, type: com.example.Greedy}]\n").commit()
+        hosted.push()
+        service.commit("default", hosted.tree.head)
+        elsewhere = runner(service, tmp_path / "elsewhere", "--library-memory", "200", site=tmp_path / "site") if by_option else nullcontext()
+        with elsewhere:
+            run = service.run("t", "f")
+        assert run["state"]["current"] == "FAILED"
+        assert any("its limit is 200 MiB" in line for line in service.lines(run["id"])), service.lines(run["id"])
