@@ -27,6 +27,7 @@ from runners import tasks
 from runners.apart import Apart, Fault, Limits
 from runners.backend import Backends
 from runners.crashpoints import crashpoint
+from runners.fields import Unfit
 from runners.holding import HoldingWork, SharedFolder
 from runners.masking import Masker
 from runners.protocol import (
@@ -451,7 +452,10 @@ class _Running:
         try:
             task = (SharedFolder if job.holds else self._means.types(job.type)).model_validate(job.spec)
         except KeyError:
-            return Outcome.failed(f"this runner knows no task type {job.type}")
+            missing = f", which comes with a package: pip install '{job.package}' where the runner is" if job.package else ""
+            return Outcome.failed(f"this runner knows no task type {job.type}{missing}")
+        except Unfit as problem:
+            return Outcome.failed(f"on this runner, {problem}")
         except ValidationError as problem:
             return Outcome.failed("; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()))
         try:

@@ -107,6 +107,14 @@ class _Http:
         self._url = address
 
 
+class HttpRegistry(_Http):
+    """Where a runner makes its own key known, with a registration token."""
+
+    def register(self, runner: str, key: str) -> None:
+        """Raises Refused for a token that is used or too old, and Gone for a runner that is known by another key."""
+        self._post("register", {"runner": runner, "key": key})
+
+
 class HttpDispatcher(_Http):
     """`server` is the service's URL, or asks for it."""
 

@@ -219,6 +219,10 @@ class Spelling:
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Unfit(Exception):
+    """A type that a package offers can't be used. The message, for people, names the type and the package, and says why."""
+
+
 class Typed(Model):
     """A model that YAML names by `type:`. The common properties (`id`, `type`, `timeout`, …) are taken out before it is built."""
 

@@ -116,7 +116,7 @@ class Job:
     A job that `holds` runs nothing: its working directory is for other jobs, whose `folder` is its lease. They come to the runner that holds it
     and to no other, one after another; the folder is kept until the service has the holding job stop, or its lease is gone.
 
-    `facts` are there for tasks that tell of an execution (`RunnerTask.TELLS`).
+    `facts` are there for tasks that tell of an execution (`RunnerTask.TELLS`). `package` is where the type comes from, as an installer takes it; None for ours.
     """
 
     lease: Lease
@@ -137,6 +137,7 @@ class Job:
     egress: Egress = Egress()
     environment: str = ""
     facts: Facts | None = None
+    package: str | None = None
 
     @property
     def directory(self) -> str:
@@ -209,7 +210,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class RunnerInfo:
-    """Who asks for work. `base` is the folder, on the runner's host, below which it makes working directories."""
+    """Who asks for work. `base` is the folder, on the runner's host, below which it makes working directories.
+
+    `labels` (name → value, which may be empty) are what tasks ask for by `workerGroup` and `workerSelector`. A `reserved` runner takes nothing else.
+    """
 
     id: str
     host: str
@@ -218,6 +222,7 @@ class RunnerInfo:
     labels: Mapping[str, str] = field(default_factory=dict)
     slots: int = 1
     base: str = ""
+    reserved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,21 @@ class Workspace:
             fresh.unlink()
         return path.read_text().strip()
 
+    def key(self) -> str:
+        """What this runner is known by where it has registered: made once, and on the disk before anybody is told."""
+        path = self.base / "key"
+        if not path.exists():
+            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(f"hg_key_{secrets.token_urlsafe(32)}")
+                out.flush()
+                os.fsync(out.fileno())
+            with contextlib.suppress(FileExistsError):  # somebody was first
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_text().strip()
+
     def folder(self, lease: Lease) -> Path:
         """The job's folder; its name is safe, whatever the service sent."""
         if Lease.of(lease.key) != lease:

@@ -31,6 +31,7 @@ import uvicorn
 
 from runners.crashpoints import VARIABLE, arm_from, crashpoint
 from runners.masking import Masker
+from runners.packages import Packages
 from runners.processes import MARK, seal
 from runners.protocol import Egress
 from service import discovery
@@ -61,6 +62,7 @@ from service.loops.pool import Pool
 from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
+from service.loops.router import Router
 from service.loops.scheduler import Scheduler
 from service.secrets import hidden
 from service.secrets.cipher import Cipher, Undecryptable, load_or_create
@@ -103,7 +105,7 @@ class AlreadyRunning(Exception):
 
 def catalogue() -> Catalogue:
     """Every type that is installed; classes are imported when they are first needed."""
-    return Catalogue(discovery.index(), discovery.load)
+    return Catalogue(discovery.index(), discovery.load, Packages())
 
 
 def product_version() -> str:
@@ -161,6 +163,7 @@ class Service:
             Executor(replace(self.kit, jq=self._executors_jq)),
             Scheduler(self.kit),
             Reaper(self.kit),
+            Router(self.kit),
             self._reconciler,
             self._reporter,
             self._pool,
@@ -232,6 +235,8 @@ class Service:
 
     def start(self) -> None:
         """Begins to work."""
+        for problem in self.kit.reader.catalogue.problems():
+            _log.warning("%s", problem)
         self.hooks.start()
         for loop in self._loops:
             loop.start()
@@ -450,6 +455,7 @@ class AgentProcess:
             *("--slots", str(settings.slots)),
             *("--beat", str(settings.beat)),
             *("--lease", str(settings.lease)),
+            *(("--library-memory", str(settings.library_memory)) if settings.library_memory else ()),
         ]
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None

@@ -187,7 +187,11 @@ class LocalRun:
         id = self._create(inputs)
         stop = threading.Event()
         agent = agents.build(
-            LocalDispatch(self._kit, self._tree), LocalDispatch(self._kit, self._tree), self._service.data / "runner", backend=self._backend, timing=_TIMING
+            LocalDispatch(self._kit, self._tree),
+            LocalDispatch(self._kit, self._tree),
+            self._service.data / "runner",
+            agents.Choices(backend=self._backend),
+            timing=_TIMING,
         )
         working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
         pool = Pool(self._kit)

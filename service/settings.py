@@ -18,6 +18,7 @@ import yaml
 
 from service.errors import Invalid
 
+LEAST_MEMORY, MOST_MEMORY = 128, 1 << 24  #: MiB: with less a library is not even loaded
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -29,6 +30,7 @@ class Settings:
     `private_addresses`: `http()` and the HTTP tasks in the flows of tracked branches may call loopback and private addresses, too.
     `encryption_key` is base64 of 32 bytes; empty: made at first start. `fetch_interval` is how often a forge's refs are looked at
     without a webhook. `image_digests` is what becomes of an image without a digest: off (nothing), warning or error.
+    `library_memory` is how much memory a task that calls a library may take on the runner here, in MiB; 0: half of the machine's.
     `most_depth` is how deep flows may call flows, `most_called` how many executions one execution may cause by calls.
     """
 
@@ -39,6 +41,7 @@ class Settings:
     backend: str = "auto"
     slots: int = 4
     runner: bool = True
+    library_memory: int = 0
     beat: float = 10.0
     lease: float = 30.0
     fetch_interval: float = 60.0
@@ -225,6 +228,10 @@ _FITTING: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "backend": ("auto, process or docker", lambda value: value in ("auto", "process", "docker")),
     "port": ("a port (0 to 65535)", lambda value: 0 <= value <= 65_535),
     "slots": ("a number from 1 to 1000", lambda value: 1 <= value <= 1_000),
+    "library_memory": (
+        f"a number of MiB from {LEAST_MEMORY} to {MOST_MEMORY:,}, or 0 for half of the machine's memory",
+        lambda value: value == 0 or LEAST_MEMORY <= value <= MOST_MEMORY,
+    ),
     "beat": _SECONDS,
     "lease": _SECONDS,
     "fetch_interval": _SECONDS,

@@ -1,4 +1,4 @@
-"""Task types that touch the world: one file each, found by listing this folder."""
+"""Task types that touch the world: one file each, found by listing this folder; and those that other installed packages have."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import importlib
 import re
 from functools import cache
 from pathlib import Path
+from typing import cast
 
+from runners.packages import Packages
 from runners.task import RunnerTask
 
 _TYPE = re.compile(r'^    TYPE(?:: [^=\n]+)? = "([\w.]+)"', re.MULTILINE)
+_OTHERS = Packages()
 
 
 @cache
@@ -18,10 +21,15 @@ def types() -> dict[str, type[RunnerTask]]:
     return {name: found for module in sorted(set(_modules().values())) for name, found in _classes(module).items()}
 
 
-@cache
 def find(name: str) -> type[RunnerTask]:
-    """The class of a canonical type name; raises KeyError. Imports its module alone: with the others an agent's first job would wait for half a second."""
-    return _classes(_modules()[name])[name]
+    """The class of a canonical type name, ours before those of others; raises KeyError, and Unfit for one of a package that can't be used. Imports its module
+    alone: with all others an agent's first job would wait for half a second."""
+    if name in _modules():
+        return _classes(_modules()[name])[name]
+    found = _OTHERS.find(name)
+    if found is None:
+        raise KeyError(name)
+    return cast("type[RunnerTask]", found)
 
 
 def _classes(module: str) -> dict[str, type[RunnerTask]]:

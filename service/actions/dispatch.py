@@ -83,7 +83,8 @@ class Dispatch(JobFiles):
     def _lease(self, session: Session, runner: RunnerInfo) -> QueuedJob | None:
         moment = now().timestamp()
         runners.see(session, runner.id, to_json(encode(runner)), moment)
-        queued = jobs.claim(session, runner.id, moment + self._kit.settings.lease, _FOLDERS * runner.slots)
+        claimant = jobs.Claimant(runner.id, _FOLDERS * runner.slots, runner.labels, runner.reserved)
+        queued = jobs.claim(session, claimant, moment + self._kit.settings.lease)
         if queued is not None:
             events.add(session, queued.execution_id, queued.task_run_id, Claimed(queued.attempt, runner.id))
         return queued
@@ -133,6 +134,7 @@ class Dispatch(JobFiles):
             egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
             environment=execution.environment,
             facts=known,
+            package=self._kit.reader.catalogue.package(work.task.type),
         )
         return job, work
 
@@ -181,7 +183,9 @@ class Dispatch(JobFiles):
         return answers
 
     def _beat(self, session: Session, runner: str, leases: tuple[Lease, ...]) -> Mapping[str, Order | None]:
-        until = now().timestamp() + self._kit.settings.lease
+        moment = now().timestamp()
+        until = moment + self._kit.settings.lease
+        runners.saw(session, runner, moment)
         answers: dict[str, Order | None] = {}
         for lease in leases:
             held = claims.find(session, lease)

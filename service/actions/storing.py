@@ -47,8 +47,8 @@ def _store_lines(session: Session, case: Case) -> None:
 def store_job(session: Session, execution: str, command: StartJob | StopJob | DropJob) -> None:
     """What is wanted of runners."""
     match command:
-        case StartJob(run, attempt, folder, pool):
-            jobs.queue(session, execution, run, attempt, folder, pool=pool)
+        case StartJob(run, attempt, folder, pool, route):
+            jobs.queue(session, execution, run, attempt, folder, pool=pool, route=route)
         case StopJob(run, attempt):
             jobs.stop(session, run, attempt)
         case DropJob(run, attempt):

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    REGISTRATION = "registration"  #: a token that is used once, for a runner to make its own key known
     RUNNER = "runner"  #: a runner's token, also on loopback: tasks run there
 
 
@@ -60,6 +61,9 @@ class Caller:
 _NOBODY = "local"
 _LOCAL = Caller(_NOBODY, "admin")
 _ENOUGH = {Permission.READ: ("admin",), Permission.WRITE: ("admin",), Permission.ADMIN: ("admin",), Permission.RUNNER: ("runner",)}
+_ENOUGH[Permission.REGISTRATION] = ("registration",)
+
+_ALWAYS = frozenset({Permission.RUNNER, Permission.REGISTRATION})  #: what needs a token on loopback, too
 
 _FILTERS = "filters["  #: how the parameters begin that name what they mean themselves
 
@@ -83,8 +87,8 @@ async def _check(request: Request, permission: Permission) -> Caller:
     parts: Parts = request.app.state.parts
     if permission is Permission.PUBLIC:
         return Caller("anyone", "anyone")
-    token = _token(request.headers)
-    if permission is not Permission.RUNNER and token is None and parts.kit.settings.open:
+    token = token_of(request.headers)
+    if permission not in _ALWAYS and token is None and parts.kit.settings.open:
         return _LOCAL
     if token is None:
         raise Unauthorized("this needs a token: Authorization: Bearer …")
@@ -92,9 +96,10 @@ async def _check(request: Request, permission: Permission) -> Caller:
     kind = await to_thread.run_sync(_kind, parts, token, limiter=parts.runner_threads if permission is Permission.RUNNER else None)
     if kind is None:
         raise Unauthorized("the token is not known")
+    kind, _, name = kind.partition(":")
     if kind not in _ENOUGH[permission]:
         raise Forbidden(f"a {kind}'s token may not do this")
-    return Caller(kind, kind)
+    return Caller(name or kind, kind)
 
 
 def _refuse_unknown(request: Request) -> None:
@@ -121,7 +126,7 @@ def _kind(parts: Parts, token: str) -> str | None:
         return tokens.token_kind(session, token)
 
 
-def _token(headers: Headers) -> str | None:
+def token_of(headers: Headers) -> str | None:
     """Bearer, or Basic with the token as password (what `git` sends)."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -137,6 +142,7 @@ def _token(headers: Headers) -> str | None:
 Reader = Annotated[Caller, needs(Permission.READ)]
 Writer = Annotated[Caller, needs(Permission.WRITE)]
 Admin = Annotated[Caller, needs(Permission.ADMIN)]
+Newcomer = Annotated[Caller, needs(Permission.REGISTRATION)]
 AnyRunner = Annotated[Caller, needs(Permission.RUNNER)]
 Anyone = Annotated[Caller, needs(Permission.PUBLIC)]
 

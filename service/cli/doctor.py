@@ -54,6 +54,7 @@ def examine(data: Path, server: str, token: str) -> Iterator[Finding]:
     yield _git()
     yield _libgit2()
     yield _docker()
+    yield from _packages()
     yield _disk(data)
     yield _folder(data)
     yield from _server(server, token)
@@ -121,6 +122,19 @@ def _docker() -> Finding:
             return Finding("docker", Verdict.WARN, f"tasks run as processes: {problem}", f"{advice}; nothing to do if processes are what you want")
         about = engine.api.version()
     return Finding("docker", Verdict.OK, f"{about.get('Version')} (API {about.get('ApiVersion')})")
+
+
+def _packages() -> Iterator[Finding]:
+    """Nothing where no package has task types: few have any."""
+    from service.cli.lint import catalogue
+
+    offered = catalogue().offered()
+    if not offered:
+        return
+    told = "; ".join(f"{package}: {', '.join(names)}" for package, names in offered.items())
+    yield Finding("packages", Verdict.OK, told)
+    for problem in catalogue().problems():
+        yield Finding("packages", Verdict.WARN, problem, "mend or uninstall the package")
 
 
 def _disk(data: Path) -> Finding:

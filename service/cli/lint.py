@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from runners.packages import Packages
 from service import discovery
 from service.cli.checked import Checked, counted
 from service.cli.forms import DOCUMENTS, FORMS
@@ -60,7 +61,7 @@ def check_text(text: Text, allow_unknown_types: bool = False, digests: Severity 
 
 def read_text(text: Text, allow_unknown_types: bool = False, digests: Severity | None = None) -> Reading:
     """The reading of a text that is not refused."""
-    return read_flow(text.content, text.path, _catalogue(), allow_unknown_types=allow_unknown_types, require_digests=digests)
+    return read_flow(text.content, text.path, catalogue(), allow_unknown_types=allow_unknown_types, require_digests=digests)
 
 
 def refusal(path: str, reason: str, hint: str | None) -> Problem:
@@ -69,8 +70,9 @@ def refusal(path: str, reason: str, hint: str | None) -> Problem:
 
 
 @cache
-def _catalogue() -> Catalogue:
-    return Catalogue(discovery.index(), discovery.load)
+def catalogue() -> Catalogue:
+    """Every type that is installed here."""
+    return Catalogue(discovery.index(), discovery.load, Packages())
 
 
 def render(checked: Sequence[Checked], form: str) -> None:

@@ -21,6 +21,7 @@ program = typer.Typer(
 )
 for command in (serving.init, serving.up, serving.demo, serving.doctor, serving.run, serving.runner):
     program.command()(command)
+program.command("runner-token")(serving.runner_token)
 program.command("eval")(evaluate.evaluate)
 program.add_typer(flows.commands, name="flow")
 program.add_typer(acts.commands, name="execution")

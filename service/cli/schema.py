@@ -15,12 +15,13 @@ def schema(
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", show_default=False, help="Write it there.")] = None,
 ) -> None:
     """Prints the JSON Schema of flow files, or of one type."""
+    from runners.packages import Packages
     from service import discovery
     from service.cli.screen import document, say
     from service.flows.catalogue import Catalogue
     from service.flows.schema import flow_schema, named_schema
 
-    catalogue = Catalogue(discovery.index(), discovery.load)
+    catalogue = Catalogue(discovery.index(), discovery.load, Packages())
     found = named_schema(catalogue, type) if type else flow_schema(catalogue)
     if found is None:
         raise Stop(WRONG, f"there is no type `{type}`; {_hint(type, catalogue.names())}")
@@ -35,11 +36,12 @@ def whole_language() -> str:
     """The schema of flow files as a file has it that stands beside them."""
     import json
 
+    from runners.packages import Packages
     from service import discovery
     from service.flows.catalogue import Catalogue
     from service.flows.schema import flow_schema
 
-    return json.dumps(flow_schema(Catalogue(discovery.index(), discovery.load)), ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json.dumps(flow_schema(Catalogue(discovery.index(), discovery.load, Packages())), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _hint(name: str, types: tuple[str, ...]) -> str:

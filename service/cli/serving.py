@@ -14,6 +14,7 @@ from service.cli.options import DEFAULT_SERVER, Backend, Output, OutputOption, P
 
 #: Not the folder of the runner that `up` starts: each holds a lock on its own.
 _BASE = Path(".headgate/standalone-runner")
+_MEMORY = "MiB that a task which calls a library may take on the runner here."
 
 
 def init(
@@ -30,6 +31,7 @@ def up(
     port: Annotated[int | None, typer.Option(show_default="8080", min=0, max=65535, help="0 takes a free one.")] = None,
     data: Annotated[Path | None, typer.Option(show_default=".headgate", file_okay=False, help="Where everything is kept.")] = None,
     config: Annotated[Path | None, typer.Option(show_default=False, dir_okay=False, help="A file of settings (YAML).")] = None,
+    library_memory: Annotated[int | None, typer.Option(show_default="half of the machine's", min=128, max=1 << 24, metavar="MIB", help=_MEMORY)] = None,
     no_runner: Annotated[bool, typer.Option("--no-runner", "--no-agent", help="Start no runner here; others fetch the jobs.")] = False,
 ) -> None:
     """Runs the service: server, runner and Git host, with SQLite."""
@@ -40,7 +42,7 @@ def up(
         from service.settings import read
 
     runner = False if no_runner else None
-    settings = read(os.environ, config, host=host, port=port, data=data, runner=runner)
+    settings = read(os.environ, config, host=host, port=port, data=data, runner=runner, library_memory=library_memory)
     log_to_stderr(settings.log_level)
     raise typer.Exit(serve(settings, os.environ, announce))
 
@@ -77,7 +79,20 @@ def run(
     raise typer.Exit(run_file(file, pairs(inputs, "--input"), backend.value, output is Output.JSON))
 
 
-def runner(
+def runner_token(output: OutputOption = Output.TABLE, server: Server = DEFAULT_SERVER, token: Token = "") -> None:
+    """Makes a token with which one runner registers, within an hour: `headgate runner --token TOKEN`. The runner then has a key of its own."""
+    from service.cli.client import Api
+    from service.cli.screen import document, say, show
+
+    made = Api(server, token).send("POST", "/runners/registrations")
+    if output is Output.JSON:
+        document(made)
+        return
+    show(made["token"])
+    say(f"good for one runner, until {made['expires']}; it is not shown again")
+
+
+def runner(  # noqa: PLR0917 - options, each by its name
     server: Annotated[
         str | None, typer.Option("--server", envvar="HEADGATE_SERVER", metavar="URL", show_default=DEFAULT_SERVER, help="Where the jobs are.")
     ] = None,
@@ -87,18 +102,30 @@ def runner(
             envvar=["HEADGATE_RUNNER_TOKEN", "HEADGATE_TOKEN"],
             metavar="TOKEN",
             show_default=False,
-            help="The server's HEADGATE_RUNNER_TOKEN, or what its data folder has in runner.token.",
+            help="One of `headgate runner-token`; or the server's HEADGATE_RUNNER_TOKEN, or what its data folder has in runner.token.",
         ),
     ] = "",
     slots: Annotated[int, typer.Option(envvar="HEADGATE_SLOTS", min=1, max=1000, help="How many jobs at a time.")] = 4,
     backend: Annotated[Backend, typer.Option(envvar="HEADGATE_BACKEND", help="Where scripts run: auto takes docker where a daemon answers.")] = Backend.AUTO,
     base: Annotated[Path, typer.Option(envvar="HEADGATE_RUNNER_BASE", file_okay=False, help="Where working directories are made.")] = _BASE,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", envvar="HEADGATE_RUNNER_LABELS", metavar="NAME[=VALUE]", show_default=False, help="What tasks ask for by workerGroup or workerSelector."
+        ),
+    ] = None,
+    shared: Annotated[bool, typer.Option("--shared", envvar="HEADGATE_RUNNER_SHARED", help="With labels: take work that asks for none, too.")] = False,
+    library_memory: Annotated[
+        int | None,
+        typer.Option(envvar="HEADGATE_LIBRARY_MEMORY", show_default="half of the machine's", min=128, max=1 << 24, metavar="MIB", help=_MEMORY),
+    ] = None,
     server_file: Annotated[Path | None, typer.Option("--server-file", hidden=True, dir_okay=False)] = None,
 ) -> None:
     """Fetches jobs from a server and runs them here. Told to end, it leaves long ones running, for the next runner with the same --base."""
-    from runners.__main__ import from_file, run
+    from runners.__main__ import Choices, from_file, run
     from service.cli.talk import log_to_stderr
 
     log_to_stderr("INFO")
     address = from_file(server_file) if server_file is not None else server or DEFAULT_SERVER
-    raise typer.Exit(run(address, token, base, slots=slots, backend=backend.value))
+    labels = pairs([one if "=" in one else f"{one}=" for one in label or ()], "--label")
+    raise typer.Exit(run(address, token, base, Choices(slots, backend.value, library_memory, labels, shared)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.engine.events import Deleted, Replayed
-from service.engine.program import Call
+from service.engine.program import Call, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class RunInline:
 @dataclass(frozen=True, slots=True)
 class StartJob:
     """Put the attempt into the queue for runners, or into that of the service's own `pool`. `folder` is the task run in whose folder it is done, on the runner
-    that holds that; its own id: it is a group, for whose tasks a runner is to open a folder and hold it."""
+    that holds that; its own id: it is a group, for whose tasks a runner is to open a folder and hold it. `route` is which runners
+    may; None: any."""
 
     task_run: str
     attempt: int
     folder: str | None = None
     pool: bool = False
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)

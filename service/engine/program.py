@@ -30,6 +30,16 @@ Memory = Mapping[str, Any]  #: JSON values: what a flowable remembers between tw
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """Which runners an attempt is for: those that have all of the labels, or one of them; a label is `name` or `name=value`. While there is no such runner it
+    waits (WAIT), fails (FAIL), ends the execution as KILLED (CANCEL), or is for any runner (IGNORE)."""
+
+    labels: tuple[str, ...]
+    one: bool = False
+    fallback: str = "WAIT"
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One task of the flow.
 

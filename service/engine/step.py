@@ -17,7 +17,7 @@ from service.engine.commands import DropJob, RunInline, StartChild, StartJob, St
 from service.engine.ends import conclude
 from service.engine.execution import TaskRun
 from service.engine.kill import end_when_quiet, kill
-from service.engine.program import QUEUED, Ask, Ended, Node, RenderFailed, Start, Turn, Wakened
+from service.engine.program import QUEUED, Ask, Ended, Node, RenderFailed, Route, Start, Turn, Wakened
 from service.engine.record import UNSTARTED, Record, Step, show
 from service.engine.retry import tries
 from service.engine.state import Stamp, State, worst
@@ -145,7 +145,14 @@ class Making(Record):
 
     def _tell_folder(self, group: TaskRun, deed: str) -> None:
         id, number = group.id, group.attempt.number
-        self.commands.append(StartJob(id, number, id) if deed == "open" else StopJob(id, number) if deed == "close" else DropJob(id, number))
+        if deed == "open":
+            try:
+                self.commands.append(StartJob(id, number, id, route=self._route(group)))
+            except RenderFailed as failure:
+                self._over(group, State.FAILED, str(failure), {})
+                return
+        else:
+            self.commands.append(StopJob(id, number) if deed == "close" else DropJob(id, number))
         self.put(group.with_attempt(replace(group.attempt, holds=deed != "drop")))
 
     # starting
@@ -206,7 +213,20 @@ class Making(Record):
         parent = self.runs.get(run.parent) if run.parent else None
         shares = parent is not None and parent.attempt.holds and any(self.node(run) is each for each in self.node(parent).branches["tasks"])
         pool = pool and not (shares and getattr(self.node(run).model, "gathers", None))
-        self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares and not pool else None, pool))
+        if pool or shares:
+            self.commands.append(StartJob(run.id, run.attempt.number, run.parent if shares and not pool else None, pool))
+            return
+        try:
+            route = self._route(run)
+        except RenderFailed as failure:
+            self.attempt_over(run, State.FAILED, str(failure), {})
+        else:
+            self.commands.append(StartJob(run.id, run.attempt.number, route=route))
+
+    def _route(self, run: TaskRun) -> Route | None:
+        """Which runners the task is for, as it says itself, else as the flow says. Raises RenderFailed."""
+        wanted = self.node(run).worker or self.program.root.worker
+        return None if wanted is None else cast(Route, wanted.route(self.ask(run).text))
 
     # ends
 

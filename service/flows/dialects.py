@@ -61,7 +61,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect("an input's name", "input", "name: who, type: STRING", "id: who, type: STRING"),
     Dialect("true or false", "input", "id: yes_or_no, type: BOOLEAN", "id: yes_or_no, type: BOOL"),
     Dialect("one of several", "input", "id: one, type: ENUM, values: [a, b]", "id: one, type: SELECT, values: [a, b]"),
-    Dialect("runners for a task", "task", "workerGroup: {key: gpu, fallback: WAIT}", "workerSelector: {tags: [gpu], match: ALL, fallback: FAIL}"),
+    Dialect("runners for a task", "script", "workerGroup: {key: gpu, fallback: WAIT}", "workerSelector: {tags: [gpu], match: ALL, fallback: FAIL}"),
     Dialect("a check of an execution", "flow", "checks: [{condition: '{{ true }}', message: wait}]", "checks: [{when: '{{ true }}', message: wait}]"),
     Dialect("whether a task runs", "task", "runIf: '{{ true }}'", "when: '{{ true }}'"),
     Dialect(

@@ -21,13 +21,12 @@ MOST_TRIGGERS = 1_000
 #: The lists of tasks that a flow has, in the order in which they are run; each listener has one more.
 TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
-_ROUTING = frozenset({"workerGroup", "workerSelector", "policyRefs"})
-NOT_RUN_FLOW = frozenset({"listeners", "templates", *_ROUTING})
-NOT_RUN_TASK = frozenset({"pluginDefaultsRef", "version", *_ROUTING})
+NOT_RUN_FLOW = frozenset({"listeners", "templates", "policyRefs"})
+NOT_RUN_TASK = frozenset({"pluginDefaultsRef", "version", "policyRefs"})
 NOT_RUN_TRIGGER = frozenset(
     {
         *("conditions", "scheduleConditions", "when", "stopAfter", "allowConcurrent", "failOnTriggerError"),
-        *("logLevel", "minLogLevel", "logToFile", "pluginDefaultsRef", "version", *_ROUTING),
+        *("logLevel", "minLogLevel", "logToFile", "pluginDefaultsRef", "version", "policyRefs", "workerGroup", "workerSelector"),
     }
 )
 #: Taken without a word (`extend` is metadata of blueprints), and taken with a notice.
@@ -42,6 +41,10 @@ IGNORED_FLOW = {
 IGNORED_TASK = {"assets": _ASSETS}
 _OF_ITS_TASKS = "only a task that does something itself has it, not a group"
 IGNORED_GROUP = dict.fromkeys(("taskCache", "logToFile", "delivery"), _OF_ITS_TASKS)
+#: Of what is not done on a runner: groups without a folder of their own, and what the service does itself.
+_ROUTING = ("workerGroup", "workerSelector")
+UNROUTED_GROUP = dict.fromkeys(_ROUTING, "only a task that runs on a runner has it, and a group whose tasks share a folder")
+UNROUTED_TASK = dict.fromkeys(_ROUTING, "the service itself does this task, on no runner")
 
 
 class Listener(Model):

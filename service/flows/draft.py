@@ -75,9 +75,12 @@ class Draft:
             message = f"`{escaped(name, 120)}` is not the name of a {word} type"
             self.findings.add("HG-0221", place, message, "a type is names joined by dots, such as `io.kestra.plugin.core.log.Log`")
             return
-        near = self.catalogue.nearest(name, kind)
+        near, unfit = self.catalogue.nearest(name, kind), self.catalogue.unfit(name)
         severity = Severity.WARNING if self.allow_unknown_types else Severity.ERROR
-        self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else _NO_TYPE, severity)
+        if unfit is not None:
+            self.findings.add("HG-0220", place, escaped(unfit, 1_000), "mend or uninstall the package", severity)
+        else:
+            self.findings.add("HG-0220", place, f"unknown {word} type `{escaped(name, 120)}`", f"did you mean `{near}`?" if near else _NO_TYPE, severity)
         self.unready.append(Unready(f"the {word} type `{escaped(name, 120)}`", (place.line, place.column)))
 
     # properties

@@ -15,7 +15,7 @@ from service.flows.children import Child, Children
 from service.flows.containers import check_container
 from service.flows.declare import read_inputs, read_outputs
 from service.flows.defaults import Defaults
-from service.flows.document import IGNORED_GROUP, IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, TaskProperties
+from service.flows.document import IGNORED_GROUP, IGNORED_TASK, MOST_TASKS, NOT_RUN_TASK, UNROUTED_GROUP, UNROUTED_TASK, TaskProperties
 from service.flows.draft import Draft
 from service.flows.flow import NotInstalled
 from service.flows.mistakes import path_text
@@ -176,7 +176,7 @@ class Lowering:
         self._check_fixed(properties, info, path)
         properties, renamed = _respelled(properties, info, known)
         self._draft.are_not_run(properties, NOT_RUN_TASK - known, path)
-        ignored = IGNORED_TASK | (IGNORED_GROUP if info and info.runs == "flowable" else {})
+        ignored = IGNORED_TASK | (IGNORED_GROUP if info and info.runs == "flowable" else {}) | dict(_unrouted(info))
         self._draft.are_ignored({key: why for key, why in ignored.items() if properties.get(key) not in (None, False) and key not in known}, path)
         common = {key: value for key, value in properties.items() if key in _TASK and key not in known}
         own = {key: value for key, value in properties.items() if key not in common}
@@ -192,6 +192,13 @@ class Lowering:
             if key in properties and self._draft.source.holds((*path, key)):
                 message = f"unknown property `{path_text((*path, key))}`: under this old name the type stands for `{key}: {value}`"
                 self._draft.findings.add("HG-0201", self._draft.source.key_place((*path, key)), message, f"write `{info.name}`")
+
+
+def _unrouted(info: TypeInfo | None) -> Mapping[str, str]:
+    """Why it is all one which runners such a task is for."""
+    if info is None or info.runs == "runner" or getattr(info.cls, "HOLDS", False) or getattr(info.cls, "BECOMES", False):
+        return {}
+    return UNROUTED_GROUP if info.runs == "flowable" else UNROUTED_TASK
 
 
 def _is_task(entry: Any) -> bool:

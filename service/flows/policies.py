@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from runners.fields import Dynamic, Interval, Model, Number, Older, Positive, Text, by_kind, wrong
+from service.engine.program import Route
 from service.flows.names import InputId, Labels
 
 #: Of each type of retry, the properties of its own, and those that must be there.
@@ -69,16 +70,24 @@ class Retry(Model):
 class WorkerGroup(Model):
     """Runners that a task is for, by the name of their group."""
 
-    key: Text = Field(description="The group.")
+    key: Dynamic[Text] = Field(description="The group: a label that its runners have.")
     fallback: Literal["WAIT", "FAIL", "CANCEL", "IGNORE"] = Field("WAIT", description="What happens while it has no runner.")
+
+    def route(self, text: Callable[[str], str]) -> Route:
+        """With its templates rendered."""
+        return Route((text(self.key),), fallback=self.fallback)
 
 
 class WorkerSelector(Model):
     """Runners that a task is for, by their tags."""
 
-    tags: list[Text] = Field(min_length=1, description="The tags.")
+    tags: list[Dynamic[Text]] = Field(min_length=1, max_length=20, description="The tags: labels of runners, `name` or `name=value`.")
     match: Literal["ALL", "ANY"] = Field("ALL", description="All of them, or one.")
     fallback: Literal["FAIL", "WAIT", "CANCEL", "IGNORE"] = Field("FAIL", description="What happens while no runner has them.")
+
+    def route(self, text: Callable[[str], str]) -> Route:
+        """With its templates rendered."""
+        return Route(tuple(sorted({text(tag) for tag in self.tags})), self.match == "ANY", self.fallback)
 
 
 class TaskCache(Model):

@@ -125,10 +125,12 @@ class _Reader:
 
     def _flow(self, top: FlowProperties, tree: Node, inputs: tuple[Input, ...], triggers: tuple[TriggerDef, ...], outputs: tuple[Output, ...]) -> Flow:
         walked = {key: nodes for key, nodes in tree.branches.items() if key in _WALKED}
+        worker = top.worker_selector or top.worker_group
+        root = tree if walked.keys() == tree.branches.keys() and worker is None else replace(tree, branches=walked, worker=worker)
         return Flow(
             id=top.id,
             namespace=top.namespace,
-            program=Program.of(tree if walked.keys() == tree.branches.keys() else replace(tree, branches=walked), outputs, tuple(map(_watch, top.sla or ()))),
+            program=Program.of(root, outputs, tuple(map(_watch, top.sla or ()))),
             source=self.source.text,
             tree=tree,
             unready=tuple(sorted(self.draft.unready, key=lambda part: part.place)),
@@ -142,7 +144,7 @@ class _Reader:
             retry=top.retry,
             sla=tuple(top.sla or ()),
             checks=tuple(top.checks or ()),
-            worker=top.worker_selector or top.worker_group,
+            worker=worker,
             disabled=top.disabled,
         )
 

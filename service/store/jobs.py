@@ -6,22 +6,24 @@ carry the epoch it was given; an older one finds its lease gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Subquery, bindparam, delete, func, insert, literal, select, union_all, update
 
+from service.engine.program import Route
 from service.store.database import Session, announce
+from service.store.lanes import ANYONE, OPENING, PAST_ROUTED, POOL, ROUTED, RoutedLane, fitting, lane, own
 from service.store.tables import Execution, core
 from service.store.tables import Job as Table
 
 _table, _executions = core(Table), core(Execution)
 
-#: Lanes: attempts for any runner, those for any that has room for a folder; and for each runner those that no other may have.
-ANYONE, OPENING = "any", "opening"
-#: And that of the work which the service does itself: its leases have no end.
-POOL = "pool"
+#: Somebody should look whether there are runners for what waits for certain ones.
+ROUTES = ("routes", "")
+#: How many lanes of attempts for certain runners are looked at, and how many of them a claim chooses from: what waits in others comes up when these are empty.
+_LANES, _CHOSEN = 1_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +52,65 @@ class Job:
         return self.folder == self.task_run_id
 
 
-def queue(session: Session, execution: str, task_run: str, attempt: int, folder: str | None = None, *, pool: bool = False) -> None:
-    """Puts an attempt into the queue: for the service itself, for any runner, or for the one that holds its folder. Where none does, for nobody: whoever waits
-    for the folder hears that it is gone, and has this attempt dropped."""
-    lane = POOL if pool else ANYONE
-    if folder is not None:
-        held = None if folder == task_run else holder(session, folder)
-        lane = OPENING if folder == task_run else _own(held.runner if held and held.runner else "")
-    row = {"execution_id": execution, "task_run_id": task_run, "attempt": attempt, "epoch": 0, "state": "queued", "stop": False, "folder": folder, "lane": lane}
+def queue(  # noqa: PLR0913 - what is known of an attempt
+    session: Session, execution: str, task_run: str, attempt: int, folder: str | None = None, *, pool: bool = False, route: Route | None = None
+) -> None:
+    """Puts an attempt into the queue: for the service itself, for the runners of a route or any, or for the one that holds its folder. Where none does, for
+    nobody: whoever waits for the folder hears that it is gone, and has this attempt dropped."""
+    where = POOL if pool else lane(route, opening=folder == task_run)
+    if folder not in (None, task_run):
+        held = holder(session, str(folder))
+        where = own(held.runner if held and held.runner else "")
+    row = {
+        "execution_id": execution,
+        "task_run_id": task_run,
+        "attempt": attempt,
+        "epoch": 0,
+        "state": "queued",
+        "stop": False,
+        "folder": folder,
+        "lane": where,
+    }
     session.execute(insert(_table).values(opened=False, **row))
     announce(session, ("pool" if pool else "jobs", ""))
+    if where.startswith(ROUTED):
+        announce(session, ROUTES)
 
 
-def claim(session: Session, runner: str, until: float, folders: int) -> Job | None:
-    """Leases a waiting attempt to a runner: the oldest of those that wait for it alone, else of all. It holds so many folders at most."""
-    row = session.execute(_CLAIM, {"own": _own(runner), "who": runner, "until": until, "folders": folders}).first()
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A runner that asks. It holds so many folders at most; one that is `reserved` takes nothing but what asks for its labels."""
+
+    id: str
+    folders: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    reserved: bool = False
+
+
+def claim(session: Session, runner: Claimant, until: float) -> Job | None:
+    """Leases a waiting attempt to a runner: the oldest of those that wait for it alone, else of all that it may have."""
+    routed = fitting(waiting_lanes(session), runner.labels)[:_CHOSEN] if runner.labels else []
+    statement = _claiming(routed, runner.reserved) if routed or runner.reserved else _CLAIM
+    row = session.execute(statement, {"own": own(runner.id), "who": runner.id, "until": until, "folders": runner.folders}).first()
     return None if row is None else Job(**row._mapping)
+
+
+def waiting_lanes(session: Session) -> list[str]:
+    """The lanes in which attempts for certain runners wait. One look into the index for each, however many attempts wait there."""
+    return [name for (name,) in session.execute(_WAITING_LANES)]
+
+
+def waiting(session: Session, lane: RoutedLane, limit: int) -> tuple[Job, ...]:
+    """The oldest attempts of a lane."""
+    wanted = (_table.c.state == "queued", _table.c.lane == lane.name)
+    return tuple(Job(**row._mapping) for row in session.execute(select(_table).where(*wanted).order_by(_table.c.id).limit(limit)))
+
+
+def free(session: Session, waits: RoutedLane) -> None:
+    """What waits in a lane is for any runner from now on."""
+    wanted = (_table.c.state == "queued", _table.c.lane == waits.name)
+    session.execute(update(_table).where(*wanted).values(lane=lane(None, opening=waits.opening)))
+    announce(session, ("jobs", ""))
 
 
 def claim_pooled(session: Session, name: str) -> Job | None:
@@ -74,14 +119,31 @@ def claim_pooled(session: Session, name: str) -> Job | None:
     return None if row is None else Job(**row._mapping)
 
 
-def _claiming() -> Executable:
-    """Made once: each claim costs three looks into the index, however many attempts wait."""
-    held = select(func.count()).where(_table.c.state == "leased", _table.c.lane == OPENING, _table.c.runner == bindparam("who")).scalar_subquery()
-    lanes = (_oldest(bindparam("own"), 0), _oldest(ANYONE, 1), _oldest(OPENING, 1, held < bindparam("folders")))
+def _claiming(routed: Sequence[RoutedLane] = (), reserved: bool = False) -> Executable:
+    """A claim costs a look into the index for each lane, however many attempts wait."""
+    leased = (_table.c.state == "leased", _table.c.lane != POOL, _table.c.folder == _table.c.task_run_id, _table.c.runner == bindparam("who"))
+    room = select(func.count()).where(*leased).scalar_subquery() < bindparam("folders")
+    lanes = [_oldest(bindparam("own"), 0), *(_oldest(one.name, 1, *([room] if one.opening else [])) for one in routed)]
+    if not reserved:
+        lanes += [_oldest(ANYONE, 1), _oldest(OPENING, 1, room)]
     found = union_all(*(select(one.c.id, one.c.rank) for one in lanes)).subquery()
     first = select(found.c.id).order_by(found.c.rank, found.c.id).limit(1).scalar_subquery()
     changes = {"state": "leased", "runner": bindparam("who"), "lease_until": bindparam("until"), "epoch": _table.c.epoch + 1}
     return update(_table).where(_table.c.id == first).values(**changes).returning(*_table.c)
+
+
+def _next_lane(after: Any) -> Any:
+    wanted = (_table.c.state == "queued", _table.c.lane > after, _table.c.lane < PAST_ROUTED)
+    return select(_table.c.lane).where(*wanted).order_by(_table.c.lane).limit(1).scalar_subquery()
+
+
+def _walking() -> Executable:
+    lanes = select(_next_lane(ROUTED).label("lane")).cte("lanes", recursive=True)
+    lanes = lanes.union_all(select(_next_lane(lanes.c.lane)).where(lanes.c.lane.is_not(None)))
+    return select(lanes.c.lane).where(lanes.c.lane.is_not(None)).limit(_LANES)
+
+
+_WAITING_LANES = _walking()
 
 
 def _oldest(lane: Any, rank: int, *more: ColumnElement[bool]) -> Subquery:
@@ -96,10 +158,6 @@ _POOLED = (
     .values(state="leased", runner=bindparam("who"), lease_until=None, epoch=_table.c.epoch + 1)
     .returning(*_table.c)
 )
-
-
-def _own(runner: str) -> str:
-    return f"@{runner}"
 
 
 def holder(session: Session, task_run: str) -> Job | None:
@@ -153,7 +211,7 @@ def drop(session: Session, task_run: str, attempt: int) -> None:
 
 def _made_room(session: Session, lane: str | None) -> None:
     """Whoever held a folder can hold another one, and may be waiting for it."""
-    if lane == OPENING:
+    if lane == OPENING or (lane is not None and lane.startswith(ROUTED) and RoutedLane.of(lane).opening):
         announce(session, ("jobs", ""))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from math import inf
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -32,9 +33,25 @@ def add_token(session: Session, kind: str, token: str) -> None:
     session.execute(insert(_tokens).values(id=new_id(), kind=kind, sha256=_hash(token), created_at=now().timestamp()))
 
 
-def drop_tokens(session: Session, kind: str) -> None:
-    """Nobody gets in any more with a token of this kind."""
-    session.execute(delete(_tokens).where(_tokens.c.kind == kind))
+def drop_tokens(session: Session, kind: str, before: float = inf) -> None:
+    """Nobody gets in any more with a token of this kind that was made before a moment."""
+    session.execute(delete(_tokens).where(_tokens.c.kind == kind, *([] if before == inf else [_tokens.c.created_at < before])))
+
+
+def drop_token(session: Session, token: str) -> None:
+    """Nobody gets in any more with this one."""
+    session.execute(delete(_tokens).where(_tokens.c.sha256 == _hash(token)))
+
+
+def made_at(session: Session, token: str, kind: str) -> float | None:
+    """When a token of this kind was made; None for an unknown one."""
+    found: float | None = session.execute(select(_tokens.c.created_at).where(_tokens.c.sha256 == _hash(token), _tokens.c.kind == kind)).scalar()
+    return found
+
+
+def any_of(session: Session, kind: str) -> bool:
+    """Whether there is a token of this kind."""
+    return session.execute(select(_tokens.c.id).where(_tokens.c.kind == kind).limit(1)).first() is not None
 
 
 def token_kind(session: Session, token: str) -> str | None:

@@ -494,7 +494,8 @@ class Runner(SQLModel, table=True):
 
 
 class Token(SQLModel, table=True):
-    """Who may call: only the hash is kept. `kind` is `admin` or `runner`."""
+    """Who may call: only the hash is kept. `kind` is `admin`, `runner` (a token that runners share), `runner:ID` (the own
+    key of one) or `registration` (used once)."""
 
     id: str = Field(primary_key=True)
     kind: str

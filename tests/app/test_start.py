@@ -141,7 +141,7 @@ def test_what_a_service_makes_is_its_owners_alone_and_its_runner_has_the_umask_o
 
 def test_a_service_is_well_while_all_of_it_works(tmp_path: Path):
     with service(tmp_path / "data") as made:
-        assert made.ill() == [f"the {name}" for name in ("executor", "scheduler", "reaper", "reconciler", "reporter", "pool", "housekeeping")]
+        assert made.ill() == [f"the {name}" for name in ("executor", "scheduler", "reaper", "router", "reconciler", "reporter", "pool", "housekeeping")]
         made.prepare({})
         made.start()
         assert made.ill() == []

@@ -170,7 +170,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, missing: frozenset[str], kno
     service = Service(Settings(data=data, runner=False), known, 8080)
     service.prepare({})
     service.start()
-    agent = agents.build(service.dispatch, service.dispatch, data / "runner", backend="process", timing=QUICK)
+    agent = agents.build(service.dispatch, service.dispatch, data / "runner", agents.Choices(backend="process"), timing=QUICK)
     stop = threading.Event()
     working = threading.Thread(target=agent.run, args=(stop,), daemon=True)
     working.start()

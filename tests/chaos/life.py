@@ -34,6 +34,7 @@ from service.loops.pool import Pool
 from service.loops.reaper import Reaper
 from service.loops.reconciler import Reconciler
 from service.loops.reporter import Reporter
+from service.loops.router import Router
 from service.loops.scheduler import Scheduler
 from service.store import deliveries, events, jobs, logs, statuses, task_runs, triggers
 from service.store import executions as rows
@@ -70,6 +71,7 @@ tasks:
     inputs: {{file: "{{{{ taskrun.items }}}}"}}
   - {{id: bad, type: {SHELL}, commands: ["{{{{ fromJson('{{') }}}}"], allowFailure: true}}
   - {{id: abandoned, type: {SHELL}, commands: [abandoned]}}
+  - {{id: elsewhere, type: {SHELL}, commands: [elsewhere], workerGroup: {{key: nobody, fallback: IGNORE}}}}
   - id: together
     type: {CORE}.flow.WorkingDirectory
     tasks:
@@ -199,7 +201,7 @@ class Life:
         self.runner = Runner(self.station, self.outside)
         kit = self.station.kit
         self.reporter, self.pool, self.reconciler = Reporter(kit, self.outside), Pool(kit), Reconciler(kit)
-        self.scheduler, self.reaper, self.housekeeping = Scheduler(kit), Reaper(kit), Housekeeping(kit)
+        self.scheduler, self.reaper, self.housekeeping, self.router = Scheduler(kit), Reaper(kit), Housekeeping(kit), Router(kit)
 
     def all(self) -> dict[str, Any]:
         """Everything, from where the life before has come to; gives what is to be seen of it."""
@@ -323,6 +325,7 @@ class Life:
             self.pool.tick(moment)
             self._at_rest(self.pool)
             self.station.tick()
+            self.router.tick(moment)
             busy = self.runner.work()
             self.reporter.tick(moment)
             self.reporter.rest()

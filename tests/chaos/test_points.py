@@ -29,6 +29,7 @@ FAMILIES = (
     "pool",
     "pushes",
     "reaper",
+    "router",
     "reporter",
     "scheduler",
     "storage",

@@ -75,7 +75,7 @@ def test_a_flow_with_types_that_are_not_installed_is_drawn_too(headgate: Command
 
 
 def test_what_is_not_run_yet_is_drawn_all_the_same(headgate: Command, good: Path) -> None:
-    good.write_text(GOOD + "workerGroup: {key: gpu}\n")
+    good.write_text(GOOD + "policyRefs: [a]\n")
     validated = headgate("flow", "validate", good)
     assert "HG-0206" in validated.out
     assert headgate("flow", "graph", good).code == 0

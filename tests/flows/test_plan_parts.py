@@ -204,7 +204,7 @@ triggers:
 
 
 def test_what_this_version_begins_to_refuse_is_told():
-    change = changed(named("a"), named("a") + "workerGroup: {key: gpu}\n")
+    change = changed(named("a"), named("a") + "policyRefs: [a]\n")
     assert [(notice.weight, message(notice)) for notice in change.notices] == [
-        (Weight.BREAKING, "no execution of it is started: `workerGroup`, at 5:1, is not run by this version")
+        (Weight.BREAKING, "no execution of it is started: `policyRefs`, at 5:1, is not run by this version")
     ]

@@ -221,8 +221,7 @@ NOT_RUN = "is part of the flow language, but this version of Headgate does not r
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("workerGroup", "{key: gpu}"),
-        ("workerSelector", "{tags: [gpu]}"),
+        ("policyRefs", "[a]"),
         ("version", "latest"),
     ],
 )
@@ -236,7 +235,7 @@ def test_what_tasks_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_fl
     ("key", "value"),
     [
         ("listeners", f"[{{tasks: [{{id: b, type: {LOG}, message: x}}]}}]"),
-        ("workerGroup", "{key: gpu}"),
+        ("policyRefs", "[a]"),
     ],
 )
 def test_what_flows_have_and_we_do_not_run_is_said_by_name_once_and_keeps_the_flow_from_being_started(key, value):
@@ -252,6 +251,17 @@ def test_what_only_a_task_that_does_something_has_is_without_effect_on_a_group(w
     (found,) = lines(text)
     assert found.startswith(f".flows/x.yaml:6:5: notice HG-0207: `{name}` is ignored: only a task that does something itself has it")
     assert flow(text).refusal() is None
+
+
+@pytest.mark.parametrize("written", ["workerGroup: {key: gpu}", "workerSelector: {tags: [gpu]}"])
+def test_runners_are_nothing_to_a_task_that_none_does(written):
+    name = written.partition(":")[0]
+    by_service = tasks(f"- id: a\n  type: {LOG}\n  message: x\n  {written}")
+    assert lines(by_service) == [f".flows/x.yaml:7:5: notice HG-0207: `{name}` is ignored: the service itself does this task, on no runner"]
+    group = tasks(f"- id: a\n  type: {SEQUENTIAL}\n  {written}\n  tasks: [{{id: b, type: {LOG}, message: x}}]")
+    (found,) = lines(group)
+    assert "only a task that runs on a runner has it, and a group whose tasks share a folder" in found
+    assert flow(group).refusal() is None
 
 
 def test_what_does_no_harm_is_ignored():

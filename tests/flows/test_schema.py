@@ -250,7 +250,7 @@ def test_a_type_asks_for_its_properties_and_knows_those_of_an_old_name():
 def test_what_is_not_run_yet_is_said_where_it_is_read():
     assert "does not run it yet" in schema()["properties"]["listeners"]["description"]
     assert "does not run it yet" not in named_schema(CATALOGUE, LOG, TASKS)["description"]
-    assert "does not run it yet" in schema()["properties"]["workerGroup"]["description"]
+    assert "does not run it yet" in schema()["properties"]["policyRefs"]["description"]
 
 
 def test_old_names_are_taken_and_not_offered():

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from runners.__main__ import build
+from runners.__main__ import Choices, build
 from runners.agent import Locked, Timing
 from runners.backend import Launch, Lines, Program
 from runners.backends.docker import DockerBackend
@@ -467,7 +467,7 @@ def test_a_commit_that_the_service_does_not_have_fails_the_task_with_the_reason(
 def test_a_runner_is_known_by_its_folder_on_whatever_host_it_is(tmp_path, service: MemoryService, host: str, monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: host)
     stop = threading.Event()
-    agent = build(service, service, tmp_path, backend="process", timing=Timing(wait=0.1, drain=0.1))
+    agent = build(service, service, tmp_path, Choices(backend="process"), timing=Timing(wait=0.1, drain=0.1))
     thread = threading.Thread(target=agent.run, args=(stop,))
     thread.start()
     until(lambda: service.runners)

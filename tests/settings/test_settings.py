@@ -60,6 +60,8 @@ def test_the_environment_is_read_by_type(name: str, text: str, value: object):
         ("PORT", "65536", "0 to 65535"),
         ("BACKEND", "foo", "auto, process or docker"),
         ("SLOTS", "0", "1 to 1000"),
+        ("LIBRARY_MEMORY", "64", "a number of MiB from 128 to 16,777,216, or 0 for half of the machine's memory"),
+        ("LIBRARY_MEMORY", "much", "a whole number"),
         ("IMAGE_DIGESTS", "yes", "off, warning or error"),
         ("BEAT", "0", "above 0"),
         ("LEASE", "inf", "above 0"),

@@ -20,7 +20,7 @@ def queued(station: Station, *names: str) -> None:
 
 
 def claim(station: Station, runner: str = "r", until: float = 10.0) -> Job | None:
-    return station.database.write(lambda session: jobs.claim(session, runner, until, folders=2))
+    return station.database.write(lambda session: jobs.claim(session, jobs.Claimant(runner, folders=2), until))
 
 
 def job(station: Station, name: str) -> Job | None:

@@ -1,0 +1,1 @@
+"""Headgate tasks that look at texts: one module for each."""
