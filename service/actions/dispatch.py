@@ -132,6 +132,7 @@ class Dispatch(JobFiles):
             egress=replace(self._kit.web.egress, private=self._kit.web.egress.private and work.trusted),
             environment=execution.environment,
             facts=known,
+            trusted=work.trusted,
         )
         return job, work
 

@@ -207,6 +207,8 @@ class LateReading:
 
     def remove(self, lease: Lease) -> None: ...
 
+    def close(self) -> None: ...
+
 
 @pytest.mark.parametrize(
     ("ended", "spec", "result"),
