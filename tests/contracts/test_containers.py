@@ -24,8 +24,6 @@ __all__ = ["containers", "docker_images", "instance"]
 
 pytestmark = pytest.mark.docker
 
-#: Says in which network it is.
-NET = "readlink /proc/self/ns/net"
 _executions = (f"execution{number}" for number in itertools.count())
 
 
@@ -49,9 +47,20 @@ def short(tmp_path: Path, instance: str, docker_images: Images) -> Iterator[Plac
 
 def net(place: Place, execution: str, **rest: Any) -> str:
     """The network of a container of an execution, which has ended then."""
-    lines, end = place.run(NET, execution=execution, **rest)
-    assert end.code == 0
-    return lines[0][1]
+    launch = place.launch("true", execution=execution, **rest)
+    program = place.backend.start(launch)
+    list(program.output())
+    assert program.wait().code == 0
+    found = joined(place, launch)
+    place.backend.remove(launch.lease)
+    return found
+
+
+def joined(place: Place, launch: Launch) -> str:
+    """Whose network a container is in: that of another, or its own."""
+    found = place.backend._engine.inspect(place.backend._name(launch))
+    mode: str = found["HostConfig"]["NetworkMode"]
+    return mode if mode.startswith("container:") else f"container:{found['Id']}"
 
 
 def holders(api: docker.APIClient, instance: str) -> list[str]:
@@ -63,9 +72,9 @@ class Running:
 
     def __init__(self, place: Place, **rest: Any) -> None:
         self.place = place
-        self.launch: Launch = place.launch(f"{NET}; sleep 300", **rest)
+        self.launch: Launch = place.launch("sleep 300", **rest)
         self.program: Program = place.backend.start(self.launch)
-        self.net = next(iter(self.program.output())).text
+        self.net = joined(place, self.launch)
 
     def end(self) -> None:
         self.place.backend.remove(self.launch.lease)
@@ -187,11 +196,13 @@ def test_a_network_that_vanishes_while_a_container_starts_is_not_missed(containe
     assert (lines, end.code, told) == ([("stdout", "ran")], 0, ["begun"])
 
 
-def test_a_program_that_cannot_start_fails_the_same_in_a_shared_network(containers: Place, execution: str):
-    net(containers, execution)
-    launch = replace(containers.launch("", execution=execution), argv=("/no/such/program",), options={"entryPoint": ["/no/such/program"]})
-    with pytest.raises(NotStarted, match="/no/such/program"):
-        containers.backend.start(launch)
+def test_one_that_cannot_start_fails_the_same_in_a_shared_network(containers: Place, execution: str):
+    shared = [net(containers, execution) for _ in range(2)][1]
+    begun: list[str] = []
+    with pytest.raises(NotStarted, match="unable to find user nobody-knows"):
+        containers.run("true", execution=execution, options={"user": "nobody-knows"}, begun=lambda: begun.append("begun"))
+    assert begun == ["begun"]
+    assert net(containers, execution) == shared
 
 
 def test_an_image_with_the_name_of_ours_is_not_taken_for_it(containers: Place, execution: str, api: docker.APIClient, instance: str):
