@@ -108,7 +108,7 @@ class Networks:
                     self._shared.setdefault(execution, _Shared(execution, name, holder))
                 self._watch()
             else:
-                self._engine.remove(holder)
+                self._remove(holder)
 
     def close(self) -> None:
         """Removes what nobody uses."""
@@ -224,4 +224,9 @@ class Networks:
                     continue
                 del self._shared[shared.execution]
             if shared.holder:
-                self._engine.remove(shared.holder)
+                self._remove(shared.holder)
+
+    def _remove(self, holder: str) -> None:
+        crashpoint("network.before_remove")
+        self._engine.remove(holder)
+        crashpoint("network.removed")

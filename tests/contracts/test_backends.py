@@ -408,7 +408,7 @@ class TestContainers:
     def test_one_that_was_made_and_not_started_is_started(self, containers: Place):
         launch = containers.launch("echo ran")
         backend = containers.backend
-        backend._engine.create(backend._name(launch), **backend._settings(launch, backend._options(launch)))
+        backend._engine.create(backend._name(launch), **backend._settings(launch, backend._options(launch), ""))
         program = containers.again(launch)
         assert texts(program.output()) == [("stdout", "ran")]
         backend.remove(launch.lease)

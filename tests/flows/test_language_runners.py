@@ -31,8 +31,8 @@ def test_it_stays_a_warning_beside_a_mistake():
         "memory: {memory: 512MB, memorySwap: '-1', memoryReservation: 1.5GiB, memorySwappiness: 0}, cpu: {cpus: 0.5}, shmSize: 1024",
         "fileHandlingStrategy: MOUNT",
         "resume: true, delete: 'true', wait: '{{ vars.x ?? true }}'",
-        "resume: false, delete: false, wait: false, portBindings: ['80:80', '{{ vars.x }}:80', '127.0.0.1:8080-8090:80/udp', '[::1]::53', '80']",
-        "portBindings: '{{ vars.ports }}'",
+        "resume: false, delete: false, wait: false, portBindings: ['80:80', '{{ vars.x ?? 1 }}:80', '127.0.0.1:8080-8090:80/udp', '[::1]::53', '80']",
+        "portBindings: '{{ vars.x ?? [] }}'",
         "killGracePeriod: '{{ vars.x ?? `PT1S` }}'",
     ],
 )
