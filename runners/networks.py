@@ -14,6 +14,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
@@ -36,10 +37,16 @@ _FAILED = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One to join: `mode` as the daemon wants it."""
+    """One to join: `mode` as the daemon wants it. It may be on its way yet, while a container is made that joins it."""
 
     name: str
     holder: str
+    starting: Future[None] | None = None
+
+    def ready(self) -> None:
+        """Waits until it can be joined; raises EngineError."""
+        if self.starting:
+            self.starting.result()
 
     @property
     def mode(self) -> str:
@@ -55,10 +62,6 @@ class _Shared:
     #: A container is being started that joins it, or it is being made.
     taken: bool = False
     used: float = field(default_factory=time.monotonic)
-
-    @property
-    def network(self) -> Network | None:
-        return Network(self.name, self.holder) if self.holder else None
 
 
 class Networks:
@@ -83,13 +86,12 @@ class Networks:
         if shared is None:
             yield None
             return
+        network = None
         try:
-            yield self._usable(shared)
+            network = self._usable(shared)
+            yield network
         finally:
-            with self._guard:
-                shared.taken, shared.used = False, time.monotonic()
-                if shared.holder is None and self._shared.get(execution) is shared:
-                    del self._shared[execution]
+            self._free(shared, network)
 
     def stands(self, network: Network) -> bool:
         """Whether it can be joined still."""
@@ -143,21 +145,36 @@ class Networks:
         """The network, if nobody is in it; made where it is not there."""
         try:
             inside = self._inside(shared.name) if shared.holder else set()
-            if shared.holder not in inside:
-                shared.holder = None
-                shared.holder = self._make(shared)
-                self._watch()
-            elif len(inside) > 1:
-                return None
+            if shared.holder and shared.holder in inside:
+                return Network(shared.name, shared.holder) if len(inside) == 1 else None
+            shared.holder = None
+            shared.holder = holder = self._make(shared)
         except EngineError as problem:
-            log.info("containers of one execution get a network each", problem=str(problem))
-            self._not_before = time.monotonic() + _FAILED
+            self._failed(problem)
             return None
-        return shared.network
+        self._watch()
+        pool = ThreadPoolExecutor(1, "network")
+        starting = pool.submit(self._start, holder)
+        pool.shutdown(wait=False)
+        return Network(shared.name, holder, starting)
+
+    def _free(self, shared: _Shared, network: Network | None) -> None:
+        """Its container runs, or won't."""
+        if network and network.starting and (problem := network.starting.exception()):
+            self._failed(problem)
+            shared.holder = None
+        with self._guard:
+            shared.taken, shared.used = False, time.monotonic()
+            if shared.holder is None and self._shared.get(shared.execution) is shared:
+                del self._shared[shared.execution]
+
+    def _failed(self, problem: BaseException) -> None:
+        log.info("containers of one execution get a network each", problem=str(problem))
+        self._not_before = time.monotonic() + _FAILED
 
     def _make(self, shared: _Shared) -> str:
         crashpoint("network.before_make")
-        holder = self._engine.create(
+        return self._engine.create(
             f"headgate-{shared.name}-network",
             image=self._image(),
             entrypoint=[pause.PROGRAM],
@@ -166,13 +183,14 @@ class Networks:
             labels={HOLDS: self._instance, NETWORK: shared.name, "headgate.execution": shared.execution},
             host={"cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": True, "log_config": {"type": "none"}},
         )
+
+    def _start(self, holder: str) -> None:
         try:
             self._engine.start(holder)
         except BaseException:
             self._engine.remove(holder)
             raise
         crashpoint("network.made")
-        return holder
 
     def _image(self) -> str:
         """The id of an image that is ours for sure; made where there is none."""

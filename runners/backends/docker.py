@@ -113,19 +113,21 @@ class DockerBackend:
     def _begin(self, launch: Launch, options: Docker, user: str, network: Network | None) -> str:
         """A container that runs: in the network, or in one of its own where that vanishes in this moment."""
         try:
-            return self._run(launch, self._settings(launch, options, user, network))
+            return self._run(launch, self._settings(launch, options, user, network), network)
         except EngineError:
             if network is None or self._networks.stands(network):
                 raise
         return self._run(replace(launch, begun=lambda: None), self._settings(launch, options, user))
 
-    def _run(self, launch: Launch, made: dict[str, Any]) -> str:
+    def _run(self, launch: Launch, made: dict[str, Any], network: Network | None = None) -> str:
         crashpoint("docker.before_create")
         container = self._engine.create(self._name(launch), **made)
         crashpoint("docker.created")
         try:
             self._engine.send(container, launch.work, self._owner(container, made["user"]))
             crashpoint("docker.sent")
+            if network:
+                network.ready()
             launch.begun()
             with self._starting:
                 self._engine.start(container)

@@ -15,7 +15,8 @@ import pytest
 from runners import pause
 from runners.backend import Launch, NotStarted, Program
 from runners.backends.docker import DockerBackend
-from runners.networks import HOLDS
+from runners.engine import Engine, EngineError
+from runners.networks import HOLDS, Networks
 from tests.contracts.test_backends import Place, containers, docker_place, instance, texts
 from tests.runners.images import Images, docker_images
 from tests.runners.playing import until
@@ -194,6 +195,35 @@ def test_a_network_that_vanishes_while_a_container_starts_is_not_missed(containe
 
     lines, end = containers.run("echo ran", execution=execution, begun=take_away)
     assert (lines, end.code, told) == ([("stdout", "ran")], 0, ["begun"])
+
+
+def test_where_no_network_can_be_made_each_has_its_own(containers: Place, api: docker.APIClient, instance: str):
+    assert len({net(containers, "no name for a container") for _ in range(3)}) == 3
+    assert holders(api, instance) == []
+
+
+def test_a_network_that_cannot_be_started_is_given_up(execution: str, api: docker.APIClient, instance: str, docker_images: Images):
+    engine = NothingStarts()
+    networks = Networks(engine, instance)
+    with networks.one_for(execution) as first:
+        assert first is None
+    with networks.one_for(execution) as second:
+        assert second
+        with pytest.raises(EngineError, match="no more today"):
+            second.ready()
+        assert not networks.stands(second)
+    with networks.one_for(execution) as third:
+        assert third is None
+    networks.close()
+    engine.close()
+    assert holders(api, instance) == []
+
+
+class NothingStarts(Engine):
+    """A daemon that makes containers, and starts none."""
+
+    def start(self, container: str) -> None:
+        raise EngineError("no more today")
 
 
 def test_one_that_cannot_start_fails_the_same_in_a_shared_network(containers: Place, execution: str):
