@@ -126,7 +126,7 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set and its jobs have ended or are handed back. Raises Locked, Refused, and Unreachable after a lease time."""
-        with self._workspace.lock(), contextlib.closing(self._means.apart):
+        with self._workspace.lock(), contextlib.closing(self._means.apart), contextlib.closing(self._means.backends):
             self._workspace.sweep()
             self._contact = time.monotonic()
             loops = {"beat": self._beats, "watch": self._watches, "send": self._sends, "claim": self._claims}

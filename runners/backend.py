@@ -56,6 +56,7 @@ class Launch:
     `step` counts the programs of a job, from 0. `work` is the working directory, the same path on the host and in a container; `folder`
     is the job's own, for what the backend keeps. `expected` says that it was started before, so that its absence means it was lost.
     `begun` is called after the last `say` and before the program's first instruction. `stopping` interrupts a long start.
+    What is not `trusted` is started only where it can do no harm, or not at all.
     """
 
     lease: Lease
@@ -72,6 +73,8 @@ class Launch:
     say: Callable[[str, str], None] = lambda level, message: None
     begun: Callable[[], None] = lambda: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    execution: str = ""
+    trusted: bool = True
 
     @property
     def name(self) -> str:
@@ -135,6 +138,9 @@ class Backend(Protocol):
     def remove(self, lease: Lease) -> None:
         """Ends and removes everything of a job. Nothing there: nothing to do."""
 
+    def close(self) -> None:
+        """Lets go of whatever it holds beside programs: its agent ends. Programs that run go on."""
+
 
 class Backends:
     """What this agent has, best first, and what it takes for a command that names none.
@@ -149,6 +155,11 @@ class Backends:
 
     def __iter__(self) -> Iterator[Backend]:
         return iter(self._backends)
+
+    def close(self) -> None:
+        """Closes each."""
+        for backend in self._backends:
+            backend.close()
 
     def named(self, type: str) -> Backend:
         """The backend behind a task runner type; raises NotStarted when this agent has none."""

@@ -37,6 +37,9 @@ _SILENCE = 60.0
 #: What the SDK lets through when the daemon is away.
 AWAY = (requests.exceptions.ConnectionError, requests.exceptions.Timeout, requests.exceptions.ChunkedEncodingError)
 
+#: The states of a container that runs, or is going to.
+_ALIVE = ("created", "running", "paused", "restarting")
+
 _HEAD = struct.Struct(">BxxxL")
 
 
@@ -117,6 +120,20 @@ class Engine:
         for _ in self.events(lambda: self.api.pull(image, stream=True, decode=True, auth_config=dict(auth) if auth else None)):
             pass
 
+    def unpack(self, layer: bytes, repository: str, tag: str) -> None:
+        """Makes an image of one layer, a tar file; raises EngineError."""
+        try:
+            self.api.import_image_from_data(layer, repository=repository, tag=tag)
+        except (DockerException, *AWAY) as problem:
+            raise EngineError(_said(problem)) from problem
+
+    def processor(self) -> str:
+        """What the daemon's host has, as `amd64`; raises EngineError."""
+        try:
+            return str(self.api.version()["Arch"])
+        except (DockerException, *AWAY) as problem:
+            raise EngineError(_said(problem)) from problem
+
     def events(self, call: Callable[[], Iterable[Mapping[str, Any]]]) -> Iterator[Mapping[str, Any]]:
         """What the daemon tells of something that it does, as it comes; raises EngineError."""
         try:
@@ -184,10 +201,11 @@ class Engine:
             if "is already in progress" not in str(problem):
                 raise
 
-    def labelled(self, labels: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
-        """Containers with these labels, ended ones too: id and all labels. Raises EngineError."""
+    def labelled(self, labels: Mapping[str, str], *, alive: bool = False) -> list[tuple[str, Mapping[str, str]]]:
+        """Containers with these labels: id and all labels. `alive`: without those that have ended. Raises EngineError."""
+        wanted = {"label": [f"{name}={value}" for name, value in labels.items()], **({"status": list(_ALIVE)} if alive else {})}
         try:
-            found = self.api.containers(all=True, filters={"label": [f"{name}={value}" for name, value in labels.items()]})
+            found = self.api.containers(all=True, filters=wanted)
         except (DockerException, *AWAY) as problem:
             raise EngineError(_said(problem)) from problem
         return [(str(one["Id"]), one.get("Labels") or {}) for one in found]

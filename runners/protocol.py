@@ -116,6 +116,8 @@ class Job:
     A job that `holds` runs nothing: its working directory is for other jobs, whose `folder` is its lease. They come to the runner that holds it
     and to no other, one after another; the folder is kept until the service has the holding job stop, or its lease is gone.
 
+    It is not `trusted` where it is done for a fork's head: its programs then run in containers that can do no harm, or not at all.
+
     `facts` are there for tasks that tell of an execution (`RunnerTask.TELLS`). `package` is where the type comes from, as an installer takes it; None for ours.
     """
 
@@ -138,6 +140,7 @@ class Job:
     environment: str = ""
     facts: Facts | None = None
     package: str | None = None
+    trusted: bool = True
 
     @property
     def directory(self) -> str:

@@ -410,6 +410,8 @@ class JobWork:
             say=self.log,
             begun=lambda: self._remember(step, backend),
             stopping=self.stopping,
+            execution=job.execution,
+            trusted=job.trusted,
         )
 
     def _follow(self, program: Program, on_lines: Callable[[str, Sequence[str]], None]) -> Exit:

@@ -1,17 +1,19 @@
 """Runs programs in containers of a Docker daemon, one container each.
 
 The daemon keeps what must outlive the agent: the container, its exit code, its log. Everything made here is labelled with the agent's
-instance and the job's lease, so that a new agent finds what an old one left. Files go in and out through the API. The container's root,
-user and capabilities are the image's and the engine's own; privileges can't grow, and processes, memory and logs are bounded.
+instance and the job's lease, so that a new agent finds what an old one left. Files go in and out through the API. What a container may do
+stands in `runners.containers`; which network it joins, in `runners.networks`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -20,12 +22,14 @@ import structlog
 from pydantic import ValidationError
 
 from runners.backend import Launch, Lines, NoImage, NotStarted, Program
+from runners.containers import check, may_share, settings
 from runners.crashpoints import crashpoint
 from runners.engine import Engine, EngineError
 from runners.fields import Typed
 from runners.lines import Splitter
 from runners.logins import login
-from runners.options.docker import SIZE, Docker, Memory
+from runners.networks import IDLE, NETWORK, Network, Networks
+from runners.options.docker import Docker
 from runners.protocol import Lease, Unusable
 from runners.task import Exit
 from runners.workspace import clear, remove, unpack
@@ -35,13 +39,9 @@ log = structlog.get_logger()
 #: How much a program may print, in bytes, before it is stopped; the daemon keeps twice that at most.
 OUTPUT_CAP = 1 << 30
 
-#: Processes and threads in one container.
-PIDS = 4096
-
 _LABEL = "headgate"
-
-#: Tells the init process to pass signals on to the program's children too: a shell keeps them from what it runs.
-_INIT = {"TINI_KILL_PROCESS_GROUP": "1"}
+#: Of a container that stays when its job is removed.
+_KEPT = f"{_LABEL}.kept"
 
 #: How much later than a container's end it may become known that memory was the reason, in seconds.
 _OOM_LATE = 1.0
@@ -53,7 +53,8 @@ _REST_BYTES, _REST_SECONDS, _REST_LEAST = 4 << 20, 2.0, 1 << 18
 
 
 class DockerBackend:
-    """`instance` names the agent among all that use the daemon. `allow` may hold `privileged`, `volumes` and `host_network`."""
+    """`instance` names the agent among all that use the daemon. `allow` may hold `privileged`, `volumes`, `host_network` and `device_requests`, and
+    `strict_network`: what is not trusted may have a network. A network that containers share is kept for `idle` seconds."""
 
     options: type[Typed] = Docker
 
@@ -65,12 +66,14 @@ class DockerBackend:
         allow: frozenset[str] = frozenset(),
         pull_timeout: float = 900.0,
         output_cap: int = OUTPUT_CAP,
+        idle: float = IDLE,
     ) -> None:
         self._instance = instance
         self._allow = allow
         self._pull_timeout = pull_timeout
         self._output_cap = output_cap
         self._engine = Engine(host)
+        self._networks = Networks(self._engine, instance, idle=idle)
         self._guard = threading.Lock()
         self._answer: tuple[float, str | None] = (-_ANSWER_KEPT, None)
         self._pulling: dict[str, threading.Lock] = {}
@@ -79,7 +82,8 @@ class DockerBackend:
         self._starting = threading.Semaphore(2 * (os.cpu_count() or 1))
 
     def close(self) -> None:
-        """Closes the connections to the daemon."""
+        """Removes the networks that nobody uses, and closes the connections to the daemon."""
+        self._networks.close()
         self._engine.close()
 
     def available(self) -> str | None:
@@ -100,38 +104,59 @@ class DockerBackend:
             if launch.expected:
                 return self._join(launch, options)
             user = self._ready(launch, options)
-            crashpoint("docker.before_create")
-            container = self._engine.create(self._name(launch), **self._settings(launch, options))
-            crashpoint("docker.created")
-            try:
-                self._engine.send(container, launch.work, self._owner(container, options.user or user))
-                crashpoint("docker.sent")
-                launch.begun()
-                with self._starting:
-                    self._engine.start(container)
-                crashpoint("docker.started")
-            except BaseException:
-                self._engine.remove(container)
-                raise
+            with self._networks.one_for(launch.execution) if may_share(launch, options) else contextlib.nullcontext() as network:
+                container = self._begin(launch, options, user, network)
         except EngineError as problem:
             raise NotStarted(f"the container can't be started: {problem}") from problem
         return self._program(container, launch, options)
 
-    def left(self) -> tuple[Lease, ...]:
-        """The jobs that have a container."""
+    def _begin(self, launch: Launch, options: Docker, user: str, network: Network | None) -> str:
+        """A container that runs: in the network, or in one of its own where that vanishes in this moment."""
         try:
-            found = self._engine.labelled({f"{_LABEL}.instance": self._instance})
+            return self._run(launch, self._settings(launch, options, user, network), network)
+        except EngineError:
+            if network is None or self._networks.stands(network):
+                raise
+        return self._run(replace(launch, begun=lambda: None), self._settings(launch, options, user))
+
+    def _run(self, launch: Launch, made: dict[str, Any], network: Network | None = None) -> str:
+        crashpoint("docker.before_create")
+        container = self._engine.create(self._name(launch), **made)
+        crashpoint("docker.created")
+        try:
+            self._engine.send(container, launch.work, self._owner(container, made["user"]))
+            crashpoint("docker.sent")
+            if network:
+                network.ready()
+            launch.begun()
+            with self._starting:
+                self._engine.start(container)
+            crashpoint("docker.started")
+        except BaseException:
+            self._engine.remove(container)
+            raise
+        return container
+
+    def left(self) -> tuple[Lease, ...]:
+        """The jobs that have a container; one that is kept counts until it has ended. What was left of networks is seen to."""
+        ours = {f"{_LABEL}.instance": self._instance}
+        try:
+            self._networks.find()
+            found = self._engine.labelled(ours)
+            if any(_KEPT in labels for _, labels in found):
+                alive = dict(self._engine.labelled(ours, alive=True))
+                found = [(container, labels) for container, labels in found if _KEPT not in labels or container in alive]
         except EngineError:
             return ()
         keys = {labels.get(f"{_LABEL}.job", "") for _, labels in found}
         return tuple(lease for key in sorted(keys) if (lease := Lease.of(key)))
 
     def remove(self, lease: Lease) -> None:
-        """Removes the job's containers. Those that a daemon out of reach still has are found again at the next start."""
+        """Removes the job's containers; those that are kept are ended. Those that a daemon out of reach still has are found again at the next start."""
         try:
-            for container, _ in self._engine.labelled({f"{_LABEL}.instance": self._instance, f"{_LABEL}.job": lease.key}):
+            for container, labels in self._engine.labelled({f"{_LABEL}.instance": self._instance, f"{_LABEL}.job": lease.key}):
                 crashpoint("docker.before_remove")
-                self._engine.remove(container)
+                self._engine.stop(container, 0) if _KEPT in labels else self._engine.remove(container)
                 crashpoint("docker.removed")
         except EngineError as problem:
             if self.available() is None:
@@ -142,17 +167,13 @@ class DockerBackend:
             options = Docker.model_validate({key: value for key, value in launch.options.items() if key != "type"})
         except ValidationError as problem:
             raise NotStarted("; ".join(f"taskRunner.{_path(error['loc'])}: {error['msg']}" for error in problem.errors())) from problem
-        dangerous = {
-            "privileged": options.privileged,
-            "volumes": bool(options.volumes),
-            "host_network": (options.network_mode or "").startswith(("host", "container:")),
-        }
-        for name, wanted in dangerous.items():
-            if wanted and name not in self._allow:
-                raise NotStarted(f"this runner does not allow {name.replace('_', ' ')} for containers; whoever runs it can")
+        check(launch, options, self._allow)
         return options
 
     def _join(self, launch: Launch, options: Docker) -> Program:
+        if not options.resume:
+            self.remove(launch.lease)
+            raise NotStarted("the runner was restarted, and the task's `resume: false` has it not go on with the container")
         name = self._name(launch)
         found = self._engine.inspect(name)
         if found and found["State"]["Status"] == "created":
@@ -218,37 +239,17 @@ class DockerBackend:
             raise NoImage(f"the image {image} can't be pulled: {problems[0]}")
         launch.say("INFO", f"Pulled the image {image} in {time.monotonic() - began:.1f} s")
 
-    def _settings(self, launch: Launch, options: Docker) -> dict[str, Any]:
-        memory = options.memory or Memory()
-        host = {
-            "init": True,
-            "security_opt": ["no-new-privileges"],
-            "pids_limit": PIDS,
-            "log_config": {"type": "json-file", "config": {"max-size": f"{max(1, self._output_cap >> 20)}m", "max-file": "2"}},
-            "network_mode": options.network_mode,
-            "extra_hosts": dict(line.split(":", 1) for line in options.extra_hosts or ()) or None,
-            "nano_cpus": int(options.cpu.cpus * 10**9) if options.cpu and options.cpu.cpus else None,
-            "mem_limit": _size(memory.memory),
-            "memswap_limit": _size(memory.memory_swap),
-            "mem_swappiness": memory.memory_swappiness,
-            "mem_reservation": _size(memory.memory_reservation),
-            "kernel_memory": _size(memory.kernel_memory),
-            "oom_kill_disable": bool(memory.oom_kill_disable),
-            "shm_size": _size(options.shm_size),
-            "privileged": options.privileged,
-            "binds": options.volumes,
-        }
-        return {
-            "image": launch.image or options.image or launch.default_image,
-            "command": list(launch.argv),
-            "entrypoint": [""] if options.entry_point is None else options.entry_point or None,
-            "environment": {**launch.env, **_INIT},
-            "working_dir": str(launch.work),
-            "user": options.user,
-            # One that nobody waits for is nobody's job: it is not removed with what started it.
-            "labels": self._labels(launch) if options.wait else {**launch.labels, f"{_LABEL}.detached": self._instance},
-            "host": {name: value for name, value in host.items() if value is not None},
-        }
+    def _settings(self, launch: Launch, options: Docker, user: str, network: Network | None = None) -> dict[str, Any]:
+        made = settings(launch, options, user, log_size=self._output_cap, network="strict_network" in self._allow)
+        # One that nobody waits for is nobody's job: it is not removed with what started it.
+        labels = self._labels(launch) if options.wait else {**launch.labels, f"{_LABEL}.detached": self._instance}
+        if not options.delete and options.wait:
+            labels[_KEPT] = self._instance
+        if network:
+            labels[NETWORK] = network.name
+            made["host"]["network_mode"] = network.mode
+        # Without a name of its own the user is the image's.
+        return {**made, "labels": labels, "user": made["user"] or user}
 
     def _labels(self, launch: Launch) -> dict[str, str]:
         own = {
@@ -434,16 +435,6 @@ def _login(image: str, options: Docker) -> dict[str, Any] | None:
         return login(image, options.credentials, options.config)
     except ValueError as problem:
         raise NotStarted(f"taskRunner.{problem}") from problem
-
-
-def _size(text: str | None) -> int | None:
-    """Bytes of a size like 512MB, 2g, 1.5GiB; a unit is 1024 of the one before, as for the docker command."""
-    if text is None:
-        return None
-    found = SIZE.fullmatch(text.strip().lower())
-    if not found:
-        raise NotStarted(f"{text!r} is not a size; write for example 512MB or 2g")
-    return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
 
 
 def _shot(state: Mapping[str, Any]) -> bool:

@@ -88,6 +88,8 @@ class ProcessBackend:
 
     def start(self, launch: Launch) -> ProcessProgram:
         """Starts a program, or joins it; raises NotStarted."""
+        if not launch.trusted:
+            raise NotStarted("what is not trusted runs in a container only, and here it would be a process; start a Docker daemon on this runner")
         folder = launch.folder / f"run-{launch.step}"
         if launch.expected and not _never_ran(folder):
             return ProcessProgram(self._name(launch.lease), folder, self._output_cap, joined=True)
@@ -117,6 +119,9 @@ class ProcessBackend:
         for shell in self._shells.pop(lease, ()):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 shell.wait(5.0)
+
+    def close(self) -> None:
+        """It holds nothing else."""
 
     def _name(self, lease: Lease) -> str:
         return processes.job_name(self._instance, lease.key)

@@ -13,6 +13,11 @@ from runners.fields import Dynamic, Integer, Length, Model, Number, Text, Typed,
 #: A size: a number and its unit, if any.
 SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 
+#: A port inside, which one of the host leads to: as `docker run --publish` takes it, without ranges inside.
+PORT = re.compile(
+    r"(?:(?:(?P<address>\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):)?(?P<outside>\d{1,5}(?:-\d{1,5})?)?:)?(?P<inside>\d{1,5})(?:/(?P<protocol>tcp|udp|sctp))?"
+)
+
 
 def _is_size(text: str) -> str:
     if not SIZE.fullmatch(text.strip().lower()):
@@ -20,7 +25,14 @@ def _is_size(text: str) -> str:
     return text
 
 
+def _is_port(text: str) -> str:
+    if not PORT.fullmatch(text):
+        raise wrong("port", "not a port binding", "for example 8080:80 or 127.0.0.1:8080:80/tcp")
+    return text
+
+
 _Size = Annotated[Text, AfterValidator(_is_size)]
+_Port = Annotated[Text, AfterValidator(_is_port)]
 _NOT_YET = PydanticCustomError("not_yet", "it is part of the language, but this version does not run it yet")
 
 
@@ -52,6 +64,16 @@ class Memory(Model):
     oom_kill_disable: Dynamic[bool] | None = Field(None, description="It is not killed for want of memory.")
 
 
+class DeviceRequest(Model):
+    """Devices that a driver of the daemon gives, as GPUs."""
+
+    driver: Dynamic[Text] | None = Field(None, description="The driver, for example nvidia.")
+    count: Dynamic[Integer] | None = Field(None, description="How many; -1 for all.")
+    device_ids: Dynamic[list[Text]] | None = Field(None, description="Which ones, in the place of a count.")
+    capabilities: Dynamic[list[list[Text]]] | None = Field(None, description="Lists of what is needed together, for example [[gpu]].")
+    options: Dynamic[dict[str, Text]] | None = Field(None, description="The driver's own options.")
+
+
 class Container(Model):
     """What may be said of a container, wherever one is run."""
 
@@ -69,26 +91,19 @@ class Container(Model):
     privileged: Dynamic[bool] = Field(False, description="All rights on the host. Refused unless this runner allows it.")
     volumes: Dynamic[list[Text]] | None = Field(None, description="Folders of the host to mount. Refused unless this runner allows it.")
     file_handling_strategy: Dynamic[Literal["VOLUME", "MOUNT"]] = Field("VOLUME", description="How files get in and out; without effect.")
-    resume: Dynamic[bool] = Field(True, description="A restarted runner goes on with the container. False is not run yet.")
-    delete: Dynamic[bool] = Field(True, description="The container is removed afterwards. False is not run yet.")
+    resume: Dynamic[bool] = Field(True, description="A restarted runner goes on with the container. If not, it ends it, and the attempt is lost.")
+    delete: Dynamic[bool] = Field(True, description="The container is removed afterwards. If not, it stays, ended, until somebody removes it.")
     wait: Dynamic[bool] = Field(
         True, description="The task ends with the container. If not, it ends when that has begun: the container runs on, and nobody stops it."
     )
     host: Any = Field(None, description="Not run yet: the runner's own daemon is used.")
-    port_bindings: Any = Field(None, description="Not run yet.")
-    device_requests: Any = Field(None, description="Not run yet.")
+    port_bindings: Dynamic[list[Dynamic[_Port]]] | None = Field(None, description="Ports of the host that lead to the container's, each as 8080:80.")
+    device_requests: list[DeviceRequest] | None = Field(None, description="Devices, as GPUs. Refused unless this runner allows it.")
 
-    @field_validator("host", "port_bindings", "device_requests")
+    @field_validator("host")
     @classmethod
     def _not_yet(cls, value: Any) -> Any:
         if value:
-            raise _NOT_YET
-        return value
-
-    @field_validator("resume", "delete")
-    @classmethod
-    def _always(cls, value: Any) -> Any:
-        if value is False:
             raise _NOT_YET
         return value
 

@@ -135,6 +135,7 @@ class Dispatch(JobFiles):
             environment=execution.environment,
             facts=known,
             package=self._kit.reader.catalogue.package(work.task.type),
+            trusted=work.trusted,
         )
         return job, work
 

@@ -13,12 +13,14 @@ import pytest
 
 from runners.backends.docker import DockerBackend
 from runners.crashpoints import DIED, SAID
+from runners.networks import HOLDS
 from runners.workspace import Workspace
 from tests.chaos.nursery import Nursery
 from tests.chaos.points import names
 from tests.e2e.service import Service
 from tests.e2e.texts import flow, shell
 from tests.runners.images import Images
+from tests.support import daemon
 
 pytestmark = [pytest.mark.xdist_group("runner-points")]
 
@@ -173,3 +175,20 @@ def test_agents_die_at_each_point_of_a_container_and_it_runs_once(service: Servi
     backend = DockerBackend(Workspace(agents.base).instance())
     assert backend.left() == ()
     backend.close()
+
+
+@pytest.mark.docker
+def test_agents_die_at_each_point_of_a_shared_network_and_nothing_of_it_stays(service: Service, nursery: Nursery, docker_images: Images, tmp_path: Path):
+    agents = Agents(service, nursery, tmp_path)
+    agents.backend = "docker"
+    tasks = "".join(shell(f"box{number}", f"echo {number}", image=docker_images.plain) for number in range(5))
+    service.ask("POST", "/flows", content=flow("networked", "chaos", tasks), headers=YAML)
+    id = service.execute("chaos", "networked")["id"]
+    agents.work([id], dict.fromkeys(names("network"), 1))
+    assert sorted(agents.died()) == names("network")
+    said = [line for line in service.lines(id) if not _ABOUT_LOSS.search(line)]
+    assert (service.execution(id)["state"]["current"], said) == ("SUCCESS", ["0", "1", "2", "3", "4"])
+    client = daemon.needed()
+    left = client.containers(all=True, filters={"label": f"{HOLDS}={Workspace(agents.base).instance()}"})
+    client.close()
+    assert left == []

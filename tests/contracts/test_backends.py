@@ -257,6 +257,11 @@ def test_a_program_that_is_not_there_fails_with_a_reason(place: Place):
     place.backend.remove(launch.lease)
 
 
+def test_what_is_not_trusted_is_no_process(tmp_path: Path):
+    with pytest.raises(NotStarted, match="in a container only"):
+        Place(on_host(tmp_path), tmp_path).run("true", trusted=False)
+
+
 def test_a_flood_of_output_is_stopped_at_the_cap(tmp_path: Path):
     backend = on_host(tmp_path, output_cap=1 << 20)
     place = Place(backend, tmp_path)
@@ -403,7 +408,7 @@ class TestContainers:
     def test_one_that_was_made_and_not_started_is_started(self, containers: Place):
         launch = containers.launch("echo ran")
         backend = containers.backend
-        backend._engine.create(backend._name(launch), **backend._settings(launch, backend._options(launch)))
+        backend._engine.create(backend._name(launch), **backend._settings(launch, backend._options(launch), ""))
         program = containers.again(launch)
         assert texts(program.output()) == [("stdout", "ran")]
         backend.remove(launch.lease)
@@ -504,9 +509,8 @@ class TestContainers:
             ({"networkMode": "host"}, "does not allow host network"),
             ({"networkMode": "container:other"}, "does not allow host network"),
             ({"host": "tcp://other:2375"}, "host: it is part of the language, but this version does not run it yet"),
-            ({"portBindings": ["1:2"]}, "does not run it yet"),
-            ({"deviceRequests": [{"count": 1}]}, "does not run it yet"),
-            ({"delete": False}, "delete"),
+            ({"portBindings": ["x:2"]}, r"portBindings\.0: not a port binding"),
+            ({"deviceRequests": [{"count": 1}]}, "does not allow device requests"),
             ({"memory": {"memory": "much"}}, r"memory\.memory: not a size"),
             ({"unknown": 1}, "unknown"),
         ],

@@ -13,7 +13,7 @@ def around(properties: str) -> str:
     return tasks(f"- {{id: a, type: {SHELL}, commands: [ls], taskRunner: {{type: {DOCKER}, {properties}}}}}")
 
 
-@pytest.mark.parametrize("properties", ["resume: false", "delete: false", "host: unix:///x", "portBindings: ['80:80']"])
+@pytest.mark.parametrize("properties", ["host: unix:///x"])
 def test_an_option_that_this_version_lacks_is_a_warning(properties):
     (found,) = read(around(properties)).problems
     assert (found.code, found.severity) == ("HG-0206", Severity.WARNING)
@@ -31,6 +31,8 @@ def test_it_stays_a_warning_beside_a_mistake():
         "memory: {memory: 512MB, memorySwap: '-1', memoryReservation: 1.5GiB, memorySwappiness: 0}, cpu: {cpus: 0.5}, shmSize: 1024",
         "fileHandlingStrategy: MOUNT",
         "resume: true, delete: 'true', wait: '{{ vars.x ?? true }}'",
+        "resume: false, delete: false, wait: false, portBindings: ['80:80', '{{ vars.x ?? 1 }}:80', '127.0.0.1:8080-8090:80/udp', '[::1]::53', '80']",
+        "portBindings: '{{ vars.x ?? [] }}'",
         "killGracePeriod: '{{ vars.x ?? `PT1S` }}'",
     ],
 )

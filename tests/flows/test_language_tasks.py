@@ -119,7 +119,7 @@ def test_a_script_may_ask_for_files_of_a_namespace(files):
     assert flow(text).refusal() is None
 
 
-@pytest.mark.parametrize("property", ["portBindings: ['80:80']", "host: tcp://x:1", "delete: false"])
+@pytest.mark.parametrize("property", ["host: tcp://x:1"])
 def test_a_property_that_is_not_run_yet_is_named_when_the_flow_is_started(property):
     runner = f"{{type: io.kestra.plugin.scripts.runner.docker.Docker, {property}}}"
     text = tasks(f"- {{id: a, type: {SHELL}, commands: [x], taskRunner: {runner}}}")

@@ -207,6 +207,14 @@ class LateReading:
 
     def remove(self, lease: Lease) -> None: ...
 
+    def close(self) -> None: ...
+
+
+def test_a_job_that_is_not_trusted_is_no_process_on_this_host(tmp_path):
+    outcome, _ = play(tmp_path, job("one", "echo ran", trusted=False))
+    assert (outcome.result, outcome.outputs.get("exitCode")) == (Result.FAILED, None)
+    assert "in a container only" in str(outcome.message)
+
 
 @pytest.mark.parametrize(
     ("ended", "spec", "result"),
