@@ -399,7 +399,7 @@ class TestContainers:
         launch = containers.launch("true", labels={"headgate.execution": "e1", "headgate.task": "t1", "kestra.io/namespace": "n"})
         list(containers.backend.start(launch).output())
         client = docker.from_env().api
-        (found,) = client.containers(all=True, filters={"label": f"headgate.job={launch.lease.key}"})
+        (found,) = client.containers(all=True, filters={"name": containers.backend._name(launch)})
         client.close()
         labels = found["Labels"]
         assert {"headgate.instance", "headgate.execution", "headgate.task", "headgate.attempt", "headgate.epoch", "kestra.io/namespace"} <= set(labels)

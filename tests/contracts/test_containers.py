@@ -294,7 +294,7 @@ def test_one_that_is_not_to_be_deleted_stays_and_is_nobodys_job(containers: Plac
     assert texts(containers.again(ended).output()) == [("stdout", "said")]
     for launch in (ended, runs):
         containers.backend.remove(launch.lease)
-        (kept,) = api.containers(all=True, filters={"label": f"headgate.job={launch.lease.key}"})
+        (kept,) = api.containers(all=True, filters={"name": containers.backend._name(launch)})
         assert kept["State"] == "exited"
         api.remove_container(kept["Id"], v=True)
     assert containers.backend.left() == ()
@@ -323,7 +323,7 @@ class TestNotTrusted:
     def test_nothing_of_it_stays(self, containers: Place, api: docker.APIClient):
         launch = containers.launch("true", trusted=False)
         list(containers.backend.start(launch).output())
-        (found,) = api.containers(all=True, filters={"label": f"headgate.job={launch.lease.key}"})
+        (found,) = api.containers(all=True, filters={"name": containers.backend._name(launch)})
         (volume,) = [mount["Name"] for mount in found["Mounts"] if mount["Type"] == "volume"]
         containers.backend.remove(launch.lease)
         assert volume not in {one["Name"] for one in api.volumes()["Volumes"] or ()}
