@@ -22,25 +22,31 @@ from bench.station import station
 
 COUNT, CLIENTS = 400, 8
 FLOW = "id: one\nnamespace: bench\ntasks:\n  - id: log\n    type: io.kestra.plugin.core.log.Log\n    message: hello {{ execution.id }}\n"
-TEN = "id: ten\nnamespace: bench\ntasks:\n" + "".join(
-    f"  - id: log{number}\n    type: io.kestra.plugin.core.log.Log\n    message: hello {number}\n" for number in range(10)
-)
+LONG = 200
+
+
+def _row(id: str, tasks: int) -> str:
+    lines = (f"  - id: log{number}\n    type: io.kestra.plugin.core.log.Log\n    message: hello {number}\n" for number in range(tasks))
+    return f"id: {id}\nnamespace: bench\ntasks:\n{''.join(lines)}"
+
+
+TEN = _row("ten", 10)
 
 
 def run() -> Iterator[Figure]:
     """The cost of one execution, of one of ten tasks in a row, and of a task where nobody else wants anything."""
     floor, floor_of_ten = _bare(1, 300), _bare(10, 30)
     with station(runner="false") as client:
-        for text in (FLOW, TEN):
+        for text in (FLOW, TEN, _row("long", LONG)):
             client.post("/api/v1/main/flows", content=text, headers={"content-type": "application/x-yaml"}).raise_for_status()
         created(client, "one", 20)
         one = best(lambda: created(client, "one", COUNT), 3) / COUNT
         ten = best(lambda: created(client, "ten", COUNT // 4), 3) / COUNT * 4
-        alone, alone_with_ten = (median(seconds(partial(_awaited, client, flow)) for _ in range(50)) for flow in ("one", "ten"))
+        alone, long = (median(seconds(partial(_awaited, client, flow)) for _ in range(times)) for flow, times in (("one", 50), ("long", 9)))
     yield Figure("execution of one Log task, 8 clients", one * 1e3, "ms/execution", floor * 1e3)
     yield Figure("sequential Log task, ten to an execution", ten / 10 * 1e3, "ms/task", floor_of_ten / 10 * 1e3)
     yield Figure("create and wait for the end, one client", alone * 1e3, "ms/execution", floor * 1e3)
-    yield Figure("from the end of a task to that of the next, one client", (alone_with_ten - alone) / 9 * 1e3, "ms/task", (floor_of_ten - floor) / 9 * 1e3)
+    yield Figure("from the end of a task to that of the next, one client", (long - alone) / (LONG - 1) * 1e3, "ms/task", (floor_of_ten - floor) / 9 * 1e3)
 
 
 def _bare(tasks: int, count: int) -> float:
