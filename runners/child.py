@@ -8,6 +8,7 @@ import os
 import selectors
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,8 @@ class Child:
 
     def __init__(self, line: socket.socket, out: int, err: int, status: int) -> None:
         self._line, self._out, self._err, self._status = line, out, err, status
+        self._open: tuple[int, ...] = (out, err, status)
+        self._closing = threading.Lock()
         self._last = deque[str](maxlen=_LAST_LINES)
         self._splitters = {out: Splitter(), err: Splitter()}
         self._answer: Mapping[str, Any] | None = None
@@ -126,9 +129,11 @@ class Child:
         processes.end(name, self.root)
 
     def close(self) -> None:
-        """Lets go of it; one that still waits for its job ends."""
+        """Lets go of it; one that still waits for its job ends. Once: the numbers of its handles are another's by then."""
+        with self._closing:
+            handles, self._open = self._open, ()
         self._line.close()
-        for handle in (self._out, self._err, self._status):
+        for handle in handles:
             with contextlib.suppress(OSError):
                 os.close(handle)
 

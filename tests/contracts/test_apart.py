@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from runners import processes
-from runners.apart import Limits
+from runners.apart import Child, Limits
 from runners.memory import MemoryService
 from runners.protocol import Job, Metric, Outcome, Result
 from runners.reports import Caps
@@ -127,6 +128,19 @@ def test_children_run_side_by_side_and_start_quickly(tmp_path, service: MemorySe
         assert [service.ended(f"run{number}").message for number in range(8)] == [str(number) for number in range(8)]
     # A Python that starts anew and imports us takes longer than that for one of them alone.
     assert time.monotonic() - started < 8
+
+
+def test_a_child_is_let_go_of_once():
+    ours, theirs = socket.socketpair()
+    pipes = [os.pipe() for _ in range(3)]
+    os.write(pipes[2][1], b"1 1\n")
+    child = Child(ours, *(read for read, _ in pipes))
+    child.close()
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in pipes]
+    child.close()
+    for handle in (*others, *(write for _, write in pipes)):
+        os.close(handle)  # raises OSError where somebody else has closed it
+    theirs.close()
 
 
 # its end

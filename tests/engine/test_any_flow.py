@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.engine.execution import TaskRun
 from service.engine.program import BESIDE, Node, Watch
 from service.engine.record import WAITING
+from service.engine.retry import tries
 from service.engine.state import State, worst
 from service.flowables.allow_failure import AllowFailure
 from service.flowables.approval import Approval
@@ -140,6 +141,9 @@ def expected(played: Play, node: Node, parent: str | None) -> State:
     children = [run for run in played.runs.values() if run.parent == parent and run.node in main]
     state = worst(*(State.RETRYING if given_up(run) else run.state for run in children))
     if state is FAILED and (node.allow_failure or isinstance(node.model, AllowFailure)):
+        state = WARNING
+    group = played.runs.get(parent) if parent else None
+    if state is OK and group and node.retry is not None and node.retry.warning_on_retry and tries(group.attempts) > 1:
         state = WARNING
     return OK if state is WARNING and node.allow_warning else state
 
